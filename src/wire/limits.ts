@@ -1,0 +1,30 @@
+/**
+ * Every size a peer can make us hold or decode, in one place, each with its reason. Changing one is
+ * a protocol change where it bounds signed bytes (docs/protocol/limits.md is generated from this).
+ */
+export const LIMITS = {
+  /** One signed advert: sixteen devices and a hundred kernels fit; a flood of them stays cheap. */
+  advertBytesMax: 16_384,
+  /** Adverts in one roster: bounds placement to shards x 512 hashes, and a plan to 8 MiB. */
+  rosterAdvertsMax: 512,
+  /** One job spec: parameters and input references, never data. */
+  jobSpecBytesMax: 65_536,
+  /** One plan package: spec, roster and cadre entries. */
+  planBytesMax: 8_388_608,
+  /** Seats of a cadre (consensus.md: all-to-all traffic stays small up to here). */
+  cadreSeatsMax: 100,
+  /** Shards of one job: a certificate of this many leaves stays under 64 MiB. */
+  shardsMax: 1_048_576,
+  /** Shards in one ledger record: a reveal of this many fits a frame. */
+  recordShardsMax: 65_536,
+  /** One ledger record. */
+  recordBytesMax: 8_388_608,
+  /** Replicas of one shard. */
+  replicasMax: 16,
+  /** One certificate file. */
+  certificateBytesMax: 67_108_864,
+  /** Lifetime of an advert; refreshed at half of it. */
+  advertLifetimeMsMax: 3_600_000,
+  /** How far in the future an advert's issue time may lie: clocks of strangers differ. */
+  advertClockSkewMsMax: 120_000,
+} as const;
