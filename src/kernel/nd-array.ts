@@ -30,8 +30,8 @@ const CONSTRUCTORS = {
 
 /** The dtype of a typed array; undefined for one that no kernel exchanges. */
 export function dtypeOf(data: ArrayBufferView): Dtype | undefined {
-  for (const [dtype, constructor] of Object.entries(CONSTRUCTORS)) {
-    if (data.constructor === constructor || (dtype === '|u1' && data instanceof Uint8Array)) {
+  for (const [dtype, arrayType] of Object.entries(CONSTRUCTORS)) {
+    if (data.constructor === arrayType || (dtype === '|u1' && data instanceof Uint8Array)) {
       return dtype as Dtype;
     }
   }
@@ -45,12 +45,12 @@ export function bytesOfArray(array: NdArray): Uint8Array {
 
 /** An array over little-endian bytes; copies only when the bytes are not aligned for the type. */
 export function arrayOfBytes(spec: Pick<ArraySpec, 'dtype' | 'shape'>, bytes: Uint8Array): NdArray {
-  const constructor = CONSTRUCTORS[spec.dtype];
-  const unit = constructor.BYTES_PER_ELEMENT;
+  const arrayType = CONSTRUCTORS[spec.dtype];
+  const unit = arrayType.BYTES_PER_ELEMENT;
   const aligned = bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
   const { buffer, byteOffset, byteLength } = aligned;
   return {
-    data: new constructor(buffer as ArrayBuffer, byteOffset, byteLength / unit),
+    data: new arrayType(buffer as ArrayBuffer, byteOffset, byteLength / unit),
     shape: spec.shape,
   };
 }
