@@ -9,7 +9,7 @@ import type { Digest } from '../../base/ids.ts';
 import type { Tag } from '../../wire/tags.ts';
 
 interface NodeHash {
-  hash(algorithm: string, data: Uint8Array, encoding: 'binary'): string;
+  hash(algorithm: string, data: Uint8Array, encoding: 'latin1'): string;
 }
 
 const native = (
@@ -20,12 +20,35 @@ export const sha256: (message: Uint8Array) => Digest = native
   ? (message) => {
       // As Latin-1 text: three times as fast as a Buffer for the short messages hashed here, and
       // the result is a plain view, which encodes and compares like any other.
-      const text = native.hash('sha256', message, 'binary');
+      const text = native.hash('sha256', message, 'latin1');
       const digest = new Uint8Array(32);
       for (let i = 0; i < 32; i++) digest[i] = text.charCodeAt(i);
       return digest;
     }
   : portableSha256;
+
+/**
+ * The first eight bytes of SHA-256, as two big-endian u32 in `head[0]` and `head[1]`: for callers
+ * that hash tens of thousands of short messages in a row. Natively the digest comes back as text of
+ * one character per byte, which costs a third of what allocating a Buffer does.
+ */
+export const sha256Head: (message: Uint8Array, head: Uint32Array) => void = native
+  ? (message, head) => {
+      const digest = native.hash('sha256', message, 'latin1');
+      head[0] = packU32(digest, 0);
+      head[1] = packU32(digest, 4);
+    }
+  : (message, head) => {
+      const digest = portableSha256(message);
+      const view = new DataView(digest.buffer, digest.byteOffset, digest.length);
+      head[0] = view.getUint32(0);
+      head[1] = view.getUint32(4);
+    };
+
+function packU32(text: string, at: number): number {
+  const high = (text.charCodeAt(at) << 24) | (text.charCodeAt(at + 1) << 16);
+  return high | (text.charCodeAt(at + 2) << 8) | text.charCodeAt(at + 3);
+}
 
 /** ASCII tag and one zero byte: no tag is a prefix of another tag's input. */
 const prefixes = new Map<Tag, Uint8Array>();
