@@ -3,12 +3,14 @@
  * capability classes under which the node is found (docs/protocol/advert.md sections 2 and 5).
  */
 import { equalBytes } from '../base/bytes.ts';
+import { assert } from '../base/errors.ts';
 import type { Clock, Signer } from '../base/ports.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { TAGS } from '../wire/tags.ts';
 import type { Advert, SignedAdvert } from './advert.ts';
+import { checkAdvert } from './check-advert.ts';
 
 /** What the node knows about itself; everything else in an advert follows from clock and keys. */
 export type AdvertFacts = Pick<Advert, 'roles' | 'addresses' | 'devices' | 'kernels' | 'load'>;
@@ -23,6 +25,8 @@ export interface OwnAdvertInit {
   readonly lifetimeMs?: number;
 }
 
+/** A machine with many interfaces has more; the first are the transport's most useful ones. */
+export const ADDRESSES_MAX = 16;
 /** An advert whose only news is load is issued this often at most. */
 export const LOAD_REFRESH_MS = 5_000;
 /** Each class costs the DHT a handful of messages per announcement. */
@@ -77,13 +81,18 @@ export class OwnAdvert {
       expiresMs: wallMs + (this.#init.lifetimeMs ?? LIMITS.advertLifetimeMsMax),
       software: this.#init.software,
       roles: [...facts.roles],
-      addresses: [...facts.addresses],
+      addresses: addressesOf(facts),
       devices: [...facts.devices],
       kernels: [...facts.kernels],
       load: { ...facts.load },
     };
-    this.#current = signAdvert(this.#signer, advert);
-    return this.#current;
+    const signed = signAdvert(this.#signer, advert);
+    // A node whose advert everyone refuses would wait for work for ever without knowing why.
+    const rules = { network: this.#init.network, wallMs };
+    const checked = checkAdvert(encodeCanonical(signed), rules);
+    assert(checked.ok, `own advert is refused: ${checked.ok || checked.reason}`);
+    this.#current = signed;
+    return signed;
   }
 
   /** Ms until a new advert is due though nothing changes: half of the lifetime; 0 when overdue. */
@@ -116,8 +125,12 @@ function halfLifeOf(advert: Advert): number {
 }
 
 function capabilitiesOf(facts: AdvertFacts): Omit<AdvertFacts, 'load'> {
-  const { roles, addresses, devices, kernels } = facts;
-  return { roles, addresses, devices, kernels };
+  const { roles, devices, kernels } = facts;
+  return { roles, addresses: addressesOf(facts), devices, kernels };
+}
+
+function addressesOf(facts: AdvertFacts): string[] {
+  return [...new Set(facts.addresses)].slice(0, ADDRESSES_MAX);
 }
 
 function isSame(a: unknown, b: unknown): boolean {

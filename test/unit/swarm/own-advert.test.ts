@@ -67,6 +67,19 @@ test('sequences rise over restarts and clocks set back', () => {
   assert.equal(own.issue(facts).advert.sequence, ISSUED_MS + 1_000_000);
 });
 
+test('more addresses than an advert holds are cut, each named once', () => {
+  const { own } = ownOf();
+  const many = Array.from({ length: 20 }, (_, i) => `/ip4/10.0.0.${i}/tcp/1/p2p/${signer.peerId}`);
+  const first = own.current({ ...facts, addresses: [many[0]!, ...many] });
+  assert.deepEqual(first.advert.addresses, many.slice(0, 16));
+  assert.equal(own.current({ ...facts, addresses: many }), first);
+});
+
+test('an advert that strangers would refuse is a bug, found at once', () => {
+  const { own } = ownOf();
+  assert.throws(() => own.current({ ...facts, devices: [] }), /own advert is refused: bad-kernel/);
+});
+
 test('capability classes: roles, devices, kernels, none twice, bounded', () => {
   assert.deepEqual(capabilityClasses({ ...facts, devices: [devices[0]!, devices[0]!] }), [
     'role/worker',
