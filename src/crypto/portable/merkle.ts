@@ -22,6 +22,26 @@ function nodeHash(left: Digest, right: Digest): Digest {
   return sha256(input);
 }
 
+/**
+ * Merkle tree hash over leaf hashes packed 32 bytes each: the same as `treeHash`, without an object
+ * per node, for lists of many thousands.
+ */
+export function packedTreeHash(leafHashes: Uint8Array): Digest {
+  if (leafHashes.length === 0) return EMPTY;
+  const level = leafHashes.slice();
+  const node = new Uint8Array(65);
+  node[0] = 0x01;
+  for (let count = level.length / 32; count > 1; count = Math.ceil(count / 2)) {
+    const pairs = Math.floor(count / 2);
+    for (let pair = 0; pair < pairs; pair++) {
+      node.set(level.subarray(pair * 64, pair * 64 + 64), 1);
+      level.set(sha256(node), pair * 32);
+    }
+    if (count % 2 === 1) level.copyWithin(pairs * 32, (count - 1) * 32, count * 32);
+  }
+  return level.slice(0, 32);
+}
+
 /** Merkle tree hash over leaf hashes. O(n) time. */
 export function treeHash(leafHashes: readonly Digest[]): Digest {
   return leafHashes.length === 0 ? EMPTY : topLevel(leafHashes).at(-1)![0]!;
@@ -71,38 +91,37 @@ export class MerkleTree {
   }
 }
 
-/** Tree hash that a leaf hash and its path lead to; undefined when the path has the wrong length. */
-export function hashFromPath(
-  leaf: Digest,
-  index: number,
-  leafCount: number,
-  path: readonly Digest[],
-): Digest | undefined {
-  if (index < 0 || index >= leafCount) return undefined;
+/** Where a leaf stands: its index, how many leaves there are, the sibling hashes up to the root. */
+export interface LeafPlace {
+  readonly index: number;
+  readonly leafCount: number;
+  readonly path: readonly Digest[];
+}
+
+/** Tree hash that a leaf hash and its place lead to; undefined when the place is impossible. */
+export function hashFromPath(leaf: Digest, place: LeafPlace): Digest | undefined {
+  const { index, leafCount, path } = place;
+  if (!Number.isSafeInteger(index) || index < 0 || index >= leafCount) return undefined;
   let hash = leaf;
   let position = index;
   let used = 0;
   for (let width = leafCount; width > 1; width = Math.ceil(width / 2)) {
-    const sibling = position ^ 1;
+    // No bit operations: they wrap at 2^31, and the leaf count may be a stranger's.
+    const isLeft = position % 2 === 0;
+    const sibling = isLeft ? position + 1 : position - 1;
     if (sibling < width) {
       const other = path[used];
       if (other === undefined) return undefined;
       used += 1;
-      hash = position % 2 === 0 ? nodeHash(hash, other) : nodeHash(other, hash);
+      hash = isLeft ? nodeHash(hash, other) : nodeHash(other, hash);
     }
     position = Math.floor(position / 2);
   }
   return used === path.length ? hash : undefined;
 }
 
-/** True when the leaf hash stands at `index` of a tree of `leafCount` leaves with this hash. */
-export function isIncluded(
-  leaf: Digest,
-  index: number,
-  leafCount: number,
-  path: readonly Digest[],
-  hash: Digest,
-): boolean {
-  const found = hashFromPath(leaf, index, leafCount, path);
+/** True when the leaf hash stands at that place of the tree with this hash. */
+export function isIncluded(leaf: Digest, place: LeafPlace, hash: Digest): boolean {
+  const found = hashFromPath(leaf, place);
   return found !== undefined && equalBytes(found, hash);
 }
