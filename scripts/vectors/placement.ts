@@ -90,7 +90,7 @@ function placementVector(plan: (typeof PLACEMENTS)[number]) {
 }
 
 function cadreVector({ seed, nodes }: (typeof CADRES)[number]) {
-  const candidates = workersOf(new Array(nodes).fill(1));
+  const candidates = workersOf(Array.from({ length: nodes }, () => 1));
   return {
     seed: toHex(numbered(seed)),
     nodes: candidates.map(({ node }) => toHex(node)),

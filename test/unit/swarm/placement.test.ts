@@ -38,9 +38,9 @@ test('each bad input is refused for its own reason', () => {
   assert.equal(reasonFor({ candidates: twice }), 'unsorted-candidates');
   const short = [{ node: nodeNumber(1).subarray(1), weight: 1 }, ...candidates];
   assert.equal(reasonFor({ candidates: short }), 'bad-node-id');
-  const crowd = workersOf(new Array(LIMITS.rosterAdvertsMax + 1).fill(1));
+  const crowd = workersOf(Array.from({ length: LIMITS.rosterAdvertsMax + 1 }, () => 1));
   assert.equal(reasonFor({ candidates: crowd }), 'too-many-workers');
-  const full = workersOf(new Array(LIMITS.rosterAdvertsMax).fill(1));
+  const full = workersOf(Array.from({ length: LIMITS.rosterAdvertsMax }, () => 1));
   assert.equal(reasonFor({ candidates: full, shardCount: 32_769 }), 'too-much-work');
 });
 

@@ -52,7 +52,7 @@ test('wrong rosters are refused, each for its own reason', () => {
   assert.equal(reasonFor([]), 'empty-roster');
   const twice = [...adverts, signedOf(signerNumber(3), { sequence: 1 })];
   assert.equal(reasonFor(twice), 'duplicate-node');
-  const crowd = new Array(LIMITS.rosterAdvertsMax + 1).fill(adverts[0]!);
+  const crowd = Array.from({ length: LIMITS.rosterAdvertsMax + 1 }, () => adverts[0]!);
   assert.equal(reasonFor(crowd), 'roster-too-large');
   const backwards = checkRosterOrder(frozen(adverts).adverts.toReversed());
   assert.ok(!backwards.ok && backwards.reason === 'unsorted-roster');
