@@ -43,6 +43,7 @@ interface Place {
 const BYTES_MAX = 2 ** 40;
 const PACK_BYTES_MAX = 64 * 2 ** 20;
 const LEAF_LISTS_CACHED_BYTES_MAX = 32 * 2 ** 20;
+const HASHED_AT_ONCE_BYTES = 16 * LEAF_BYTES;
 const FILE_NAME = /^[0-9a-f]{64}$/;
 const PACK_NAME = /^[0-9]{1,15}\.pack$/;
 
@@ -250,12 +251,23 @@ export class DiskBlobStore implements BlobStore {
     if (beside !== undefined && toHex(blobRootOf(beside, place.bytes)) === key) {
       return this.#cacheLeaves(key, beside);
     }
-    const content = whole ?? (await this.#readAt(place.path, place.offset, place.bytes));
-    if (content === undefined) return undefined;
-    const leaves = blobLeaves(content);
+    const leaves = whole === undefined ? await this.#hashWhole(place) : blobLeaves(whole);
+    if (leaves === undefined) return undefined;
     if (toHex(blobRootOf(leaves, place.bytes)) !== key) return undefined;
     // One leaf is cheaper to hash again than to remember.
     return place.bytes > LEAF_BYTES ? this.#cacheLeaves(key, leaves) : leaves;
+  }
+
+  /** Leaf hashes from the content itself, a few leaves in memory at a time. */
+  async #hashWhole({ path, offset, bytes }: Place): Promise<Uint8Array | undefined> {
+    const leaves = new Uint8Array(leafListBytes(bytes));
+    for (let at = 0; at === 0 || at < bytes; at += HASHED_AT_ONCE_BYTES) {
+      const length = Math.min(HASHED_AT_ONCE_BYTES, bytes - at);
+      const content = await this.#readAt(path, offset + at, length);
+      if (content === undefined) return undefined;
+      leaves.set(blobLeaves(content), (at / LEAF_BYTES) * DIGEST_BYTES);
+    }
+    return leaves;
   }
 
   #cacheLeaves(key: string, leaves: Uint8Array): Uint8Array {
