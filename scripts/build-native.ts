@@ -147,7 +147,11 @@ async function stampOf(root: string, toolchain: Toolchain): Promise<string> {
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   for (const file of [...files, ...(await headerPackages(toolchain))]) {
-    hash.update(file.slice(root.length)).update('\0').update(await readFile(file)).update('\0');
+    hash
+      .update(file.slice(root.length))
+      .update('\0')
+      .update(await readFile(file))
+      .update('\0');
   }
   return hash.digest('hex');
 }
