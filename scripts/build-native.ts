@@ -124,7 +124,7 @@ async function findToolchain(): Promise<Toolchain | undefined> {
     dirname(require.resolve('node-addon-api/napi.h')),
     join(dirname(require.resolve('node-api-headers/package.json')), 'include'),
   ];
-  for (const compiler of process.env['CXX'] ? [process.env['CXX']] : ['g++', 'c++', 'clang++']) {
+  for (const compiler of process.env.CXX ? [process.env.CXX] : ['g++', 'c++', 'clang++']) {
     try {
       const { stdout } = await run(compiler, ['--version']);
       return { compiler, version: stdout.split('\n')[0] ?? compiler, includes };
