@@ -15,6 +15,8 @@ export const LIMITS = {
   cadreSeatsMax: 100,
   /** Shards of one job: a certificate of this many leaves stays under 64 MiB. */
   shardsMax: 1_048_576,
+  /** Scores that placing one job takes, candidates times shards: four to ten seconds of one core. */
+  placementScoresMax: 16_777_216,
   /** Shards in one ledger record: a reveal of this many fits a frame. */
   recordShardsMax: 65_536,
   /** One ledger record. */
