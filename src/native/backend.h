@@ -1,0 +1,57 @@
+/*
+ * What a backend is to the addon: a name, a reason why it cannot be used here, and a way to run one
+ * part of one kernel call. Plain C, so that a CUDA backend or another compiler's object file fits
+ * behind it (docs/protocol/kernel.md, "Native interface"). Nothing may throw across it.
+ */
+#ifndef KADRE_BACKEND_H
+#define KADRE_BACKEND_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Numbers of the kernels inside the addon; src/compute/native-backend.ts has the same list. */
+enum kadre_kernel {
+  KADRE_NOOP = 0,    /* extents: bytes; output: bytes of zeros */
+  KADRE_GEMM_F32 = 1 /* extents: rows, columns, k, lda, ldb; inputs a, b; output c, ldc = columns */
+};
+
+#define KADRE_EXTENTS_MAX 8
+#define KADRE_INPUTS_MAX 4
+#define KADRE_OUTPUTS_MAX 4
+
+/* One kernel call. Buffers are the caller's, aligned to their element, not overlapping. */
+struct kadre_task {
+  uint32_t kernel;
+  uint64_t extents[KADRE_EXTENTS_MAX];
+  const void *inputs[KADRE_INPUTS_MAX];
+  void *outputs[KADRE_OUTPUTS_MAX];
+};
+
+struct kadre_backend {
+  /* As adverts name it: "cpu/avx2". */
+  const char *name;
+  /*
+   * NULL when this backend works here, else a stable kebab-case reason. Called once, and only on a
+   * processor that has the instructions this file was compiled for.
+   */
+  const char *(*probe)(void);
+  /* Into how many parts, at most `threads`, this call is worth cutting; >= 1. */
+  uint32_t (*parts)(const struct kadre_task *task, uint32_t threads);
+  /* Runs one part on the calling thread; parts write disjoint outputs. NULL, or a reason. */
+  const char *(*run)(const struct kadre_task *task, uint32_t part, uint32_t parts);
+};
+
+/* Best first in the addon's table (napi/addon.cc); a variant that was not compiled is absent. */
+extern const struct kadre_backend kadre_cpu_generic;
+#ifdef KADRE_HAVE_AVX2
+extern const struct kadre_backend kadre_cpu_avx2;
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
