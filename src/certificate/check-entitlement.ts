@@ -7,8 +7,8 @@ import { accept, type Checked, refuse } from '../base/verdict.ts';
 import type { JobSpec } from '../job/spec.ts';
 import { capWeights, place } from '../swarm/placement.ts';
 import { LIMITS } from '../wire/limits.ts';
-import type { RosterView } from './check-roster.ts';
 import { mayCadreWork, speedOf } from './check-results.ts';
+import type { RosterView } from './check-roster.ts';
 import type { ResultColumns } from './result-columns.ts';
 
 export type Entitlement = 'checked' | 'claimed';

@@ -110,9 +110,10 @@ export function speedOf(
   spec: JobSpec,
 ): number | undefined {
   if (!advert.roles.includes('worker')) return undefined;
-  return advert.kernels.find(
-    (offer) => offer.id === spec.kernel && equalBytes(offer.digest, spec.kernelDigest),
-  )?.speed;
+  const offers = advert.kernels.filter(
+    ({ id, digest }) => id === spec.kernel && equalBytes(digest, spec.kernelDigest),
+  );
+  return offers.length === 0 ? undefined : Math.max(...offers.map(({ speed }) => speed));
 }
 
 /** The results root over all leaves, as the ledger computes it. */

@@ -31,9 +31,7 @@ function writeExtent(view: DataView, at: number, value: number, bytes: 4 | 8): v
 }
 
 function readExtent(view: DataView, at: number, bytes: 4 | 8): number {
-  return bytes === 4
-    ? view.getUint32(at)
-    : view.getUint32(at) * WIDE_FROM + view.getUint32(at + 4);
+  return bytes === 4 ? view.getUint32(at) : view.getUint32(at) * WIDE_FROM + view.getUint32(at + 4);
 }
 
 export function packResults(
