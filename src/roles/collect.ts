@@ -6,7 +6,7 @@
 import { KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import type { BlobRef, Network, SignalOption } from '../base/ports.ts';
-import { fetchBlobs } from '../blob/fetch.ts';
+import { fetchBlobs } from '../blob/fetch-small.ts';
 import {
   type ArraySpec,
   arrayBytes,

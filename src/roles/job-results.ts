@@ -6,7 +6,7 @@ import { equalBytes } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Network, SignalOption } from '../base/ports.ts';
-import { fetchBlobs } from '../blob/fetch.ts';
+import { fetchBlobs } from '../blob/fetch-small.ts';
 import { type OpenedCertificate, openCertificate } from '../certificate/open.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import { acceptedDigests, agreeingWorkers } from '../job/ledger/read-ledger.ts';

@@ -4,7 +4,7 @@
  * search under way gets a short while to finish.
  */
 import { KadreError } from '../base/errors.ts';
-import type { PeerId } from '../base/ids.ts';
+import { nodeIdOf, type PeerId } from '../base/ids.ts';
 import type { Clock, Directory, Logger, Network, SignalOption } from '../base/ports.ts';
 import { anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
@@ -62,7 +62,7 @@ export class Scout {
     const { network, book, log } = this.#components;
     const request = { timeoutMs: ADVERT_TIMEOUT_MS, signal: options.signal };
     const bytes = await network.request(peer, 'advert', new Uint8Array(0), request);
-    const checked = book.checkBytes(bytes);
+    const checked = book.offer(bytes, { expect: nodeIdOf(peer)! });
     if (checked.ok) return checked.value;
     log.log('debug', 'advert-refused', { peer, reason: checked.reason });
     network.penalise(peer, checked.penalty, checked.reason);

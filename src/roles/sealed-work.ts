@@ -6,19 +6,9 @@ import { concatBytes } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Random, Signer } from '../base/ports.ts';
 import type { ShardResult } from '../compute/executor.ts';
-import { signTagged } from '../crypto/portable/signed.ts';
-import {
-  recordIdOf,
-  SALT_BYTES,
-  type SealRecord,
-  sealBatchRoot,
-  sealBody,
-  sealedTuple,
-  shardResultDigest,
-} from '../job/records.ts';
-import { packShards } from '../job/shard-list.ts';
-import { encodeCanonical } from '../wire/cbor.ts';
-import { TAGS } from '../wire/tags.ts';
+import { buildReveal, buildSeal, encodeRecord } from '../job/build-record.ts';
+import { SALT_BYTES } from '../job/records.ts';
+import { sealBatch } from '../job/sealing.ts';
 
 interface SealedBatch {
   readonly id: Digest;
