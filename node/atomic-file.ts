@@ -1,35 +1,63 @@
 /**
- * Files appear whole or not at all: a temporary file beside the target, synced, then renamed over
- * it. A failure leaves what was there before.
+ * Files appear whole or not at all: every file of a group is first staged beside its target and
+ * synced, then all are renamed into place. A failure before that leaves everything as it was.
  */
-import { open, rename, unlink } from 'node:fs/promises';
+import { lstat, open, realpath, rename, unlink } from 'node:fs/promises';
 import { KadreError } from '../src/base/errors.ts';
 import { randomToken } from '../src/crypto/node/secret.ts';
 
-export interface AtomicFileOptions {
+export interface FileContent {
+  readonly file: string;
+  /** Written one after the other. */
+  readonly parts: readonly (Uint8Array | string)[];
   /** Default: what the umask leaves of 0666. */
   readonly mode?: number;
 }
 
+interface Staged {
+  readonly temporary: string;
+  readonly target: string;
+}
+
 /** Errors: DISK_FAILED for a full or failing disk, USAGE for a path that cannot be written. */
-export async function writeFileAtomic(
-  file: string,
-  parts: readonly (Uint8Array | string)[],
-  options: AtomicFileOptions = {},
-): Promise<void> {
-  const temporary = `${file}.${randomToken().slice(0, 8)}.tmp`;
+export async function writeFilesAtomic(contents: readonly FileContent[]): Promise<void> {
+  const staged: Staged[] = [];
   try {
-    const handle = await open(temporary, 'wx', options.mode ?? 0o666);
-    try {
-      for (const part of parts) await handle.writeFile(part);
-      await handle.sync();
-    } finally {
-      await handle.close();
+    for (const content of contents) {
+      try {
+        await stage(content, staged);
+      } catch (cause) {
+        throw writeFailure(content.file, cause as NodeJS.ErrnoException);
+      }
     }
-    await rename(temporary, file);
-  } catch (cause) {
-    await unlink(temporary).catch(() => undefined);
-    throw writeFailure(file, cause as NodeJS.ErrnoException);
+    for (const { temporary, target } of staged) {
+      await rename(temporary, target).catch((cause) => {
+        throw writeFailure(target, cause as NodeJS.ErrnoException);
+      });
+    }
+  } finally {
+    for (const { temporary } of staged) await unlink(temporary).catch(() => undefined);
+  }
+}
+
+async function stage(content: FileContent, staged: Staged[]): Promise<void> {
+  // Through a link, and straight into a device or pipe: renaming over those would destroy them.
+  const target = await realpath(content.file).catch(() => content.file);
+  const held = await lstat(target).catch(() => undefined);
+  if (held?.isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+  const isSpecial = held !== undefined && !held.isFile();
+  const temporary = `${target}.${randomToken().slice(0, 8)}.tmp`;
+  if (!isSpecial) staged.push({ temporary, target });
+  const handle = await open(
+    isSpecial ? target : temporary,
+    isSpecial ? 'w' : 'wx',
+    content.mode ?? 0o666,
+  );
+  try {
+    for (const part of content.parts) await handle.writeFile(part);
+    if (!isSpecial) await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

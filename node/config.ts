@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { KadreError } from '../src/base/errors.ts';
 import { suggestion } from '../src/base/nearest.ts';
+import { BUILT_IN_NETWORKS } from '../src/swarm/network-file.ts';
 import { flagOf, GLOBAL_OPTIONS, type OptionRow, type OptionValue } from './cli/option-table.ts';
 import { type Arguments, callerFolder, checkedValue } from './cli/parse-arguments.ts';
 
@@ -101,6 +102,15 @@ export function dataDirOf(given: Arguments, env: NodeJS.ProcessEnv = process.env
   const variable = env.KADRE_DATA;
   if (variable) return resolve(callerFolder(env), variable);
   return join(homedir(), '.kadre');
+}
+
+/** The network's built-in name, or its file's path from the caller's folder. */
+export function networkOf(
+  configuration: Configuration,
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  const name = String(configuration.get('network')?.value);
+  return Object.hasOwn(BUILT_IN_NETWORKS, name) ? name : resolve(callerFolder(env), name);
 }
 
 /** Merges the four sources. Errors: BAD_CONFIG, USAGE (a malformed environment variable). */

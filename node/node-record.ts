@@ -7,7 +7,7 @@ import { mkdir, readFile, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KadreError } from '../src/base/errors.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { writeFilesAtomic } from './atomic-file.ts';
 import { dataDirFiles } from './data-dir.ts';
 
 export interface NodeRecord {
@@ -91,7 +91,7 @@ function portRecordFile(api: string): string {
 }
 
 function writeOwned(file: string, content: string): Promise<void> {
-  return writeFileAtomic(file, [content], { mode: 0o600 });
+  return writeFilesAtomic([{ file, parts: [content], mode: 0o600 }]);
 }
 
 async function readText(file: string): Promise<string | undefined> {

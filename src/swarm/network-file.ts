@@ -3,6 +3,7 @@
  * node/schemas/network.json). Its id is part of every protocol name and of every signed advert and
  * job spec, so swarms never mix. Pure: reading files is the caller's.
  */
+import { nodeIdOf } from '../base/ids.ts';
 import { accept, type Checked, refuse } from '../base/verdict.ts';
 
 /** Nobody, anybody with an identity puzzle of `bits`, or whom the authority signed for. */
@@ -27,12 +28,16 @@ export interface NetworkFile {
   readonly bootstrap: readonly string[];
   /** Default: `none`. */
   readonly admission: AdmissionRule;
+  /** Base58 peer ids of all members, where the network is a closed one: `verify`'s anchor. */
+  readonly members?: readonly string[];
   /** Overrides of the job defaults of job.md section 7. */
   readonly policy: NetworkPolicy;
 }
 
 export const NETWORK_FILE_BYTES_MAX = 65_536;
 const BOOTSTRAP_MAX = 64;
+const MEMBERS_MAX = 1024;
+const KEYS = ['v', 'name', 'id', 'bootstrap', 'admission', 'members', 'policy'];
 const ID = /^[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?$/;
 
 const open: Pick<NetworkFile, 'v' | 'admission' | 'policy' | 'bootstrap'> = {
@@ -58,8 +63,8 @@ export function parseNetworkFile(text: string): Checked<NetworkFile> {
     return bad(`not JSON: ${(cause as Error).message}`);
   }
   if (!isRecord(value)) return bad('not a JSON object');
-  const { v, name, id, bootstrap = [], admission = { kind: 'none' }, policy = {} } = value;
-  const unknown = unknownKey(value, ['v', 'name', 'id', 'bootstrap', 'admission', 'policy']);
+  const { v, name, id, bootstrap = [], admission = { kind: 'none' }, members, policy = {} } = value;
+  const unknown = unknownKey(value, KEYS);
   if (unknown !== undefined) return bad(`unknown key \`${unknown}\``);
   if (v !== 1) return bad('`v` must be 1');
   if (typeof name !== 'string' || name.length < 1 || name.length > 64) {
@@ -81,7 +86,11 @@ export function parseNetworkFile(text: string): Checked<NetworkFile> {
   if (!rule.ok) return rule;
   const defaults = policyOf(policy);
   if (!defaults.ok) return defaults;
-  return accept({ v, name, id, bootstrap, admission: rule.value, policy: defaults.value });
+  if (members !== undefined && !isMemberList(members)) {
+    return bad(`\`members\` must be a list of at most ${MEMBERS_MAX} Ed25519 peer ids`);
+  }
+  const common = { v, name, id, bootstrap, admission: rule.value, policy: defaults.value };
+  return accept(members === undefined ? common : { ...common, members });
 }
 
 /** A multiaddr text that names the peer to expect there. */
@@ -91,6 +100,11 @@ export function isBootstrapAddress(address: unknown): address is string {
     address.length <= 256 &&
     /^\/[a-z0-9]+\/[^\s]+\/p2p\/[1-9A-HJ-NP-Za-km-z]{32,64}$/.test(address)
   );
+}
+
+function isMemberList(value: unknown): value is string[] {
+  const isPeerId = (entry: unknown) => typeof entry === 'string' && nodeIdOf(entry) !== undefined;
+  return Array.isArray(value) && value.length <= MEMBERS_MAX && value.every(isPeerId);
 }
 
 function admissionOf(value: unknown): Checked<AdmissionRule> {
