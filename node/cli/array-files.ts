@@ -79,9 +79,13 @@ export async function checkTargets(
     const advice = suggestion(unknown.name, names) || `its outputs: ${names.join(', ')}`;
     throw new KadreError({ code: 'USAGE', advice }, `no output \`${unknown.name}\``);
   }
-  const files = [...outs.map((out) => out.file), ...(certificate === undefined ? [] : [certificate])];
+  const files = [
+    ...outs.map((out) => out.file),
+    ...(certificate === undefined ? [] : [certificate]),
+  ];
   const twice = files.find((file, i) => files.indexOf(file) !== i);
-  if (twice !== undefined) throw new KadreError({ code: 'USAGE' }, `${twice} would be written twice`);
+  if (twice !== undefined)
+    throw new KadreError({ code: 'USAGE' }, `${twice} would be written twice`);
   for (const file of files) {
     const output = outputs.find(({ name }) => outs.some((o) => o.name === name && o.file === file));
     await checkTarget(file, output === undefined ? 0 : arrayBytes(output));

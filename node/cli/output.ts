@@ -16,10 +16,10 @@ export interface TextSink {
 export class Output {
   readonly json: boolean;
   readonly stderr: TextSink;
-  readonly #stdout: TextSink;
+  readonly stdout: TextSink;
 
   constructor(stdout: TextSink, stderr: TextSink, init: { readonly json: boolean }) {
-    this.#stdout = stdout;
+    this.stdout = stdout;
     this.stderr = stderr;
     this.json = init.json;
   }
@@ -27,17 +27,17 @@ export class Output {
   /** A result: the object with `--json`, else the lines for people. */
   result(object: { readonly v: 1 }, lines: () => readonly string[]): void {
     if (this.json) this.object(object);
-    else this.#stdout.write(`${lines().join('\n')}\n`);
+    else this.stdout.write(`${lines().join('\n')}\n`);
   }
 
   /** One line of JSON on stdout. */
   object(object: { readonly v: 1 }): void {
-    this.#stdout.write(`${JSON.stringify(object)}\n`);
+    this.stdout.write(`${JSON.stringify(object)}\n`);
   }
 
   /** Text on stdout that is no result: help. */
   text(text: string): void {
-    this.#stdout.write(text);
+    this.stdout.write(text);
   }
 
   /** A remark on stderr. */

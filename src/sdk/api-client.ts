@@ -82,10 +82,10 @@ export class ApiClient {
   async #fetch(path: string, call: ApiCall): Promise<Response> {
     const { method = 'GET', json, bytes, signal } = call;
     const headers: Record<string, string> = {};
-    if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`;
+    if (this.#token !== undefined) headers.authorization = `Bearer ${this.#token}`;
     if (json !== undefined) headers['content-type'] = 'application/json';
     if (bytes !== undefined) headers['content-type'] = 'application/octet-stream';
-    const body = json !== undefined ? JSON.stringify(json) : (bytes as BodyInit | undefined);
+    const body = json !== undefined ? JSON.stringify(json) : bytes;
     let response: Response;
     try {
       response = await fetch(`${this.url}/v1/${path}`, {

@@ -9,11 +9,11 @@ import { KadreError } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { throwIfAborted } from '../base/signals.ts';
 import { blobRoot } from '../blob/tree.ts';
-import { type Dtype, type ResolvedKernel, arrayBytes } from '../kernel/contract.ts';
+import { computationIdOf } from '../job/spec.ts';
+import { arrayBytes, type Dtype, type ResolvedKernel } from '../kernel/contract.ts';
 import { arrayOfBytes, bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
 import { type ValidVerdict, verify } from '../verify.ts';
-import { computationIdOf } from '../job/spec.ts';
 import { ApiClient, errorOfJson } from './api-client.ts';
 import { checkSubmitOptions, checkWork, specOfArray } from './check-work.ts';
 import type {

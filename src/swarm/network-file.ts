@@ -89,8 +89,15 @@ export function parseNetworkFile(text: string): Checked<NetworkFile> {
   if (members !== undefined && !isMemberList(members)) {
     return bad(`\`members\` must be a list of at most ${MEMBERS_MAX} Ed25519 peer ids`);
   }
-  const common = { v, name, id, bootstrap, admission: rule.value, policy: defaults.value };
-  return accept(members === undefined ? common : { ...common, members });
+  const common = {
+    v: 1,
+    name,
+    id,
+    bootstrap,
+    admission: rule.value,
+    policy: defaults.value,
+  } as const;
+  return accept<NetworkFile>(members === undefined ? common : { ...common, members });
 }
 
 /** A multiaddr text that names the peer to expect there. */
