@@ -14,7 +14,7 @@ import {
   specOfArray,
 } from '../../src/sdk/check-work.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
-import { type FileContent, writeFilesAtomic } from '../atomic-file.ts';
+import { type FileContent, writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import {
   arrayFile,
   checkTargets,
