@@ -3,10 +3,10 @@
  * Candidates that cannot be reached are skipped within the window that members accept; when too
  * many are away, their adverts are dropped and a new roster, hence a new seed, is tried.
  */
-import { assert, asKadreError, KadreError } from '../base/errors.ts';
+import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import { type NodeId, peerIdOf } from '../base/ids.ts';
 import type { Logger, Network, SignalOption } from '../base/ports.ts';
-import { openPlan, type OpenPlan } from '../job/open-plan.ts';
+import { type OpenPlan, openPlan } from '../job/open-plan.ts';
 import { type Plan, type PlanPackage, planIdOf, seedOf } from '../job/plan.ts';
 import { jobIdOf, type SignedJobSpec } from '../job/spec.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';

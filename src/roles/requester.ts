@@ -10,8 +10,8 @@ import type { JobNotice } from './job-messages.ts';
 import type { LocalJudge } from './local-judge.ts';
 import {
   type FinishedJob,
-  RequesterJob,
   type RequesterComponents,
+  RequesterJob,
   type RequesterJobInit,
 } from './requester-job.ts';
 
