@@ -7,13 +7,13 @@ import type { Signer } from '../../src/base/ports.ts';
 import { composeCertificate } from '../../src/certificate/build.ts';
 import { type Certificate, encodeCertificate } from '../../src/certificate/format.ts';
 import { signTagged } from '../../src/crypto/portable/signed.ts';
-import type { Plan } from '../../src/job/plan.ts';
+import type { Plan, PlanPackage } from '../../src/job/plan.ts';
 import { type RevealRecord, recordIdOf, type SealRecord } from '../../src/job/records.ts';
 import { type JobSpec, jobIdOf } from '../../src/job/spec.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { encodeCanonical } from '../../src/wire/cbor.ts';
 import { TAGS } from '../../src/wire/tags.ts';
-import { makeCommit } from './certificate/commit.ts';
+import { makeCommit, type Voters } from './certificate/commit.ts';
 import { makeRoster, makeSeats, makeSpec } from './certificate/parties.ts';
 import { namedSigner, type Recipe } from './certificate/recipe.ts';
 import { makeResults } from './certificate/results.ts';
@@ -21,6 +21,11 @@ import { makeResults } from './certificate/results.ts';
 export interface MadeCertificate {
   readonly bytes: Uint8Array;
   readonly certificate: Certificate;
+  readonly package: PlanPackage;
+  /** Who can vote on a commit body of this plan, and with which keys. */
+  readonly voters: Voters;
+  /** Identities in roster order. */
+  readonly nodes: readonly Signer[];
   readonly spec: JobSpec;
   readonly requester: Signer;
   readonly outputs: Readonly<Record<string, NdArray>>;
@@ -78,6 +83,14 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
   return {
     bytes: encodeCertificate(certificate),
     certificate,
+    package: pkg,
+    voters: {
+      plan,
+      entries: seats.entries,
+      keys: seats.keys,
+      votes: recipe.votes ?? [...seats.keys.keys()],
+    },
+    nodes: swarm.signers,
     spec,
     requester,
     outputs,
@@ -87,4 +100,6 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
   };
 }
 
+export { voteFor } from './certificate/commit.ts';
 export type { Bends, Recipe } from './certificate/recipe.ts';
+export { NETWORK, namedSigner } from './certificate/recipe.ts';
