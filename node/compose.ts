@@ -66,17 +66,18 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
     { clock: systemClock, random: systemRandom, logger: log },
     { seed: identitySeed, networkId, listen, bootstrap, server: true },
   );
-  const blobs = new DiskBlobStore(
+  const blobs = await DiskBlobStore.open(
     { logger: log },
     { directory: join(dataDir, 'blobs'), durability: 'lazy' },
   );
+  const signer = signerFromSeed(identitySeed);
   const ports: RolePorts = {
-    network: hooks.wrapNetwork?.(host.network) ?? host.network,
+    network: hooks.wrapNetwork?.(host.network, signer) ?? host.network,
     directory: host.directory,
     clock: systemClock,
     random: systemRandom,
     log,
-    signer: signerFromSeed(identitySeed),
+    signer,
     verifier: ed25519Verifier,
     blobs,
   };

@@ -2,7 +2,7 @@
  * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
  * here knows how.
  */
-import type { Logger, Network } from '../src/base/ports.ts';
+import type { Logger, Network, Signer } from '../src/base/ports.ts';
 import type { Executor } from '../src/compute/executor.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { Role } from '../src/swarm/advert.ts';
@@ -68,7 +68,7 @@ export interface NodeConfig {
 /** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
 export interface NodeHooks {
   readonly wrapExecutor?: (executor: Executor) => Executor;
-  readonly wrapNetwork?: (network: Network) => Network;
+  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
 }
 
 export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;
