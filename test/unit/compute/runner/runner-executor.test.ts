@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { KadreError } from '../../../../src/base/errors.ts';
@@ -34,10 +35,11 @@ function endless(shardCount: number): ExecutionRequest {
 const codeOf = (code: string) => (cause: unknown) =>
   cause instanceof KadreError && cause.code === code;
 
+/** Running, as opposed to gone or waiting to be reaped. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/\) [ZX] /.test(stat);
   } catch {
     return false;
   }
