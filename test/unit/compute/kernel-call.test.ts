@@ -33,6 +33,23 @@ test('a range inside one aligned segment is not copied', () => {
   assert.notEqual(odd?.buffer, segment!.bytes.buffer);
 });
 
+test('a range that touches a missing segment is not found', () => {
+  const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 63 }), { minLength: 1, maxLength: 8 });
+  const cases = fc.tuple(cuts, fc.nat(), fc.nat({ max: 63 }), fc.nat({ max: 63 }));
+  fc.assert(
+    fc.property(cases, ([places, chosen, from, to]) => {
+      const segments = segmentsAt(places.sort((a, b) => a - b));
+      const [missing] = segments.splice(chosen % segments.length, 1);
+      const [offset, end] = [Math.min(from, to), Math.max(from, to) + 1];
+      const gapEnd = missing!.offset + missing!.bytes.length;
+      const isWhole = end <= missing!.offset || offset >= gapEnd;
+      const bytes = readRange(segments, { offset, length: end - offset });
+      assert.deepEqual(bytes, isWhole ? content.slice(offset, end) : undefined);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('gaps and ends are noticed', () => {
   const [first, , third] = segmentsAt([16, 32]);
   assert.equal(readRange([first!, third!], { offset: 8, length: 32 }), undefined);
