@@ -5,13 +5,14 @@
  * (docs/protocol/kernel.md, "Native interface").
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { concatBytes, toHex, utf8 } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
+import { sha256 } from '../crypto/portable/hash.ts';
 
 /** What src/native/napi/addon.cc exports. */
 export interface Addon {
@@ -87,7 +88,7 @@ async function tryFile(file: string): Promise<Loaded> {
 /** Loads the file in a child once per content; undefined when that went well. */
 async function probe(file: string, content: Uint8Array): Promise<string | undefined> {
   const runtime = `${process.version} ${process.arch}`;
-  const hash = createHash('sha256').update(runtime).update(content).digest('hex');
+  const hash = toHex(sha256(concatBytes([utf8(runtime), content])));
   const stamp = join(dirname(file), `kadre.probe-${hash.slice(0, 16)}`);
   if ((await readFile(stamp, 'utf8').catch(() => '')) === hash) return undefined;
   try {

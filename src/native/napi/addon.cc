@@ -103,7 +103,8 @@ Napi::Value backends(const Napi::CallbackInfo &info) {
     Napi::Object item = Napi::Object::New(env);
     item.Set("name", CANDIDATES[i].backend->name);
     const char *problem = state.problems[i];
-    item.Set("problem", problem == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, problem)));
+    const Napi::Value reason = problem == nullptr ? env.Null() : Napi::String::New(env, problem);
+    item.Set("problem", reason);
     list.Set(static_cast<uint32_t>(i), item);
   }
   return list;
