@@ -114,6 +114,12 @@ test('more requests or bytes than allowed are refused', async (context) => {
   assert.equal((await first).length, 2000);
 });
 
+test('a shard whose output is too large is refused, the next request is not', async (context) => {
+  const executor = await started(context, { outputBytesMax: 20_000 });
+  await assert.rejects(executor.run(noop(3)), codeOf('OVERLOADED'));
+  assert.equal((await executor.run(noop(4))).length, 4);
+});
+
 test('requests that do not fit together run one after the other', async (context) => {
   const executor = await started(context, { inputBytesMax: 40 });
   const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
