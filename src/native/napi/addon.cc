@@ -32,7 +32,14 @@ const char *avx2_problem() {
 }
 #endif
 
+#ifdef KADRE_HAVE_AVX512
+const char *avx512_problem() { return __builtin_cpu_supports("avx512f") ? nullptr : "no-avx512f"; }
+#endif
+
 const Candidate CANDIDATES[] = {
+#ifdef KADRE_HAVE_AVX512
+    {&kadre_cpu_avx512, avx512_problem},
+#endif
 #ifdef KADRE_HAVE_AVX2
     {&kadre_cpu_avx2, avx2_problem},
 #endif
