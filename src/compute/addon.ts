@@ -49,8 +49,13 @@ const INTERFACE_VERSION = 1;
 const PROBE_TIMEOUT_MS = 10_000;
 const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
 
-/** Where the repository's own build puts it. */
-export const LOCAL_BUILD = fileURLToPath(new URL('../../build/kadre.node', import.meta.url));
+/** Where scripts/build-native.ts puts it, seen from the sources and from dist/. */
+const LOCAL_BUILD = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../build/kadre.node' : '../../../build/kadre.node',
+    import.meta.url,
+  ),
+);
 
 export interface AddonSearch {
   /** Files to try in order; default: the local build. */
