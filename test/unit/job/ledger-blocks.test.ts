@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { countedRoot } from '../../../src/crypto/portable/hash.ts';
 import { leafHash, treeHash } from '../../../src/crypto/portable/merkle.ts';
+import type { CheckedRecord } from '../../../src/job/ledger/check-record.ts';
 import {
   executeRecords,
   isUrgent,
