@@ -16,6 +16,7 @@ export const BEHAVIOURS = [
   'lie-alone',
   'refuse',
   'silent',
+  'slow',
   'withhold',
   'equivocate',
 ] as const;
@@ -77,8 +78,17 @@ export function runWorld(init: WorldInit): WorldEnd {
     records = records.slice(0, 1 + pick(records.length));
     state = unwrap(executeRecords(job.plan, state, records)).state;
     blockCount += 1;
+    checkCounts(job, state);
   }
   return { state, blockCount };
+}
+
+/** The running counts must stay what a recount gives, as long as they matter. */
+function checkCounts(job: TestJob, state: LedgerState): void {
+  if (state.failure !== undefined) return;
+  const counts = { seal: 0, reveal: 0 };
+  for (const { phase, shards } of awaitedOf(job.plan, state)) counts[phase] += shards.length;
+  assert.deepEqual(counts, { seal: state.awaitedSeals, reveal: state.awaitedReveals });
 }
 
 function isNew(answered: Set<string>, awaited: Awaited, shard: number): boolean {
@@ -105,9 +115,12 @@ function answers(
   if (behaviour === 'silent') return marks();
   if (behaviour === 'refuse') return [refusalOf(job, scope)];
   if (behaviour === 'withhold' && phase === 'reveal') return marks();
+  // Who is slow is called overdue, and seals all the same.
+  const complaints = behaviour === 'slow' && phase === 'seal' ? marks() : [];
   // Who equivocates opens whichever of its two seals came first.
   const variants = behaviour === 'equivocate' ? [0, SECOND_ANSWER] : [variantOf(behaviour, worker)];
-  return variants.flatMap((variant) =>
+  const work = variants.flatMap((variant) =>
     shards.map((shard) => workOf(job, { worker, wave, shards: [shard], variant })[phase]),
   );
+  return [...complaints, ...work];
 }
