@@ -3,7 +3,7 @@
  * whether the same call may succeed later unchanged, `advice` is one line of what to do.
  */
 interface ErrorCodeRow {
-  readonly exit: 2 | 3 | 4 | 5 | 6 | 7 | 130;
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 130;
   readonly retryable: boolean;
   readonly meaning: string;
   readonly advice: string;
@@ -189,6 +189,8 @@ export const ERROR_CODES = {
     'the runner process could not be started or died',
     'see the log; a new runner is started on the next shard',
   ),
+  // ourselves
+  INTERNAL: row(1, false, 'a bug in this program', 'please report it, with the log'),
   // peers and transport
   PEER_UNREACHABLE: row(
     4,
@@ -201,6 +203,12 @@ export const ERROR_CODES = {
     true,
     'the peer answered with invalid bytes',
     'another peer is tried where one exists',
+  ),
+  BLOB_UNAVAILABLE: row(
+    4,
+    true,
+    'no holder delivered a blob, or a part of it, that matches its root',
+    'try again; the message counts what each holder did',
   ),
   PEER_REFUSED: row(4, true, 'the peer refused the request', 'the message names its reason'),
   OVERLOADED: row(4, true, 'a bounded queue is full', 'try again in a moment'),

@@ -1,6 +1,7 @@
 /**
  * What we conclude about something a peer sent. Remote bytes never throw: a function that judges
- * them returns a `Checked<T>`, and its caller decides what to do with the peer (style.md, "Errors").
+ * them returns a `Checked<T>`, and its caller decides what to do with the peer
+ * (style.md, "Errors").
  */
 
 /**

@@ -79,7 +79,9 @@ export function jobIdOf(spec: JobSpec): Digest {
 }
 
 /** What is computed, whoever asks and however it is cut: no nonce, no shard count. */
-export function computationIdOf(spec: JobSpec): Digest {
+export function computationIdOf(
+  spec: Pick<JobSpec, 'kernelDigest' | 'parameters' | 'inputs'>,
+): Digest {
   const { kernelDigest, parameters, inputs } = spec;
   return taggedHash(TAGS.computation, encodeCanonical({ kernelDigest, parameters, inputs }));
 }

@@ -69,7 +69,7 @@ export interface RosterInclusion {
 /** True when this very signed advert stands at `index` of the roster of `count` with this root. */
 export function isInRoster(root: Digest, inclusion: RosterInclusion): boolean {
   const { advert, index, count, path } = inclusion;
-  const hash = hashFromPath(rosterLeaf(advert), index, count, path);
+  const hash = hashFromPath(rosterLeaf(advert), { index, leafCount: count, path });
   return hash !== undefined && equalBytes(countedRoot(TAGS.roster, count, hash), root);
 }
 

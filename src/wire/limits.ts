@@ -25,6 +25,24 @@ export const LIMITS = {
   replicasMax: 16,
   /** One certificate file. */
   certificateBytesMax: 67_108_864,
+  /** Nesting of a certificate's encoding: its deepest field, a block's QC, is at 6. */
+  certificateDepthMax: 16,
+  /** Items in a certificate's encoding: 512 adverts of 128 kernels each; bulk is in byte strings. */
+  certificateItemsMax: 1_048_576,
+  /** Block headers in a certificate: one pruning window would be absurd, a few rounds are normal. */
+  certificateHeadersMax: 64,
+  /** Opened (shard, worker) pairs in a certificate: beyond it, receipts are attested only. */
+  receiptPairsMax: 65_536,
+  /** Seal batches opened in a certificate: one signature check each, half a second at most. */
+  receiptsMax: 4_096,
+  /** A writer keeps the whole roster in a certificate up to this size, then only the nodes used. */
+  certificateRosterBytesMax: 262_144,
+  /** Outputs of one kernel. */
+  outputsMax: 16,
+  /** Corners (shards x 2^rank) that a verifier counts per output to see that regions tile it. */
+  tilingCornersMax: 4_194_304,
+  /** Shards x workers whose placement an offline verifier recomputes: about a second of hashing. */
+  entitlementChecksMax: 1_048_576,
   /** Lifetime of an advert; refreshed at half of it. */
   advertLifetimeMsMax: 3_600_000,
   /** How far in the future an advert's issue time may lie: clocks of strangers differ. */

@@ -6,7 +6,6 @@
 import { sha256 as portableSha256 } from '@noble/hashes/sha2.js';
 import { concatBytes, u64, utf8 } from '../../base/bytes.ts';
 import type { Digest } from '../../base/ids.ts';
-import type { Tag } from '../../wire/tags.ts';
 
 interface NodeHash {
   hash(algorithm: string, data: Uint8Array, encoding: 'latin1'): string;
@@ -26,6 +25,9 @@ export const sha256: (message: Uint8Array) => Digest = native
       return digest;
     }
   : portableSha256;
+
+/** What a domain tag looks like; the closed list of them is `wire/tags.ts`. */
+export type DomainTag = `kadre/${string}`;
 
 /**
  * The first eight bytes of SHA-256, as two big-endian u32 in `head[0]` and `head[1]`: for callers
@@ -51,9 +53,9 @@ function packU32(text: string, at: number): number {
 }
 
 /** ASCII tag and one zero byte: no tag is a prefix of another tag's input. */
-const prefixes = new Map<Tag, Uint8Array>();
+const prefixes = new Map<DomainTag, Uint8Array>();
 
-export function tagPrefix(tag: Tag): Uint8Array {
+export function tagPrefix(tag: DomainTag): Uint8Array {
   let prefix = prefixes.get(tag);
   if (prefix === undefined) {
     prefix = utf8(`${tag}\0`);
@@ -63,11 +65,11 @@ export function tagPrefix(tag: Tag): Uint8Array {
 }
 
 /** H(tag, parts): SHA-256(tag ‖ 00 ‖ parts...). */
-export function taggedHash(tag: Tag, ...parts: readonly Uint8Array[]): Digest {
+export function taggedHash(tag: DomainTag, ...parts: readonly Uint8Array[]): Digest {
   return sha256(concatBytes([tagPrefix(tag), ...parts]));
 }
 
 /** A root that commits to how many leaves there are: H(tag, u64 count ‖ tree hash). */
-export function countedRoot(tag: Tag, leafCount: number, treeHash: Digest): Digest {
+export function countedRoot(tag: DomainTag, leafCount: number, treeHash: Digest): Digest {
   return taggedHash(tag, u64(leafCount), treeHash);
 }

@@ -91,38 +91,37 @@ export class MerkleTree {
   }
 }
 
-/** Tree hash that a leaf hash and its path lead to; undefined when the path has the wrong length. */
-export function hashFromPath(
-  leaf: Digest,
-  index: number,
-  leafCount: number,
-  path: readonly Digest[],
-): Digest | undefined {
-  if (index < 0 || index >= leafCount) return undefined;
+/** Where a leaf stands: its index, how many leaves there are, the sibling hashes up to the root. */
+export interface LeafPlace {
+  readonly index: number;
+  readonly leafCount: number;
+  readonly path: readonly Digest[];
+}
+
+/** Tree hash that a leaf hash and its place lead to; undefined when the place is impossible. */
+export function hashFromPath(leaf: Digest, place: LeafPlace): Digest | undefined {
+  const { index, leafCount, path } = place;
+  if (!Number.isSafeInteger(index) || index < 0 || index >= leafCount) return undefined;
   let hash = leaf;
   let position = index;
   let used = 0;
   for (let width = leafCount; width > 1; width = Math.ceil(width / 2)) {
-    const sibling = position ^ 1;
+    // No bit operations: they wrap at 2^31, and the leaf count may be a stranger's.
+    const isLeft = position % 2 === 0;
+    const sibling = isLeft ? position + 1 : position - 1;
     if (sibling < width) {
       const other = path[used];
       if (other === undefined) return undefined;
       used += 1;
-      hash = position % 2 === 0 ? nodeHash(hash, other) : nodeHash(other, hash);
+      hash = isLeft ? nodeHash(hash, other) : nodeHash(other, hash);
     }
     position = Math.floor(position / 2);
   }
   return used === path.length ? hash : undefined;
 }
 
-/** True when the leaf hash stands at `index` of a tree of `leafCount` leaves with this hash. */
-export function isIncluded(
-  leaf: Digest,
-  index: number,
-  leafCount: number,
-  path: readonly Digest[],
-  hash: Digest,
-): boolean {
-  const found = hashFromPath(leaf, index, leafCount, path);
+/** True when the leaf hash stands at that place of the tree with this hash. */
+export function isIncluded(leaf: Digest, place: LeafPlace, hash: Digest): boolean {
+  const found = hashFromPath(leaf, place);
   return found !== undefined && equalBytes(found, hash);
 }

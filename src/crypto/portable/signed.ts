@@ -2,22 +2,21 @@
 import { concatBytes } from '../../base/bytes.ts';
 import { type NodeId, publicKeyOf } from '../../base/ids.ts';
 import type { Signer } from '../../base/ports.ts';
-import type { Tag } from '../../wire/tags.ts';
 import { verifyEd25519 } from './ed25519.ts';
-import { tagPrefix } from './hash.ts';
+import { type DomainTag, tagPrefix } from './hash.ts';
 
-export function signingBytes(tag: Tag, body: Uint8Array): Uint8Array {
+export function signingBytes(tag: DomainTag, body: Uint8Array): Uint8Array {
   return concatBytes([tagPrefix(tag), body]);
 }
 
-export function signTagged(signer: Signer, tag: Tag, body: Uint8Array): Uint8Array {
+export function signTagged(signer: Signer, tag: DomainTag, body: Uint8Array): Uint8Array {
   return signer.sign(signingBytes(tag, body));
 }
 
 /** True when the node behind this id signed the tagged body. */
 export function isSignedBy(
   node: NodeId,
-  tag: Tag,
+  tag: DomainTag,
   body: Uint8Array,
   signature: Uint8Array,
 ): boolean {

@@ -1,0 +1,215 @@
+/** Every verb of this version, once: help, parsing, docs/cli.md and dispatch read this table. */
+import { LIMITS } from '../../src/wire/limits.ts';
+import { NODE_OPTIONS } from '../config.ts';
+import { BEHAVIOURS, LAB_NODES_MAX } from '../lab/lab-order.ts';
+import type { Verb } from './command.ts';
+import type { OptionRow } from './option-table.ts';
+import { API_OPTIONS, BOOTSTRAP_OPTION } from './resolve-node.ts';
+
+const arrayOption = (name: 'in' | 'out', why: string): OptionRow => {
+  return { name, kind: 'pair', placeholder: 'NAME=FILE.npy', multiple: true, why };
+};
+
+const RUN_OPTIONS: readonly OptionRow[] = [
+  arrayOption('in', 'an input array'),
+  {
+    name: 'param',
+    kind: 'pair',
+    placeholder: 'K=V',
+    multiple: true,
+    why: 'a kernel parameter',
+  },
+  arrayOption('out', 'where an output goes; an output without one is verified and dropped'),
+  {
+    name: 'shards',
+    kind: 'integer',
+    placeholder: 'N',
+    default: 'enough to keep every worker busy',
+    why: "parts that run independently, 1 to the kernel's maximum",
+  },
+  {
+    name: 'replicas',
+    kind: 'integer',
+    placeholder: 'R',
+    default: 3,
+    why: `workers that run each shard, 1 to ${LIMITS.replicasMax}`,
+  },
+  {
+    name: 'quorum',
+    kind: 'integer',
+    placeholder: 'Q',
+    default: 2,
+    why: 'workers that must agree on a shard, 1 to R',
+  },
+  {
+    name: 'cadre',
+    kind: 'integer',
+    placeholder: 'N',
+    default: 4,
+    why: `seats of the committee, 0 to ${LIMITS.cadreSeatsMax}; 0: no certificate, 1: one node's word`,
+  },
+  { name: 'cert', kind: 'text', placeholder: 'FILE', why: 'where the certificate goes' },
+  {
+    name: 'deadline',
+    kind: 'seconds',
+    placeholder: 'SECONDS',
+    unit: 's',
+    min: 0.001,
+    max: 31_536_000,
+    why: 'the job fails when it is not done by then',
+  },
+  {
+    name: 'wait-peers',
+    kind: 'seconds',
+    placeholder: 'SECONDS',
+    unit: 's',
+    min: 0,
+    max: 86_400,
+    default: 10,
+    why: 'how long to look for enough capable peers',
+  },
+];
+
+const LAB_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'nodes',
+    kind: 'integer',
+    placeholder: 'N',
+    min: 1,
+    max: LAB_NODES_MAX,
+    default: 7,
+    why: 'node processes: a cadre of 4 and 3 replicas fit with one to spare for a liar',
+  },
+  {
+    name: 'byzantine',
+    kind: 'integer',
+    placeholder: 'K',
+    min: 0,
+    max: LAB_NODES_MAX - 1,
+    default: 'as many as --behaviour names',
+    why: 'how many of them misbehave; the last ones do, the first never does',
+  },
+  {
+    name: 'behaviour',
+    kind: 'text',
+    placeholder: 'LIST',
+    default: BEHAVIOURS.join(','),
+    why: 'what the Byzantine nodes do, in order, from the start again when they are more',
+  },
+  {
+    name: 'seed',
+    kind: 'integer',
+    placeholder: 'S',
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    default: 'random',
+    why: 'feeds the chances that misbehaving nodes take',
+  },
+];
+
+const CERTIFICATE = { name: 'CERT', why: 'a certificate file (.kadre)' };
+const KERNEL = { name: 'KERNEL', why: 'kernel id, e.g. gemm.f32@1' };
+
+const none = { options: [], positionals: [] } as const;
+const ofNode = { options: API_OPTIONS, positionals: [] } as const;
+const nodeVerb = (name: 'down' | 'status' | 'peers' | 'caps') => async () =>
+  (await import('../commands/node-verbs.ts'))[name];
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'up',
+    summary: 'Run a node until SIGINT or SIGTERM, then drain.',
+    options: NODE_OPTIONS,
+    positionals: [],
+    example: 'up --listen /ip4/0.0.0.0/tcp/4001 --share 0.5',
+    load: async () => (await import('../commands/up.ts')).up,
+  },
+  {
+    name: 'down',
+    summary: 'Ask the running node to drain and stop.',
+    ...ofNode,
+    load: nodeVerb('down'),
+  },
+  {
+    name: 'status',
+    summary: 'How the running node is doing.',
+    ...ofNode,
+    load: nodeVerb('status'),
+  },
+  {
+    name: 'peers',
+    summary: 'Peers that the running node knows.',
+    ...ofNode,
+    load: nodeVerb('peers'),
+  },
+  { name: 'caps', summary: "The running node's advert.", ...ofNode, load: nodeVerb('caps') },
+  {
+    name: 'run',
+    summary: 'Run a kernel on the swarm; wait, verify, write outputs and certificate.',
+    options: [...RUN_OPTIONS, BOOTSTRAP_OPTION, ...API_OPTIONS],
+    positionals: [KERNEL],
+    example: 'run gemm.f32@1 --in a=a.npy --in b=b.npy --out c=c.npy --cert c.kadre',
+    load: async () => (await import('../commands/run.ts')).run,
+  },
+  {
+    name: 'verify',
+    summary: 'Check a certificate, and arrays against it, offline.',
+    options: [
+      arrayOption('in', 'an array that must be that input'),
+      arrayOption('out', 'an array that must be that output'),
+    ],
+    positionals: [CERTIFICATE],
+    example: 'verify c.kadre --out c=c.npy',
+    load: async () => (await import('../commands/verify.ts')).verifyCertificate,
+  },
+  {
+    name: 'kernels list',
+    summary: 'The kernels of this build.',
+    ...none,
+    load: async () => (await import('../commands/kernels.ts')).kernelsList,
+  },
+  {
+    name: 'kernels inspect',
+    summary: 'Parameters, inputs and outputs of one kernel.',
+    options: [],
+    positionals: [KERNEL],
+    load: async () => (await import('../commands/kernels.ts')).kernelsInspect,
+  },
+  {
+    name: 'id show',
+    summary: "This data directory's peer id.",
+    ...none,
+    load: async () => (await import('../commands/settings-verbs.ts')).idShow,
+  },
+  {
+    name: 'config show',
+    summary: 'Every setting with its value and where it comes from.',
+    options: NODE_OPTIONS,
+    positionals: [],
+    load: async () => (await import('../commands/settings-verbs.ts')).configShow,
+  },
+  {
+    name: 'config explain',
+    summary: 'One setting: meaning, value, default.',
+    options: NODE_OPTIONS,
+    positionals: [{ name: 'KEY', why: 'a setting, e.g. share' }],
+    load: async () => (await import('../commands/settings-verbs.ts')).configExplain,
+  },
+  {
+    name: 'lab up',
+    summary: 'Run a swarm of separate node processes on loopback until SIGINT.',
+    options: LAB_OPTIONS,
+    positionals: [],
+    example: 'lab up --nodes 7 --byzantine 1 --behaviour wrong-result',
+    load: async () => (await import('../commands/lab.ts')).labUp,
+  },
+  {
+    name: 'lab run',
+    summary: 'Start such a swarm, run one job on it, stop it.',
+    options: LAB_OPTIONS,
+    positionals: [],
+    innerCommand: true,
+    example: 'lab run --nodes 7 -- run noop@1 --shards 100',
+    load: async () => (await import('../commands/lab.ts')).labRun,
+  },
+];

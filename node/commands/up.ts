@@ -1,0 +1,70 @@
+/** `kadre up`: a node in the foreground until SIGINT, SIGTERM or `kadre down`, then a drain. */
+
+import { KadreError } from '../../src/base/errors.ts';
+import type { LogLevel } from '../../src/base/ports.ts';
+import type { Command } from '../cli/command.ts';
+import { type Configuration, loadConfiguration, networkOf } from '../config.ts';
+import { type NodeSettings, type ReadyLine, type ServingNode, serveNode } from '../serve-node.ts';
+
+/** A drain that takes longer is cut off (contract.md: under 5 s). */
+const DRAIN_MS = 4500;
+
+export const up: Command = async ({ arguments: given, env, log, output, signal, wiring }) => {
+  const settings = settingsOf(await loadConfiguration(given, env), env);
+  const serving = await serveNode(settings, { compose: wiring.compose, log });
+  output.result(serving.ready, () => readyLines(serving.ready));
+  await ended(serving, signal);
+  output.note('draining; interrupt again to stop at once');
+  if (!(await drain(serving))) output.note(`not drained within ${DRAIN_MS / 1000} s`);
+  if (signal.reason instanceof KadreError && signal.reason.code === 'TIMEOUT') throw signal.reason;
+  return 0;
+};
+
+export function settingsOf(
+  configuration: Configuration,
+  env: NodeJS.ProcessEnv = process.env,
+): NodeSettings {
+  const value = (name: string) => configuration.get(name)?.value;
+  const list = (name: string) => (value(name) ?? []) as readonly string[];
+  return {
+    dataDir: String(value('data')),
+    network: networkOf(configuration, env),
+    listen: list('listen'),
+    bootstrap: list('bootstrap'),
+    roles: String(value('roles')),
+    share: Number(value('share')),
+    gpu: value('gpu') === true,
+    mdns: value('mdns') === true,
+    api: String(value('api')),
+    logLevel: value('log') as LogLevel,
+  };
+}
+
+function ended({ shutdownAsked }: ServingNode, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    void shutdownAsked.then(resolve);
+  });
+}
+
+async function drain(serving: ServingNode): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), DRAIN_MS);
+  });
+  try {
+    return await Promise.race([serving.stop().then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function readyLines(ready: ReadyLine): string[] {
+  return [
+    `node ${ready.peerId} is ready (${ready.backend})`,
+    ...ready.addrs.map((address) => `  ${address}`),
+    `  api ${ready.api}, token in ${ready.tokenFile}`,
+    `  data ${ready.dataDir}`,
+  ];
+}

@@ -1,0 +1,182 @@
+/**
+ * A swarm of separate node processes on loopback: each with its own data directory in one temporary
+ * folder, a random network id and no discovery beyond its first node (contract.md, "Lab").
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { KadreError } from '../../src/base/errors.ts';
+import type { Logger, LogLevel } from '../../src/base/ports.ts';
+import { randomToken } from '../../src/crypto/node/secret.ts';
+import { errorOfJson } from '../../src/sdk/api-client.ts';
+import { writeFilesAtomic } from '../../src/store/atomic-file.ts';
+import type { NetworkFile } from '../../src/swarm/network-file.ts';
+import type { ReadyLine } from '../serve-node.ts';
+import type { Behaviour, LabOrder } from './lab-order.ts';
+
+export interface LabNode {
+  readonly peerId: string;
+  readonly addrs: readonly string[];
+  readonly api: string;
+  readonly tokenFile: string;
+  readonly dataDir: string;
+  readonly pid: number;
+  readonly behaviour: Behaviour | null;
+}
+
+export interface LabInit {
+  /** The entry each process runs. */
+  readonly entry: string;
+  /** One per node. */
+  readonly behaviours: readonly (Behaviour | null)[];
+  readonly seed: number;
+  readonly logLevel: LogLevel;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface Lab {
+  readonly folder: string;
+  readonly networkFile: string;
+  readonly nodes: readonly LabNode[];
+  readonly seed: number;
+  /** Stops every process and removes the folder; idempotent. */
+  stop(): Promise<void>;
+}
+
+const READY_MS = 30_000;
+/** Nodes drain within this long of losing their parent's pipe; then they are killed. */
+const STOP_MS = 3000;
+/** Addresses that the network file names: enough to join through when some nodes die. */
+const BOOTSTRAP_NODES_MAX = 4;
+const LOG_TAIL_CHARACTERS = 2000;
+
+/** Errors: whatever a node failed with, INTERRUPTED, TIMEOUT, DISK_FAILED. */
+export async function startLab(init: LabInit): Promise<Lab> {
+  const folder = await mkdtemp(join(tmpdir(), 'kadre-lab-'));
+  const networkFile = join(folder, 'network.json');
+  const id = `lab-${randomToken()
+    .toLowerCase()
+    .replace(/[^a-z0-9]/g, '')
+    .slice(0, 16)}`;
+  const children: ChildProcess[] = [];
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= stopAll(children, folder);
+    return stopping;
+  };
+  const start = (index: number) => startNode({ index, folder, networkFile, children, init });
+  try {
+    await writeNetwork(networkFile, id, []);
+    const first = await start(0);
+    await writeNetwork(networkFile, id, [first]);
+    const others = await Promise.all(init.behaviours.slice(1).map((_, i) => start(i + 1)));
+    const nodes = [first, ...others];
+    await writeNetwork(networkFile, id, nodes);
+    return { folder, networkFile, nodes, seed: init.seed, stop };
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+function writeNetwork(file: string, id: string, nodes: readonly LabNode[]): Promise<void> {
+  const honest = nodes.filter((node) => node.behaviour === null).slice(0, BOOTSTRAP_NODES_MAX);
+  const network: Omit<NetworkFile, 'admission' | 'policy'> = {
+    v: 1,
+    name: 'lab',
+    id,
+    bootstrap: honest.flatMap((node) => node.addrs.slice(0, 1)),
+  };
+  return writeFilesAtomic([{ file, parts: [`${JSON.stringify(network, null, 2)}\n`] }]);
+}
+
+interface NodeStart {
+  readonly index: number;
+  readonly folder: string;
+  readonly networkFile: string;
+  readonly children: ChildProcess[];
+  readonly init: LabInit;
+}
+
+async function startNode(start: NodeStart): Promise<LabNode> {
+  const { index, folder, networkFile, children, init } = start;
+  const behaviour = init.behaviours[index] ?? null;
+  const dataDir = join(folder, `node-${index}`);
+  await mkdir(dataDir, { mode: 0o700 });
+  const order: LabOrder = {
+    v: 1,
+    index,
+    behaviour,
+    seed: init.seed,
+    settings: {
+      dataDir,
+      network: networkFile,
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      bootstrap: [],
+      roles: 'worker,cadre',
+      share: 1,
+      gpu: true,
+      mdns: false,
+      api: '127.0.0.1:0',
+      logLevel: init.logLevel,
+    },
+  };
+  const logFile = join(folder, `node-${index}.log`);
+  const log = await open(logFile, 'a');
+  const arguments_ = [...process.execArgv, init.entry, JSON.stringify(order)];
+  const child = spawn(process.execPath, arguments_, { stdio: ['pipe', 'pipe', log.fd] });
+  await log.close();
+  children.push(child);
+  // Its end is the child's signal to go; writing to it never happens, so errors mean nothing.
+  child.stdin?.on('error', () => undefined);
+  const ready = await awaitReady(child, logFile, init.signal);
+  child.once('exit', (code, signal) =>
+    init.log.log('info', 'lab-node-ended', { index, code, signal }),
+  );
+  const { peerId, addrs, api, tokenFile } = ready;
+  return { peerId, addrs, api, tokenFile, dataDir, pid: child.pid ?? 0, behaviour };
+}
+
+/** The first line of a node's stdout is its ready line or its error. */
+async function awaitReady(
+  child: ChildProcess,
+  logFile: string,
+  signal: AbortSignal,
+): Promise<ReadyLine> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(READY_MS)]);
+  const lines = createInterface({ input: child.stdout!, signal: patience });
+  try {
+    const line = await new Promise<string | undefined>((resolve, reject) => {
+      lines.once('line', resolve);
+      lines.once('close', () => resolve(undefined));
+      child.once('error', reject);
+    });
+    // Whatever else it prints must not block it.
+    child.stdout?.resume();
+    const value = line === undefined ? undefined : (JSON.parse(line) as Record<string, unknown>);
+    if (value?.event === 'ready') return value as unknown as ReadyLine;
+    const error = errorOfJson(value?.error);
+    if (error !== undefined) throw error;
+  } catch (cause) {
+    if (cause instanceof KadreError) throw cause;
+  }
+  if (signal.reason instanceof KadreError) throw signal.reason;
+  const tail = (await readFile(logFile, 'utf8').catch(() => '')).slice(-LOG_TAIL_CHARACTERS).trim();
+  throw new KadreError({ code: 'INTERNAL' }, `a lab node did not start: ${tail || 'no output'}`);
+}
+
+async function stopAll(children: readonly ChildProcess[], folder: string): Promise<void> {
+  const running = children.filter((child) => child.exitCode === null && child.signalCode === null);
+  const ends = running.map((child) => once(child, 'exit').catch(() => undefined));
+  for (const child of running) child.stdin?.destroy();
+  const timer = setTimeout(() => {
+    for (const child of running) child.kill('SIGKILL');
+  }, STOP_MS);
+  await Promise.all(ends);
+  clearTimeout(timer);
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,74 @@
+/**
+ * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
+ * here knows how.
+ */
+import type { Logger, Network, Signer } from '../src/base/ports.ts';
+import type { Executor } from '../src/compute/executor.ts';
+import type { Swarm } from '../src/sdk/types.ts';
+import type { Role } from '../src/swarm/advert.ts';
+import type { NetworkPolicy } from '../src/swarm/network-file.ts';
+
+/** What `kadre status` and GET /v1/status answer. JSON-safe. */
+export interface NodeStatus {
+  readonly v: 1;
+  readonly peerId: string;
+  readonly addrs: readonly string[];
+  readonly uptimeMs: number;
+  readonly backend: string;
+  readonly roles: readonly string[];
+  readonly dataDir: string;
+  /** Network id. */
+  readonly network: string;
+  /** Peers whose adverts are known. */
+  readonly peers: number;
+  /** Peers with an open connection. */
+  readonly connected: number;
+  /** Shards queued or running, and live plans served as worker or member. */
+  readonly load: { readonly shards: number; readonly plans: number };
+  /** Jobs submitted through this node. */
+  readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
+  readonly memory: { readonly rssBytes: number };
+}
+
+export interface RunningNode {
+  readonly peerId: string;
+  /** Dialable multiaddrs, each ending in /p2p/<peerId>. */
+  readonly addrs: readonly string[];
+  /** `cpu/avx2`, `cuda/sm_90`, ... */
+  readonly backend: string;
+  /** Submits through this node, with this node as the requester. */
+  readonly swarm: Swarm;
+  status(): NodeStatus;
+  /** This node's own advert, JSON-safe: ids in base58, digests in hex. */
+  caps(): unknown;
+  /** Drains and stops; idempotent, bounded below five seconds. */
+  stop(): Promise<void>;
+}
+
+export interface NodeConfig {
+  readonly dataDir: string;
+  readonly networkId: string;
+  readonly networkName: string;
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[];
+  /** Multiaddrs ending in /p2p/<peer id>. */
+  readonly bootstrap: readonly string[];
+  readonly roles: readonly Role[];
+  /** Part of this machine's cores that the swarm may use: above 0, at most 1. */
+  readonly share: number;
+  readonly gpu: boolean;
+  readonly mdns: boolean;
+  /** 32-byte Ed25519 seed. */
+  readonly identitySeed: Uint8Array;
+  /** The network file's overrides of the job defaults. */
+  readonly policy: NetworkPolicy;
+  readonly log: Logger;
+}
+
+/** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
+export interface NodeHooks {
+  readonly wrapExecutor?: (executor: Executor) => Executor;
+  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
+}
+
+export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;

@@ -1,0 +1,159 @@
+/**
+ * One node process from its settings to its ready line and back: data directory, network, node, API,
+ * record for other commands. `up` and the lab's node entry both run through here.
+ */
+import { KadreError } from '../src/base/errors.ts';
+import type { Logger, LogLevel } from '../src/base/ports.ts';
+import { randomToken } from '../src/crypto/node/secret.ts';
+import { loadNetwork } from '../src/sdk/load-network.ts';
+import { ROLES, type Role } from '../src/swarm/advert.ts';
+import { isBootstrapAddress } from '../src/swarm/network-file.ts';
+import { JobTable } from './api/job-table.ts';
+import { apiRoutes } from './api/routes.ts';
+import { parseApiAddress, startApi } from './api/server.ts';
+import { UploadTable } from './api/upload-table.ts';
+import { openDataDir } from './data-dir.ts';
+import type { ComposeNode, NodeHooks, RunningNode } from './node-facade.ts';
+import { publishNode } from './node-record.ts';
+
+/** A node's settings after flags, environment, file and defaults have been merged. */
+export interface NodeSettings {
+  readonly dataDir: string;
+  /** Built-in name or network file. */
+  readonly network: string;
+  readonly listen: readonly string[];
+  /** Empty: the network file's list. */
+  readonly bootstrap: readonly string[];
+  readonly roles: string;
+  readonly share: number;
+  readonly gpu: boolean;
+  readonly mdns: boolean;
+  /** HOST:PORT of the API. */
+  readonly api: string;
+  readonly logLevel: LogLevel;
+}
+
+/** The line that `up --json` prints when the node can be used (contract.md). */
+export interface ReadyLine {
+  readonly v: 1;
+  readonly event: 'ready';
+  readonly peerId: string;
+  readonly addrs: readonly string[];
+  readonly api: string;
+  readonly tokenFile: string;
+  readonly dataDir: string;
+  readonly backend: string;
+  readonly pid: number;
+}
+
+export interface ServingNode {
+  readonly node: RunningNode;
+  readonly ready: ReadyLine;
+  /** Resolves when POST /v1/shutdown asked for the end. */
+  readonly shutdownAsked: Promise<void>;
+  /** Drains and stops everything, newest first; idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly compose: ComposeNode;
+  readonly log: Logger;
+  readonly hooks?: NodeHooks;
+}
+
+/** Errors: USAGE, BAD_CONFIG, DATA_DIR_*, PORT_TAKEN, DISK_FAILED, and compose's own. */
+export async function serveNode(
+  settings: NodeSettings,
+  options: ServeOptions,
+): Promise<ServingNode> {
+  const address = parseApiAddress(settings.api);
+  const roles = parseRoles(settings.roles);
+  checkAddresses(settings);
+  const network = await loadNetwork(settings.network);
+  const undo: (() => Promise<void>)[] = [];
+  const unwind = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const dataDir = await openDataDir(settings.dataDir);
+    undo.push(() => dataDir.release());
+    const node = await options.compose(
+      {
+        dataDir: dataDir.path,
+        networkId: network.id,
+        networkName: network.name,
+        listen: settings.listen,
+        bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
+        roles,
+        share: settings.share,
+        gpu: settings.gpu,
+        mdns: settings.mdns,
+        identitySeed: dataDir.identitySeed,
+        policy: network.policy,
+        log: options.log,
+      },
+      options.hooks,
+    );
+    undo.push(() => node.stop());
+    const asked = Promise.withResolvers<void>();
+    const token = randomToken();
+    const routes = apiRoutes({
+      node,
+      jobs: new JobTable(),
+      uploads: new UploadTable(),
+      shutdown: asked.resolve,
+    });
+    const api = await startApi({ ...address, token, routes, log: options.log });
+    undo.push(() => api.close());
+    const record = { v: 1, pid: process.pid, api: api.url, startedMs: Date.now() } as const;
+    undo.push(await publishNode(dataDir.path, record, token));
+    let stopping: Promise<void> | undefined;
+    return {
+      node,
+      shutdownAsked: asked.promise,
+      ready: {
+        v: 1,
+        event: 'ready',
+        peerId: node.peerId,
+        addrs: node.addrs,
+        api: api.url,
+        tokenFile: dataDir.files.apiToken,
+        dataDir: dataDir.path,
+        backend: node.backend,
+        pid: process.pid,
+      },
+      stop: () => {
+        stopping ??= unwind();
+        return stopping;
+      },
+    };
+  } catch (cause) {
+    await unwind();
+    throw cause;
+  }
+}
+
+/** `worker,cadre` as roles. Errors: USAGE. */
+export function parseRoles(text: string): readonly Role[] {
+  const names = text.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !(ROLES as readonly string[]).includes(name));
+  if (wrong !== undefined) {
+    const advice = `choose from ${ROLES.join(', ')}, separated by commas`;
+    throw new KadreError({ code: 'USAGE', advice }, `unknown role \`${wrong.slice(0, 32)}\``);
+  }
+  return [...new Set(names)] as Role[];
+}
+
+function checkAddresses(settings: NodeSettings): void {
+  const wrongBootstrap = settings.bootstrap.find((address) => !isBootstrapAddress(address));
+  if (wrongBootstrap !== undefined) {
+    const advice = 'take an address from the ready line of a running node';
+    const message = `--bootstrap ${wrongBootstrap} does not end in /p2p/<peer id>`;
+    throw new KadreError({ code: 'USAGE', advice }, message);
+  }
+  const wrongListen = settings.listen.find((address) => !/^\/[a-z0-9]+\/\S+$/.test(address));
+  if (wrongListen !== undefined) {
+    const advice = 'for example /ip4/0.0.0.0/tcp/4001';
+    throw new KadreError({ code: 'USAGE', advice }, `--listen ${wrongListen} is no multiaddr`);
+  }
+}
