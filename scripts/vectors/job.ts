@@ -1,5 +1,5 @@
 /**
- * Writes test/vectors/job.json, the golden bytes of docs/protocol/job.md and docs/protocol/ledger.md.
+ * Writes test/vectors/job.json, the golden bytes of docs/protocol/job.md and ledger.md.
  * Run: node scripts/vectors/job.ts
  */
 import { writeFileSync } from 'node:fs';

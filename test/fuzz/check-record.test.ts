@@ -35,7 +35,7 @@ test('random bytes are refused', () => {
   );
 });
 
-test('records with bytes changed, cut or added are refused, or are reveals that open nothing', () => {
+test('records with bytes changed, cut or added are refused, or reveals that open nothing', () => {
   const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
   fc.assert(
     fc.property(

@@ -106,7 +106,7 @@ function checkAccepted(
   assert.deepEqual(waiting, [], 'everyone who sealed in time is judged');
 }
 
-test('every world ends, within bounds, and what it accepts is right or outvoted by Q colluders', () => {
+test('every world ends within bounds, and accepts what is right unless Q colluders agree', () => {
   fc.assert(
     fc.property(settings, castOf(BEHAVIOURS), seeds, (setting, cast, seed) => {
       const job = jobOf(setting);

@@ -1,6 +1,6 @@
 /**
- * Whole jobs for tests: real keys, signed adverts, an opened plan, and workers and members that make
- * real signed records. Everything follows from the arguments; no randomness.
+ * Whole jobs for tests: real keys, signed adverts, an opened plan, and workers and members that
+ * make real signed records. Everything follows from the arguments; no randomness.
  */
 import assert from 'node:assert/strict';
 import { concatBytes, u64, utf8 } from '../../src/base/bytes.ts';

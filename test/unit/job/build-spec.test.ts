@@ -105,7 +105,7 @@ test('a spec without its defaults is not the spec that the kernel resolves to', 
   assert.equal(checked.ok || checked.reason, 'not-resolved');
 });
 
-test('the computation id leaves out nonce, shards and policy; the job id leaves out nothing', () => {
+test('the computation id leaves out nonce, shards and policy; the job id nothing', () => {
   const one = buildSpec(gemm, signer).spec;
   const nonce = new Uint8Array(16).fill(1);
   const policy = derivePolicy({ replicas: 1 });

@@ -31,7 +31,7 @@ test('nobody reveals before the set is closed', () => {
   run.refuses(reveal!);
 });
 
-test('two equal reveals of three are accepted at once; the third is still awaited and judged', () => {
+test('two equal reveals of three are accepted; the third is still awaited and judged', () => {
   const run = start();
   const [a, b, c] = run.order(0) as [number, number, number];
   const [ra, rb, rc] = sealAll(run, [{ worker: a }, { worker: b }, { worker: c, variant: 1 }]);

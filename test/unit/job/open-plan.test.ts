@@ -53,7 +53,7 @@ test('cadre and workers are disjoint from n + 2R nodes on, and may overlap below
   assert.equal(nine.workers.length, 9);
 });
 
-test('only workers that offer this very kernel are candidates, only cadre-capable nodes sit', () => {
+test('only workers with this very kernel are candidates, only cadre-capable nodes sit', () => {
   const nodes: NodeInit[] = [
     ...[0, 1, 2, 3].map((i) => ({ name: `c${i}`, roles: ['cadre'] as const })),
     ...[0, 1, 2].map((i) => ({ name: `w${i}`, roles: ['worker'] as const, speed: 10 ** i })),
