@@ -64,6 +64,16 @@ describe('layout', () => {
     accepts({ 'test/unit/a.test.ts': "import { b } from '../../scripts/b.ts';\n" });
   });
 
+  test('scripts do not know tests, but writers of golden bytes share their factories', () => {
+    const layout = 'scripts/vectors/a.ts layout';
+    accepts({ 'scripts/vectors/a.ts': "import { b } from '../../test/support/b.ts';\n" });
+    refuses({ 'scripts/vectors/a.ts': "import { b } from '../../test/unit/b.ts';\n" }, layout);
+    refuses(
+      { 'scripts/a.ts': "import { b } from '../test/support/b.ts';\n" },
+      'scripts/a.ts layout',
+    );
+  });
+
   test('roles reach the network only through ports', () => {
     refuses({ 'src/roles/a.ts': "import { b } from '../net/b.ts';\n" }, 'src/roles/a.ts layout');
     refuses({ 'src/roles/a.ts': "import fs from 'node:fs';\n" }, 'src/roles/a.ts layout');
