@@ -85,6 +85,8 @@ export interface ConsensusDriver<S> {
 
 /** Messages of one member that may be under verification at once; more are dropped. */
 const INFLIGHT_PER_SEAT_MAX = 256;
+/** Inputs kept until the log was read. */
+const EARLY_MAX = 1024;
 const PROBATION_RETRY_MS = 500;
 const PROBATION_RETRY_MS_MAX = 30_000;
 
@@ -110,6 +112,8 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #inflight = new Map<number, number>();
   readonly #clearedBy = new Set<number>();
   readonly #inputs: Input[] = [];
+  /** Messages that came before the log was read; bounded. */
+  #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
   #isStepping = false;
   #state: ReplicaState<S>;
   /** The last delivered commit's state: what is durable, unlike the replica's own. */
@@ -162,6 +166,7 @@ class Driver<S> implements ConsensusDriver<S> {
     return roundOf(this.#state);
   }
 
+  get state() { return this.#state; }
   get signing(): ReplicaState<S>['signing'] {
     return this.#state.signing;
   }
@@ -170,6 +175,7 @@ class Driver<S> implements ConsensusDriver<S> {
     const { records, keyIsNew, seats } = this.#init;
     const checkPayload = (bytes: Uint8Array) => this.#world.checkPayload(bytes);
     const recovered = await recover(this.#config, { records, keyIsNew, checkPayload });
+    if (this.#isStopped()) return;
     this.#state = recovered.state;
     if (records.length === 0) {
       const { planId, epoch, cadreRoot, self } = seats;
@@ -177,12 +183,14 @@ class Driver<S> implements ConsensusDriver<S> {
         encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self })),
       ]);
     }
-    if (this.#phase === 'stopped') return;
+    if (this.#isStopped()) return;
     this.#phase = 'running';
     const { signing } = recovered.state;
     this.#world.log.log('info', 'consensus.start', { round: this.round, signing });
     for (const commit of recovered.commits) this.#deliver(commit);
-    this.#take({ kind: 'start' });
+    this.#inputs.unshift({ kind: 'start' });
+    this.#drain();
+    for (const { from, bytes } of this.#early.splice(0)) this.receive(from, bytes);
     if (this.signing === 'probation') this.#askWhatWasSeen(PROBATION_RETRY_MS);
   }
 
@@ -206,7 +214,11 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   receive(from: number, bytes: Uint8Array): void {
-    if (this.#phase !== 'running' || !this.#others.includes(from)) return;
+    if (this.#phase === 'stopped' || !this.#others.includes(from)) return;
+    if (this.#phase === 'new') {
+      if (this.#early.length < EARLY_MAX) this.#early.push({ from, bytes: new Uint8Array(bytes) });
+      return;
+    }
     const inflight = this.#inflight.get(from) ?? 0;
     if (inflight >= INFLIGHT_PER_SEAT_MAX) return;
     this.#inflight.set(from, inflight + 1);
@@ -307,8 +319,13 @@ class Driver<S> implements ConsensusDriver<S> {
 
   /** Feeds the replica, one input after the other, also when an effect brings the next. */
   #take(input: Input): void {
-    if (this.#phase !== 'running') return;
+    if (this.#phase === 'stopped') return;
+    if (this.#phase === 'new' && this.#inputs.length >= EARLY_MAX) return;
     this.#inputs.push(input);
+    if (this.#phase === 'running') this.#drain();
+  }
+
+  #drain(): void {
     if (this.#isStepping) return;
     this.#isStepping = true;
     try {
@@ -423,6 +440,10 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#halt();
     this.#world.log.log('error', 'consensus.fatal', { code: error.code, message: error.message });
     this.#init.onFatal?.(error);
+  }
+
+  #isStopped(): boolean {
+    return this.#phase === 'stopped';
   }
 
   #halt(): void {
