@@ -6,6 +6,7 @@
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random, SignatureVerifier, Timer, Wal } from '../base/ports.ts';
 import { type Checked, type Refusal, refuse } from '../base/verdict.ts';
+import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import type { Application, Payload } from './application.ts';
 import type { Commit, Effect, Release } from './effects.ts';
@@ -18,20 +19,18 @@ import {
   encodeMessage,
   MESSAGE_BYTES_MAX,
   type Message,
-  type MessageOf,
   type SignedMessage,
   type SyncInfo,
 } from './messages.ts';
 import { PACEMAKER_DEFAULTS, type PacemakerOptions } from './pacemaker.ts';
-import { answersNeeded, isUnknownToLog, SeenMessages } from './probation.ts';
 import { recover } from './recovery.ts';
 import { judge } from './relevance.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
 import type { CadreSeats } from './seats.ts';
-import { SignatureCache } from './signature-cache.ts';
-import { checksOf, type Electorate, signedPart } from './signature-checks.ts';
+import { checksOf, type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
+import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
 import { type CommitCert, markVerified, type Verified } from './types.ts';
 
@@ -87,6 +86,7 @@ export interface ConsensusDriver<S> {
 const INFLIGHT_PER_SEAT_MAX = 256;
 /** Inputs kept until the log was read. */
 const EARLY_MAX = 1024;
+const SIGNATURES_CACHED_MAX = 16_384;
 const PROBATION_RETRY_MS = 500;
 const PROBATION_RETRY_MS_MAX = 30_000;
 
@@ -106,11 +106,10 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #signatures: SignatureCache;
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
-  readonly #seen = new SeenMessages();
+  readonly #seen: SyncSeen;
   readonly #timers = new Map<TimerName | 'probation', Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
   readonly #inflight = new Map<number, number>();
-  readonly #clearedBy = new Set<number>();
   readonly #inputs: Input[] = [];
   /** Messages that came before the log was read; bounded. */
   #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
@@ -134,7 +133,14 @@ class Driver<S> implements ConsensusDriver<S> {
       pacemaker: { ...PACEMAKER_DEFAULTS, ...init.pacemaker },
     };
     this.#state = initialReplica(this.#config);
-    this.#signatures = new SignatureCache({ seats, verifier: components.verifier });
+    this.#signatures = new SignatureCache(components.verifier, {
+      entriesMax: SIGNATURES_CACHED_MAX,
+    });
+    this.#seen = new SyncSeen({
+      seats,
+      check: (checks) => this.#holds(checks),
+      safety: () => this.#state.safety,
+    });
     this.#server = new SyncServer({ clock: components.clock, state: () => this.#state });
     this.#client = new SyncClient({
       clock: components.clock,
@@ -166,7 +172,6 @@ class Driver<S> implements ConsensusDriver<S> {
     return roundOf(this.#state);
   }
 
-  get state() { return this.#state; }
   get signing(): ReplicaState<S>['signing'] {
     return this.#state.signing;
   }
@@ -252,7 +257,7 @@ class Driver<S> implements ConsensusDriver<S> {
         this.#send(from, this.#seen.answerTo(from));
         return undefined;
       case 'seen':
-        return this.#onSeen(from, message);
+        return this.#onSeen(from, message.messages);
       default:
         return this.#admitSigned(from, message);
     }
@@ -267,46 +272,34 @@ class Driver<S> implements ConsensusDriver<S> {
     }
     const checks = checksOf(this.#seats, judged.message, from);
     if (!checks.ok) return checks;
-    if (!(await this.#signatures.check(checks.value))) return refuse('bad-signature');
+    if (!(await this.#holds(checks.value))) return refuse('bad-signature');
     const message = judged.message;
+    this.#seen.note(message);
     if (message.kind === 'sync') this.#take({ kind: 'sync', message: markVerified(message), from });
-    else {
-      this.#seen.note(message);
-      this.#take(inputOf(markVerified(message)));
-    }
+    else this.#take(inputOf(markVerified(message)));
     return undefined;
   }
 
-  /** What another member has seen of our key; only checked signatures count. */
-  async #onSeen(from: number, message: MessageOf<'seen'>): Promise<Refusal | undefined> {
+  async #onSeen(from: number, answers: readonly Uint8Array[]): Promise<Refusal | undefined> {
     if (this.signing !== 'probation') return undefined;
-    for (const bytes of message.messages) {
-      const claim = decodeMessage(bytes);
-      if (!claim.ok) return claim;
-      const claimed = claim.value;
-      if (claimed.kind !== 'vote' && claimed.kind !== 'timeout' && claimed.kind !== 'commit') {
-        return refuse('seen-kind');
-      }
-      const part = signedPart(this.#seats, claimed);
-      const isOurs = part.seat === this.#seats.self && (await this.#signatures.check([part]));
-      if (!isOurs) return refuse('seen-signature');
-      if (!isUnknownToLog(this.#state.safety, claimed)) continue;
-      this.#world.log.log('error', 'consensus.disowned', { round: claimed.round });
+    const judged = await this.#seen.onSeen(from, answers);
+    if (!judged.ok) return judged;
+    if (judged.value === 'disowned') {
+      this.#world.log.log('error', 'consensus.disowned', { seat: this.#seats.self });
       this.#take({ kind: 'disowned' });
-      return undefined;
+    } else if (this.#seen.isCleared) {
+      this.#take({ kind: 'cleared' });
     }
-    this.#clearedBy.add(from);
-    if (this.#clearedBy.size >= answersNeeded(this.#seats)) this.#take({ kind: 'cleared' });
     return undefined;
   }
 
   #askWhatWasSeen(retryMs: number): void {
-    if (answersNeeded(this.#seats) === 0) {
+    if (this.#seen.isCleared) {
       this.#take({ kind: 'cleared' });
       return;
     }
     for (const seat of this.#others) {
-      if (this.#clearedBy.has(seat)) continue;
+      if (this.#seen.hasAnswered(seat)) continue;
       this.#send(seat, { kind: 'want-seen' });
       this.#send(seat, syncInfoOf(this.#state));
     }
@@ -315,6 +308,15 @@ class Driver<S> implements ConsensusDriver<S> {
       this.#askWhatWasSeen(Math.min(retryMs * 2, PROBATION_RETRY_MS_MAX));
     };
     this.#setTimer('probation', retryMs, again);
+  }
+
+  #holds(checks: readonly SignatureCheck[]): Promise<boolean> {
+    return this.#signatures.check(checks.map((check) => this.#keyed(check)));
+  }
+
+  /** Every seat in a check was bounded by the cadre's size when it was made. */
+  #keyed(check: SignatureCheck): KeyedSignature {
+    return { ...check, key: this.#seats.seats[check.seat]!.key };
   }
 
   /** Feeds the replica, one input after the other, also when an effect brings the next. */
@@ -400,7 +402,7 @@ class Driver<S> implements ConsensusDriver<S> {
       case 'loopback': {
         const { input } = release;
         if (input.kind === 'vote' || input.kind === 'timeout' || input.kind === 'commit') {
-          this.#signatures.trust(signedPart(this.#seats, input.message));
+          this.#signatures.trust(this.#keyed(signedPart(this.#seats, input.message)));
         }
         this.#take(input);
         return;
