@@ -4,13 +4,13 @@
  * this node lack. Consensus decisions are all in `step`; there are none here.
  */
 import { asKadreError, KadreError } from '../base/errors.ts';
-import type { Clock, Logger, Random, SignatureVerifier, Timer, Wal } from '../base/ports.ts';
-import { type Checked, type Refusal, refuse } from '../base/verdict.ts';
+import type { Timer } from '../base/ports.ts';
+import { type Refusal, refuse } from '../base/verdict.ts';
 import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
-import type { Application, Payload } from './application.ts';
+import type { Payload } from './application.ts';
+import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 import type { Commit, Effect, Release } from './effects.ts';
-import type { Equivocation } from './evidence.ts';
 import type { Input, TimerName } from './inputs.ts';
 import { leaderOrder } from './leader.ts';
 import { encodeRecord, type LogRecord, openRecord } from './log-records.ts';
@@ -22,65 +22,18 @@ import {
   type SignedMessage,
   type SyncInfo,
 } from './messages.ts';
-import { PACEMAKER_DEFAULTS, type PacemakerOptions } from './pacemaker.ts';
+import { PACEMAKER_DEFAULTS } from './pacemaker.ts';
 import { recover } from './recovery.ts';
 import { judge } from './relevance.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
-import type { CadreSeats } from './seats.ts';
 import { checksOf, type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
 import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
 import { type CommitCert, markVerified, type Verified } from './types.ts';
 
-export interface DriverComponents<S> {
-  readonly application: Application<S>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly verifier: SignatureVerifier;
-  /** Signs with the key made for this plan. */
-  readonly signer: { sign(message: Uint8Array): Uint8Array };
-  readonly wal: Wal;
-  readonly log: Logger;
-  /** Fire and forget to a seat; a lost message is repaired by timeouts. */
-  send(seat: number, message: Uint8Array): void;
-  /** Judges payload bytes that a peer sent on request. */
-  checkPayload(bytes: Uint8Array): Promise<Checked<Payload>>;
-}
-
-export interface DriverInit {
-  readonly seats: CadreSeats;
-  /** What the log held when it was opened. */
-  readonly records: readonly Uint8Array[];
-  /** True only when the plan's key was made together with this log. */
-  readonly keyIsNew: boolean;
-  readonly pacemaker?: Partial<PacemakerOptions>;
-  /** The disk failed, or more than f seats are Byzantine: this driver has stopped for good. */
-  readonly onFatal?: (error: KadreError) => void;
-  /** A member sent something invalid. */
-  readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
-  readonly onEvidence?: (evidence: Equivocation) => void;
-}
-
-export interface ConsensusDriver<S> {
-  /** Recovers from the log, re-sends, begins. Recovered commits are reported first. */
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  /** Holds a payload that the application checked; idempotent, bounded. */
-  submit(payload: Payload): void;
-  /** A message from an authenticated member; never throws. */
-  receive(from: number, message: Uint8Array): void;
-  /** Sends our certificates to a member, e.g. when its connection is back. */
-  greet(seat: number): void;
-  /** A listener sees every final block once per run, in order of height; returns how to remove it. */
-  onCommit(listener: (commit: Commit<S>) => void): () => void;
-  readonly finalState: S;
-  readonly finalHeight: number;
-  readonly finalCert: CommitCert | undefined;
-  readonly round: number;
-  readonly signing: ReplicaState<S>['signing'];
-}
+export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 
 /** Messages of one member that may be under verification at once; more are dropped. */
 const INFLIGHT_PER_SEAT_MAX = 256;
