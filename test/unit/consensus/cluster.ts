@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { equalBytes, toHex } from '../../../src/base/bytes.ts';
 import { type ConsensusDriver, createDriver } from '../../../src/consensus/driver.ts';
 import type { Commit } from '../../../src/consensus/effects.ts';
+import { decodeRecord } from '../../../src/consensus/log-records.ts';
 import {
+  blockId,
   commitSigningBytes,
   decodeMessage,
   type Message,
@@ -50,10 +52,35 @@ export class Instance {
   /** Height that was delivered before the last crash. */
   promised = 0;
   partition = 0;
+  /** What the log durably holds: signed messages, and ids of blocks, as hex. */
+  readonly #durable = new Set<string>();
+  #indexed = 0;
 
   constructor(seat: number, log: MemoryLog) {
     this.seat = seat;
     this.log = log;
+  }
+
+  /** Forgets the newest records, as a disk does that was set back to an earlier state. */
+  rollBack(records: number): void {
+    this.log.durable.length = records;
+    this.#durable.clear();
+    this.#indexed = 0;
+  }
+
+  isDurable(hex: string): boolean {
+    for (; this.#indexed < this.log.durable.length; this.#indexed++) {
+      const record = decodeRecord(this.log.durable[this.#indexed]!);
+      assert.ok(record.ok);
+      if (record.value.kind === 'block') this.#durable.add(toHex(blockId(record.value.block)));
+      if (record.value.kind !== 'signed') continue;
+      this.#durable.add(toHex(record.value.message));
+      const message = decodeMessage(record.value.message);
+      assert.ok(message.ok);
+      if (message.value.kind !== 'proposal') continue;
+      this.#durable.add(toHex(blockId(message.value.block)));
+    }
+    return this.#durable.has(hex);
   }
 }
 
@@ -177,7 +204,7 @@ export class Cluster {
       this.faults.push(`seat ${from.seat} sends what does not decode: ${decoded.reason}`);
       return;
     }
-    this.#inspect(from, decoded.value);
+    this.#inspect(from, decoded.value, bytes);
     for (const target of this.instances) {
       if (target.seat !== to || target.partition !== from.partition) continue;
       if (this.random.next() < this.loss) continue;
@@ -190,14 +217,21 @@ export class Cluster {
     }
   }
 
-  #inspect(from: Instance, message: Message): void {
+  #inspect(from: Instance, message: Message, bytes: Uint8Array): void {
     const { kind } = message;
     if (kind === 'proposal') this.#noteQc(message.block.qc);
     if (kind === 'timeout' || kind === 'sync') this.#noteQc(message.highQc);
     if (kind === 'commit') this.#noteQc(message.qc);
     const isSigned =
       kind === 'proposal' || kind === 'vote' || kind === 'timeout' || kind === 'commit';
-    if (isSigned && !this.#isTwin(from.seat)) this.#noteSigned(message);
+    if (!isSigned) return;
+    // Persist, then speak; and a vote's block must survive a power cut of the whole cadre.
+    const needs = [toHex(bytes)];
+    if (kind === 'vote' || kind === 'commit') needs.push(toHex(message.blockId));
+    if (needs.some((hex) => !from.isDurable(hex))) {
+      this.faults.push(`I9: seat ${from.seat} sent a ${kind} that is not durable`);
+    }
+    if (!this.#isTwin(from.seat)) this.#noteSigned(message);
   }
 
   #noteSigned(message: SignedMessage): void {

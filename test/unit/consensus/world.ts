@@ -76,6 +76,7 @@ export class VirtualTime {
 
   /** Runs events until `done`, or until none is left or the time is over. */
   async run(untilMs: number, done: () => boolean): Promise<boolean> {
+    await settled();
     while (!done()) {
       const next = this.#heap[0];
       if (next === undefined || next.atMs > untilMs) {
@@ -85,8 +86,7 @@ export class VirtualTime {
       this.#pop();
       this.nowMs = next.atMs;
       next.run();
-      // Everything that hangs on promises settles before the next event.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await settled();
     }
     return true;
   }
@@ -124,6 +124,11 @@ export class VirtualTime {
       },
     };
   }
+}
+
+/** Everything that hangs on promises happens before the next event. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function isBefore(a: TimedEvent, b: TimedEvent): boolean {
