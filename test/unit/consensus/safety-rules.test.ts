@@ -75,6 +75,15 @@ function allAsks(): Ask[] {
   return asks;
 }
 
+/** One request of each kind of act; what a fresh seat may not do, no seat ever may. */
+function allowedAsks(): Ask[] {
+  const allowed = new Map<string, Ask>();
+  for (const ask of allAsks()) {
+    if (ask.run(initialSafety(0)).ok) allowed.set(nameOf(ask.act), ask);
+  }
+  return [...allowed.values()];
+}
+
 function nameOf(act: Act): string {
   return `${act.kind} ${act.round} ${'qc' in act ? act.qc : ''}`;
 }
@@ -105,7 +114,7 @@ function problemOf(history: readonly Act[]): string | undefined {
 }
 
 test('no order of requests makes an honest seat break a rule', () => {
-  const asks = allAsks();
+  const asks = allowedAsks();
   const seen = new Set<string>();
   let open: { safety: SafetyState; history: readonly Act[] }[] = [
     { safety: initialSafety(0), history: [] },
