@@ -124,7 +124,7 @@ async function findToolchain(): Promise<Toolchain | undefined> {
     dirname(require.resolve('node-addon-api/napi.h')),
     join(dirname(require.resolve('node-api-headers/package.json')), 'include'),
   ];
-  for (const compiler of process.env['CXX'] ? [process.env['CXX']] : ['g++', 'c++', 'clang++']) {
+  for (const compiler of process.env.CXX ? [process.env.CXX] : ['g++', 'c++', 'clang++']) {
     try {
       const { stdout } = await run(compiler, ['--version']);
       return { compiler, version: stdout.split('\n')[0] ?? compiler, includes };
@@ -147,7 +147,11 @@ async function stampOf(root: string, toolchain: Toolchain): Promise<string> {
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   for (const file of [...files, ...(await headerPackages(toolchain))]) {
-    hash.update(file.slice(root.length)).update('\0').update(await readFile(file)).update('\0');
+    hash
+      .update(file.slice(root.length))
+      .update('\0')
+      .update(await readFile(file))
+      .update('\0');
   }
   return hash.digest('hex');
 }

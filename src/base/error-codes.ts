@@ -204,6 +204,12 @@ export const ERROR_CODES = {
     'the peer answered with invalid bytes',
     'another peer is tried where one exists',
   ),
+  BLOB_UNAVAILABLE: row(
+    4,
+    true,
+    'no holder delivered a blob, or a part of it, that matches its root',
+    'try again; the message counts what each holder did',
+  ),
   PEER_REFUSED: row(4, true, 'the peer refused the request', 'the message names its reason'),
   OVERLOADED: row(4, true, 'a bounded queue is full', 'try again in a moment'),
   STOPPED: row(4, false, 'this component has been stopped', 'create a new one'),

@@ -9,6 +9,7 @@ import { countedRoot } from '../crypto/portable/hash.ts';
 import { leafHash, treeHash } from '../crypto/portable/merkle.ts';
 import type { JobSpec } from '../job/spec.ts';
 import type { ArraySpec, Region, ResolvedKernel } from '../kernel/contract.ts';
+import { LIMITS } from '../wire/limits.ts';
 import { TAGS } from '../wire/tags.ts';
 import type { RosterView } from './check-roster.ts';
 import { resultLeafBytes } from './leaf-bytes.ts';
@@ -37,7 +38,10 @@ export function checkRegions(
 
 function checkTiling(columns: ResultColumns, output: number): Refusal | undefined {
   const { name, shape } = columns.outputs[output]!;
-  if (!isTileable(shape)) return refuse('output-too-large', 'reject', name);
+  const corners = columns.shardCount * 2 ** shape.length;
+  if (!isTileable(shape) || corners > LIMITS.tilingCornersMax) {
+    return refuse('output-too-large', 'reject', name);
+  }
   const ends = shape.map(() => 0);
   for (const region of columns.regions(output)) {
     if (!isInside(region, shape)) return refuse('region-outside-output', 'reject', name);

@@ -6,7 +6,7 @@
 import { u64 } from '../base/bytes.ts';
 import { type Digest, NODE_ID_BYTES, type NodeId, SIGNATURE_BYTES } from '../base/ids.ts';
 import { countedRoot, taggedHash } from '../crypto/portable/hash.ts';
-import { leafHash, treeHash } from '../crypto/portable/merkle.ts';
+import { leafHash, packedTreeHash } from '../crypto/portable/merkle.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import {
@@ -145,10 +145,11 @@ export function sealedTuple(
 
 /** Counted Merkle root over the sealed tuples of one batch. `tuples`: 32 bytes each. */
 export function sealBatchRoot(tuples: Uint8Array): Digest {
-  const leaves: Digest[] = [];
-  for (let at = 0; at < tuples.length; at += 32)
-    leaves.push(leafHash(tuples.subarray(at, at + 32)));
-  return countedRoot(TAGS.sealBatch, leaves.length, treeHash(leaves));
+  const leaves = new Uint8Array(tuples.length);
+  for (let at = 0; at < tuples.length; at += 32) {
+    leaves.set(leafHash(tuples.subarray(at, at + 32)), at);
+  }
+  return countedRoot(TAGS.sealBatch, leaves.length / 32, packedTreeHash(leaves));
 }
 
 /** What a worker signs for a seal. */

@@ -1,54 +1,45 @@
 /**
- * One process per directory. The lock is a listening socket named by the directory's real path: the
- * operating system drops it with the process, however that ends, so there is no stale lock. Linux
- * uses the abstract socket namespace, which leaves no file; elsewhere a socket file is probed.
+ * One process per data directory. The lock is the operating system's file lock, held through
+ * SQLite's, because Node offers no flock: it vanishes with the process however that dies, so no
+ * stale lock is ever left, and it also holds between containers that share the directory. The
+ * lock file itself stays, empty. See docs/adr/0020-directory-lock.md.
  */
-import { realpath, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toHex, utf8 } from '../base/bytes.ts';
-import { KadreError } from '../base/errors.ts';
-import { sha256 } from '../crypto/portable/hash.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { asKadreError, KadreError } from '../base/errors.ts';
+
+export const LOCK_FILE = 'lock';
+const SQLITE_BUSY = 5;
 
 export interface DirectoryLock {
   /** Idempotent. */
-  release(): Promise<void>;
+  release(): void;
 }
 
-/** Errors: DATA_DIR_LOCKED, DATA_DIR_DAMAGED (no such directory). */
+/**
+ * Creates the directory when it is missing and locks it. Throws DATA_DIR_LOCKED when another
+ * process, or another part of this one, holds it; DISK_FAILED when it cannot be written.
+ */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
-  const real = await realpath(path).catch((cause: Error) => {
-    throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `cannot lock ${path}: ${cause.message}`);
-  });
-  const name = `kadre-${toHex(sha256(utf8(real))).slice(0, 40)}`;
-  const isAbstract = process.platform === 'linux';
-  const address = isAbstract ? `\0${name}` : join(real, 'lock');
-  if (!isAbstract && !(await isAnswered(address))) await unlink(address).catch(() => undefined);
-  const server = await listen(address).catch((cause: NodeJS.ErrnoException) => {
-    const message = `the data directory ${path} is in use by another process`;
-    throw new KadreError({ code: 'DATA_DIR_LOCKED' }, message, { cause });
-  });
-  let closing: Promise<void> | undefined;
+  let database: DatabaseSync | undefined;
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    database = new DatabaseSync(join(await realpath(path), LOCK_FILE), { timeout: 0 });
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database?.close();
+    if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) {
+      const init = { code: 'DATA_DIR_LOCKED', data: { path } } as const;
+      throw new KadreError(init, `${path} is in use by another process`, { cause });
+    }
+    throw asKadreError(cause, 'DISK_FAILED', `cannot lock ${path}`);
+  }
+  let held: DatabaseSync | undefined = database;
   return {
     release: () => {
-      closing ??= new Promise((resolve) => server.close(() => resolve()));
-      return closing;
+      held?.close();
+      held = undefined;
     },
   };
-}
-
-function listen(address: string): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', reject);
-    server.listen(address, () => resolve(server.unref()));
-  });
-}
-
-function isAnswered(address: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(address);
-    socket.once('connect', () => resolve(socket.destroy() !== undefined));
-    socket.once('error', () => resolve(false));
-  });
 }

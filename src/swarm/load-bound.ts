@@ -12,7 +12,7 @@ export function loadBounds(
 ): number[] {
   const heaviestFirst = weights.map((_, index) => index);
   heaviestFirst.sort((a, b) => weights[b]! - weights[a]! || a - b);
-  const bounds = new Array<number>(weights.length).fill(shardCount);
+  const bounds = weights.map(() => shardCount);
   let left = replicas;
   let weightLeft = weights.reduce((sum, weight) => sum + weight, 0);
   let next = 0;

@@ -46,7 +46,7 @@ export interface Placement {
 }
 
 /**
- * Computes the first waves of all shards: shards times candidates hashes, about 0.4 us each.
+ * Computes the first waves of all shards: shards times candidates hashes, about 0.25 us each.
  *
  * Reasons: `too-few-workers` (fewer candidates than replicas), `too-many-workers`, `bad-seed`,
  * `bad-shard-count`, `bad-replicas`, `too-much-work`, `bad-node-id`, `bad-weight`,

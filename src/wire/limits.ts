@@ -39,6 +39,8 @@ export const LIMITS = {
   certificateRosterBytesMax: 262_144,
   /** Outputs of one kernel. */
   outputsMax: 16,
+  /** Corners (shards x 2^rank) that a verifier counts per output to see that regions tile it. */
+  tilingCornersMax: 4_194_304,
   /** Shards x workers whose placement an offline verifier recomputes: about a second of hashing. */
   entitlementChecksMax: 1_048_576,
   /** Lifetime of an advert; refreshed at half of it. */

@@ -21,6 +21,7 @@ export const TAGS = {
   results: 'kadre/results/1',
   ledgerState: 'kadre/ledger-state/1',
   block: 'kadre/block/1',
+  leader: 'kadre/leader/1',
   capabilityClass: 'kadre/capability-class/1',
   network: 'kadre/network/1',
   // signatures of a node's identity key

@@ -3,7 +3,7 @@
  * built from the one before, so that a test can bend one step and have everything after it signed
  * properly. All randomness comes from labels: the same recipe gives the same bytes.
  */
-import { concatBytes, equalBytes, utf8 } from '../../src/base/bytes.ts';
+import { concatBytes, equalBytes, toHex, utf8 } from '../../src/base/bytes.ts';
 import type { Signer } from '../../src/base/ports.ts';
 import { blobRoot } from '../../src/blob/tree.ts';
 import { composeCertificate } from '../../src/certificate/build.ts';
@@ -59,9 +59,13 @@ export const NETWORK = 'certificate-test';
 export interface Bends {
   spec?(spec: JobSpec): JobSpec;
   advert?(advert: Advert, index: number): Advert;
+  /** After it is signed, before the roster is frozen. */
+  signedAdvert?(signed: SignedAdvert, index: number): SignedAdvert;
   plan?(plan: Plan): Plan;
   /** Before each entry is signed. */
   entry?(entry: Omit<CadreEntry, 'signature'>): Omit<CadreEntry, 'signature'>;
+  /** After it is signed, before the cadre root. */
+  signedEntry?(entry: CadreEntry): CadreEntry;
   leaf?(leaf: ResultLeaf, shard: number): ResultLeaf;
   outputs?(outputs: readonly ArraySpec[]): readonly ArraySpec[];
   seal?(seal: SealRecord): SealRecord;
@@ -102,12 +106,15 @@ export interface MadeCertificate {
 
 const labelled = (label: string): Uint8Array => sha256(utf8(label));
 export const namedSigner = (label: string): Signer => signerFromSeed(labelled(label));
+/** A node that no roster knows. */
+export const outsider = namedSigner('outsider');
 
 export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
   const label = recipe.label ?? 'certificate';
   const requester = namedSigner(`${label}/requester`);
   const inputs = recipe.inputs ?? {};
-  const spec = makeSpec(recipe, requester);
+  const plain = makeSpec(recipe, requester);
+  const spec = recipe.bend?.spec?.(plain) ?? plain;
   const job = { spec, signature: signTagged(requester, TAGS.signJobSpec, encodeCanonical(spec)) };
   const swarm = makeRoster(recipe, spec);
   const drafted: Plan = {
@@ -127,7 +134,7 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
     cadre: seats.entries,
     requesterAddresses: [],
   };
-  const work = makeResults(recipe, { spec, plan, swarm, seats });
+  const work = makeResults(recipe, { plain, spec, plan, swarm, seats });
   const commit = makeCommit(recipe, {
     plan,
     seats,
@@ -167,7 +174,7 @@ function makeSpec(recipe: Recipe, requester: Signer): JobSpec {
   }));
   const parameters =
     recipe.parameters ?? (recipe.kernel === undefined ? { items: 64 } : ({} as Parameters));
-  const spec: JobSpec = {
+  return {
     v: 1,
     kernel: recipe.kernel ?? 'noop@1',
     kernelDigest: kernelDigest(kernel),
@@ -186,7 +193,6 @@ function makeSpec(recipe: Recipe, requester: Signer): JobSpec {
     nonce: labelled(`${recipe.label ?? ''}/nonce`).subarray(0, 16),
     requester: requester.nodeId,
   };
-  return recipe.bend?.spec?.(spec) ?? spec;
 }
 
 interface Swarm {
@@ -221,16 +227,19 @@ export function signAdvert(signer: Signer, advert: Advert): SignedAdvert {
 
 function makeRoster(recipe: Recipe, spec: JobSpec): Swarm {
   const label = recipe.label ?? 'certificate';
-  const byNode = new Map<Uint8Array, Signer>();
+  const byNode = new Map<string, Signer>();
   const adverts = Array.from({ length: recipe.nodes ?? 7 }, (_, index) => {
     const signer = namedSigner(`${label}/node/${index}`);
     const advert = makeAdvert(signer, spec);
-    byNode.set(signer.nodeId, signer);
-    return signAdvert(signer, recipe.bend?.advert?.(advert, index) ?? advert);
+    byNode.set(toHex(signer.nodeId), signer);
+    const signed = signAdvert(signer, recipe.bend?.advert?.(advert, index) ?? advert);
+    return recipe.bend?.signedAdvert?.(signed, index) ?? signed;
   });
   const frozen = freezeRoster(adverts);
   if (!frozen.ok) throw new Error(frozen.reason);
-  const signers = frozen.value.adverts.map((signed) => byNode.get(signed.advert.node)!);
+  const signers = frozen.value.adverts.map(
+    ({ advert }) => byNode.get(toHex(advert.node)) ?? outsider,
+  );
   return { adverts: frozen.value.adverts, signers, root: frozen.value.root };
 }
 
@@ -257,14 +266,17 @@ function makeSeats(recipe: Recipe, plan: Plan, swarm: Swarm): Seats {
     const node = swarm.adverts[position]!.advert.node;
     const plain = { seat, node, key: keys[seat]!.publicKey };
     const entry = recipe.bend?.entry?.(plain) ?? plain;
-    const signer = swarm.signers.find((each) => equalBytes(each.nodeId, entry.node))!;
+    const inRoster = swarm.signers.find((each) => equalBytes(each.nodeId, entry.node));
     const body = cadreEntryBody(planId, entry.seat, entry.key);
-    return { ...entry, signature: signTagged(signer, TAGS.signCadreEntry, body) };
+    const signature = signTagged(inRoster ?? outsider, TAGS.signCadreEntry, body);
+    return recipe.bend?.signedEntry?.({ ...entry, signature }) ?? { ...entry, signature };
   });
   return { entries, keys, seated: new Set(chosen) };
 }
 
 interface Planned {
+  /** Before it was bent: what the results are computed from. */
+  readonly plain: JobSpec;
   readonly spec: JobSpec;
   readonly plan: Plan;
   readonly swarm: Swarm;
@@ -280,12 +292,12 @@ interface Results {
 }
 
 function makeResults(recipe: Recipe, planned: Planned): Results {
-  const kernel = resolveOf(planned.spec);
+  const kernel = resolveOf(planned.plain);
   const specs = recipe.bend?.outputs?.(kernel.outputs) ?? kernel.outputs;
-  const bytes = kernel.outputs.map((output) => outputBytes(planned.spec.kernel, output));
+  const bytes = kernel.outputs.map((output) => outputBytes(planned.plain.kernel, output));
   const waves = firstWaves(planned);
-  const leaves = Array.from({ length: planned.spec.shards }, (_, shard) => {
-    const regions = kernel.regions(planned.spec.shards, shard);
+  const leaves = Array.from({ length: planned.plain.shards }, (_, shard) => {
+    const regions = kernel.regions(planned.plain.shards, shard);
     const digests = regions.map((region, output) =>
       blobRoot(gatherRegion(bytes[output]!, kernel.outputs[output]!, region)),
     );
@@ -312,12 +324,14 @@ function outputBytes(kernel: string, output: ArraySpec): Uint8Array {
 }
 
 /** Roster positions of each shard's first wave, ascending. */
-function firstWaves({ spec, plan, swarm, seats }: Planned): (shard: number) => number[] {
-  const isDisjoint = swarm.adverts.length >= spec.policy.cadre + 2 * spec.policy.replicas;
+function firstWaves({ plain, plan, swarm, seats }: Planned): (shard: number) => number[] {
+  const { cadre, replicas } = plain.policy;
+  const isDisjoint = swarm.adverts.length >= cadre + 2 * replicas;
   const positions = [...swarm.adverts.keys()].filter((position) => {
     const { roles, kernels } = swarm.adverts[position]!.advert;
-    const offers = kernels.some((offer) => offer.id === spec.kernel);
-    return roles.includes('worker') && offers && !(isDisjoint && seats.seated.has(position));
+    return (
+      roles.includes('worker') && kernels.length > 0 && !(isDisjoint && seats.seated.has(position))
+    );
   });
   const speeds = positions.map((position) => swarm.adverts[position]!.advert.kernels[0]!.speed);
   const weights = capWeights(speeds);
@@ -327,8 +341,8 @@ function firstWaves({ spec, plan, swarm, seats }: Planned): (shard: number) => n
       node: swarm.adverts[position]!.advert.node,
       weight: weights[i]!,
     })),
-    shardCount: spec.shards,
-    replicas: spec.policy.replicas,
+    shardCount: plain.shards,
+    replicas,
   });
   if (!placed.ok) throw new Error(placed.reason);
   return (shard) =>

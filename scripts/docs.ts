@@ -1,0 +1,44 @@
+/**
+ * Writes the generated pages: the table of error codes and the report of the public interface. CI
+ * runs it with `--check`, which writes nothing and fails when a page is not current.
+ *
+ *   npm run docs
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { apiReport } from './docs/api-report.ts';
+import { errorTable } from './docs/error-table.ts';
+
+interface Page {
+  readonly file: string;
+  readonly content: string;
+}
+
+const root = path.dirname(import.meta.dirname);
+const isCheck = process.argv.includes('--check');
+
+const pages: Page[] = [
+  { file: 'docs/errors.md', content: errorTable() },
+  { file: 'docs/api.md', content: await apiReport(root) },
+];
+
+for (const { file, content } of pages) {
+  const place = path.join(root, file);
+  if (read(place) === content) continue;
+  if (isCheck) {
+    console.error(`${file} is not current: run \`npm run docs\``);
+    process.exitCode = 1;
+  } else {
+    mkdirSync(path.dirname(place), { recursive: true });
+    writeFileSync(place, content);
+    console.error(`wrote ${file}`);
+  }
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * A holder's side of the blob protocol: answers from a store, a quarter MiB at a time, at the pace
+ * of the one who asked (docs/protocol/blob.md, "Exchange").
+ */
+import { concatBytes } from '../base/bytes.ts';
+import { KadreError } from '../base/errors.ts';
+import { DIGEST_BYTES, type PeerId } from '../base/ids.ts';
+import type { BlobStore, Network, SignalOption } from '../base/ports.ts';
+import {
+  type BlobRequest,
+  decodeBlobRequest,
+  HELD,
+  leavesBytes,
+  NOT_HELD,
+  PIECE_BYTES_MAX,
+  PIECE_HASHES_MAX,
+  piecesOf,
+  smallEntry,
+  unflattenRuns,
+} from './protocol.ts';
+import { LEAF_BYTES } from './tree.ts';
+
+export interface ServeBlobsComponents {
+  readonly network: Pick<Network, 'handle' | 'penalise'>;
+  readonly store: Pick<BlobStore, 'size' | 'read' | 'leaves'>;
+}
+
+/** Answers blob requests until the returned function is called. */
+export function serveBlobs(components: ServeBlobsComponents): () => void {
+  return components.network.handle('blob', {
+    stream: (from, body, options) => answer(components, from, body, options),
+  });
+}
+
+async function* answer(
+  components: ServeBlobsComponents,
+  from: PeerId,
+  body: Uint8Array,
+  options: SignalOption,
+): AsyncGenerator<Uint8Array> {
+  const request = decodeBlobRequest(body);
+  if (!request.ok) {
+    components.network.penalise(from, request.penalty, `blob-request-${request.reason}`);
+    throw new KadreError({ code: 'PEER_REFUSED' }, `malformed blob request: ${request.reason}`);
+  }
+  if (request.value.kind === 'leaves') yield* leaves(components, request.value, options);
+  else yield* small(components, request.value, options);
+}
+
+async function* leaves(
+  { store }: ServeBlobsComponents,
+  request: Extract<BlobRequest, { kind: 'leaves' }>,
+  { signal }: SignalOption,
+): AsyncGenerator<Uint8Array> {
+  const { root, bytes } = request;
+  const hashes = (await store.size(root)) === bytes ? await store.leaves(root) : undefined;
+  if (hashes === undefined) {
+    yield NOT_HELD;
+    return;
+  }
+  yield HELD;
+  if (request.hashes) {
+    const step = PIECE_HASHES_MAX * DIGEST_BYTES;
+    for (let at = 0; at < hashes.length; at += step) yield hashes.subarray(at, at + step);
+  }
+  for (const { first, count } of piecesOf(unflattenRuns(request.runs))) {
+    if (signal?.aborted) return;
+    const piece = await store.read(root, first * LEAF_BYTES, leavesBytes(bytes, first, count));
+    if (piece === undefined) {
+      throw new KadreError({ code: 'PEER_REFUSED' }, 'the blob is no longer held');
+    }
+    yield piece;
+  }
+}
+
+/** Reads overlap a little, because each is mostly waiting. */
+const READS_AT_ONCE = 16;
+
+async function* small(
+  { store }: ServeBlobsComponents,
+  request: Extract<BlobRequest, { kind: 'small' }>,
+  { signal }: SignalOption,
+): AsyncGenerator<Uint8Array> {
+  const { roots } = request;
+  let entries: Uint8Array[] = [];
+  let entriesBytes = 0;
+  const readAt = async (at: number): Promise<Uint8Array> => {
+    const root = roots.subarray(at, at + DIGEST_BYTES);
+    const bytes = await store.size(root);
+    const isSmall = bytes !== undefined && bytes <= LEAF_BYTES;
+    return smallEntry(isSmall ? await store.read(root, 0, bytes) : undefined);
+  };
+  for (let at = 0; at < roots.length; at += READS_AT_ONCE * DIGEST_BYTES) {
+    if (signal?.aborted) return;
+    const batch: Promise<Uint8Array>[] = [];
+    const end = Math.min(roots.length, at + READS_AT_ONCE * DIGEST_BYTES);
+    for (let next = at; next < end; next += DIGEST_BYTES) batch.push(readAt(next));
+    for (const entry of await Promise.all(batch)) {
+      if (entriesBytes > 0 && entriesBytes + entry.length > PIECE_BYTES_MAX) {
+        yield concatBytes(entries);
+        entries = [];
+        entriesBytes = 0;
+      }
+      entries.push(entry);
+      entriesBytes += entry.length;
+    }
+  }
+  if (entriesBytes > 0) yield concatBytes(entries);
+}

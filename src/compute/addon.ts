@@ -1,0 +1,124 @@
+/**
+ * Finding and loading the native addon. A binary that this machine has not loaded before is first
+ * loaded in a child process, so that a broken one costs a message and not the node; the outcome is
+ * remembered under the file's hash. Every failure is kept with its remedy
+ * (docs/protocol/kernel.md, "Native interface").
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { KadreError } from '../base/errors.ts';
+
+/** What src/native/napi/addon.cc exports. */
+export interface Addon {
+  readonly interfaceVersion: number;
+  /** Best first; `problem` is null for one that works on this machine. */
+  backends(): { name: string; problem: string | null }[];
+  cpuFeatures(): string[];
+  /** Once, before the first `run`; returns how many threads there are. */
+  startThreads(count: number): number;
+  /** On the calling thread: for calls of microseconds. */
+  runNow(...call: NativeCall): void;
+  /** On the addon's threads; the buffers must not be touched until it settles. */
+  run(...call: NativeCall): Promise<void>;
+  /** Element-wise fmaf into `out`. */
+  fma(a: Float32Array, b: Float32Array, c: Float32Array, out: Float32Array): void;
+}
+
+/** Backend name, kernel number, extents, inputs, outputs: see src/native/backend.h. */
+export type NativeCall = [
+  backend: string,
+  kernel: number,
+  extents: readonly number[],
+  inputs: readonly Uint8Array[],
+  outputs: readonly Uint8Array[],
+];
+
+export interface AddonFailure {
+  readonly file: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+const INTERFACE_VERSION = 1;
+const PROBE_TIMEOUT_MS = 10_000;
+const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
+
+/** Where the repository's own build puts it. */
+export const LOCAL_BUILD = fileURLToPath(new URL('../../build/kadre.node', import.meta.url));
+
+export interface AddonSearch {
+  /** Files to try in order; default: the local build. */
+  readonly files?: readonly string[];
+}
+
+/** The first addon that loads; ADDON_LOAD_FAILED with `data.tried` when none does. */
+export async function loadAddon(search: AddonSearch = {}): Promise<Addon> {
+  const tried: AddonFailure[] = [];
+  for (const file of search.files ?? [LOCAL_BUILD]) {
+    const loaded = await tryFile(file);
+    if ('addon' in loaded) return loaded.addon;
+    tried.push({ file, ...loaded });
+  }
+  const list = tried.map(({ file, reason, remedy }) => `${file}: ${reason} (${remedy})`).join('; ');
+  throw new KadreError({ code: 'ADDON_LOAD_FAILED', data: { tried } }, `no native addon: ${list}`);
+}
+
+type Loaded = { readonly addon: Addon } | Omit<AddonFailure, 'file'>;
+
+async function tryFile(file: string): Promise<Loaded> {
+  const content = await readFile(file).catch(() => undefined);
+  if (content === undefined) return { reason: 'no such file', remedy: BUILD_REMEDY };
+  const problem = await probe(file, content);
+  if (problem !== undefined) return { reason: problem, remedy: `remove the file; ${BUILD_REMEDY}` };
+  try {
+    const addon = createRequire(import.meta.url)(file) as Addon;
+    if (addon.interfaceVersion === INTERFACE_VERSION) return { addon };
+    return { reason: `has interface ${addon.interfaceVersion}`, remedy: BUILD_REMEDY };
+  } catch (cause) {
+    return { reason: messageOf(cause), remedy: BUILD_REMEDY };
+  }
+}
+
+/** Loads the file in a child once per content; undefined when that went well. */
+async function probe(file: string, content: Uint8Array): Promise<string | undefined> {
+  const runtime = `${process.version} ${process.arch}`;
+  const hash = createHash('sha256').update(runtime).update(content).digest('hex');
+  const stamp = join(dirname(file), `kadre.probe-${hash.slice(0, 16)}`);
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === hash) return undefined;
+  try {
+    const script = 'require(process.argv[1]).backends()';
+    await promisify(execFile)(process.execPath, ['-e', script, file], {
+      timeout: PROBE_TIMEOUT_MS,
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+  } catch (cause) {
+    const { signal } = cause as { signal?: string | null };
+    return signal ? `ended a test process with ${signal}` : lastLine(messageOf(cause));
+  }
+  await remember(stamp, hash);
+  return undefined;
+}
+
+/** A read-only installation is no problem: it is probed again next time. */
+async function remember(stamp: string, hash: string): Promise<void> {
+  const draft = `${stamp}.${process.pid}`;
+  await mkdir(dirname(stamp), { recursive: true })
+    .then(() => writeFile(draft, hash))
+    .then(() => rename(draft, stamp))
+    .catch(() => undefined);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Of a child's stack trace, the line that names the error. */
+function lastLine(message: string): string {
+  const lines = message.split('\n');
+  return lines.find((line) => /^\w*Error/.test(line)) ?? lines[0] ?? message;
+}

@@ -1,0 +1,78 @@
+/**
+ * Runs shards in this process on one backend: what the runner process does, and what tests, the
+ * simulator and a node without native code do themselves.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { KadreError } from '../base/errors.ts';
+import type { SignalOption } from '../base/ports.ts';
+import { throwIfAborted } from '../base/signals.ts';
+import { blobRoot } from '../blob/tree.ts';
+import type { Backend, ExecutionRequest, Executor, ShardResult } from './executor.ts';
+import { callOf, type KernelBackend, type PreparedRequest, prepareRequest } from './kernel-call.ts';
+import { jsBackend } from './reference/js-backend.ts';
+
+export class LocalExecutor implements Executor {
+  readonly backend: Backend;
+  readonly #kernels: KernelBackend;
+
+  constructor(kernels: KernelBackend) {
+    this.#kernels = kernels;
+    this.backend = { name: kernels.name, kernels: kernels.kernels };
+  }
+
+  /** Further errors: UNKNOWN_KERNEL, BAD_PARAMETER, BAD_INPUT, BAD_SHARD_COUNT. */
+  async run(
+    request: ExecutionRequest,
+    options: SignalOption = {},
+  ): Promise<readonly ShardResult[]> {
+    return this.runPrepared(prepareRequest(request), request, options);
+  }
+
+  /** The same for a request that has been checked before. */
+  async runPrepared(
+    prepared: PreparedRequest,
+    request: ExecutionRequest,
+    options: SignalOption = {},
+  ): Promise<readonly ShardResult[]> {
+    const running: (ShardResult | Promise<ShardResult>)[] = [];
+    let operations = 0;
+    try {
+      for (const shard of request.shards) {
+        throwIfAborted(options.signal);
+        const outputs = this.#kernels.run(callOf(prepared, request, shard));
+        if (outputs instanceof Promise) {
+          const result = outputs.then((contents) => resultOf(shard, contents));
+          running.push(this.#kernels.concurrent ? result : await result);
+        } else {
+          running.push(resultOf(shard, outputs));
+        }
+        operations += prepared.resolved.cost(request.shardCount, shard).operations;
+        if (operations < this.#kernels.pauseOperations) continue;
+        operations = 0;
+        await setImmediate();
+      }
+      return await Promise.all(running);
+    } catch (cause) {
+      // Calls that were started end before the failure is told: nothing runs on unobserved.
+      await Promise.allSettled(running);
+      throw kernelFailure(request.kernel, cause);
+    }
+  }
+}
+
+/** The reference backend in this process. */
+export class JsExecutor extends LocalExecutor {
+  constructor() {
+    super(jsBackend);
+  }
+}
+
+function resultOf(shard: number, contents: readonly Uint8Array[]): ShardResult {
+  return { shard, outputs: contents.map((content) => ({ root: blobRoot(content), content })) };
+}
+
+function kernelFailure(kernel: string, cause: unknown): KadreError {
+  if (cause instanceof KadreError) return cause;
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new KadreError({ code: 'KERNEL_FAILED' }, `${kernel}: ${detail}`, { cause });
+}

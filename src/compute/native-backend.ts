@@ -1,0 +1,70 @@
+/**
+ * The native backend of this process: the best one in the addon that works on this machine. Short
+ * calls run on the calling thread, because handing one over costs more than it does.
+ */
+import { availableParallelism } from 'node:os';
+import { KadreError } from '../base/errors.ts';
+import type { Addon, NativeCall } from './addon.ts';
+import { gemmOperands } from './gemm-operands.ts';
+import { type KernelBackend, type KernelCall, outputBuffers } from './kernel-call.ts';
+
+/** Operations and bytes up to which a call stays on the calling thread: some ten microseconds. */
+const SHORT_CALL_COST = 500_000;
+
+/** Kernel number, extents and inputs: enum kadre_kernel in src/native/backend.h. */
+type Binding = (call: KernelCall) => [kernel: number, extents: number[], inputs: Uint8Array[]];
+
+const BINDINGS: Readonly<Record<string, Binding>> = {
+  'noop@1': (call) => [0, [call.resolved.cost(call.shardCount, call.shard).bytes], []],
+  'gemm.f32@1': (call) => {
+    const { rows, columns, k, lda, ldb, a, b } = gemmOperands(call);
+    return [1, [rows, columns, k, lda, ldb], [a, b]];
+  },
+};
+
+export interface NativeBackendInit {
+  /** Default: as many as there are processors. */
+  readonly threads?: number;
+  /** A backend by name; default: the first that works. */
+  readonly name?: string;
+}
+
+/** Throws ADDON_LOAD_FAILED when the addon loads but none of its backends works here. */
+export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): KernelBackend {
+  const candidates = addon.backends();
+  const chosen = candidates.find(
+    ({ name, problem }) => problem === null && name === (init.name ?? name),
+  );
+  if (chosen === undefined) {
+    const tried = candidates.map(({ name, problem }) => ({ file: name, reason: problem }));
+    throw new KadreError(
+      { code: 'ADDON_LOAD_FAILED', data: { tried } },
+      `no backend of the addon works here: ${JSON.stringify(tried)}`,
+    );
+  }
+  addon.startThreads(init.threads ?? availableParallelism());
+  return {
+    name: chosen.name,
+    kernels: Object.keys(BINDINGS).sort(),
+    concurrent: true,
+    pauseOperations: 1_000_000_000,
+    run: (call) => runNative(addon, chosen.name, call),
+  };
+}
+
+function runNative(
+  addon: Addon,
+  backend: string,
+  call: KernelCall,
+): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
+  const binding = BINDINGS[call.kernel];
+  if (binding === undefined) {
+    throw new KadreError({ code: 'KERNEL_FAILED' }, `${backend} has no ${call.kernel}`);
+  }
+  const outputs = outputBuffers(call);
+  const native: NativeCall = [backend, ...binding(call), outputs];
+  const { operations, bytes } = call.resolved.cost(call.shardCount, call.shard);
+  if (operations + bytes > SHORT_CALL_COST) return addon.run(...native).then(() => outputs);
+  addon.runNow(...native);
+  return outputs;
+}

@@ -1,0 +1,93 @@
+/**
+ * The runner process: hosts kernels for one node and ends with it. It owns nothing but memory, so
+ * the node may kill it at any time. Descriptor 3 is the socket to the node; argument 1 is JSON
+ * `RunnerOptions`.
+ */
+import { Socket } from 'node:net';
+import { setPriority } from 'node:os';
+import { KadreError } from '../../base/errors.ts';
+import { type AddonFailure, loadAddon } from '../addon.ts';
+import type { KernelBackend } from '../kernel-call.ts';
+import { LocalExecutor } from '../local-executor.ts';
+import { nativeBackend } from '../native-backend.ts';
+import { jsBackend } from '../reference/js-backend.ts';
+import { FRAME, FrameReader, frameHeader } from './frames.ts';
+import { RunnerHost, type SendFrame } from './host.ts';
+import { jsonBody, type RunnerReady } from './messages.ts';
+import type { RunnerOptions } from './process.ts';
+
+/** Parts below this many bytes together are copied into one write. */
+const JOINED_BYTES_MAX = 1024 * 1024;
+/** Bytes taken from the socket at once. */
+const READ_BYTES = 1024 * 1024;
+
+const options = JSON.parse(process.argv[2] ?? '{}') as RunnerOptions;
+// Nothing here outlives the node, and kernels on other threads must not delay the end.
+const end = () => process.kill(process.pid, 'SIGKILL');
+let reader: FrameReader | undefined;
+const socket = new Socket({
+  fd: 3,
+  readable: true,
+  writable: true,
+  // One large buffer instead of a new small one per read: input bytes are copied out at once.
+  onread: {
+    buffer: new Uint8Array(READ_BYTES),
+    callback: (length, buffer) => {
+      if (reader?.push(buffer.subarray(0, length)) === false) end();
+      return true;
+    },
+  },
+});
+
+// The node decides when to stop: a signal to the whole group must not break its drain.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+socket.on('end', end).on('close', end).on('error', end);
+
+const send: SendFrame = (kind, job, parts) => {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const pieces = [frameHeader({ kind, job, bytes }), ...parts];
+  if (bytes <= JOINED_BYTES_MAX) {
+    socket.write(Buffer.concat(pieces));
+    return;
+  }
+  socket.cork();
+  for (const piece of pieces) socket.write(piece);
+  socket.uncork();
+};
+
+try {
+  // Kernels give way to the node's own event loop, whose heartbeats others wait for.
+  setPriority(options.niceness);
+} catch {
+  // A system that forbids it only loses that courtesy.
+}
+const { backend, ready } = await chooseBackend(options);
+// The node says nothing before READY, so no frame has been missed.
+reader = new FrameReader(new RunnerHost(new LocalExecutor(backend), send));
+send(FRAME.ready, 0, [jsonBody(ready)]);
+
+async function chooseBackend(
+  init: RunnerOptions,
+): Promise<{ backend: KernelBackend; ready: RunnerReady }> {
+  let addonFailures: readonly AddonFailure[] = [];
+  if (init.backend !== 'js') {
+    try {
+      const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
+      const backend = nativeBackend(addon, init);
+      return { backend, ready: readyOf(backend, addon.cpuFeatures(), []) };
+    } catch (cause) {
+      if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
+      addonFailures = (cause.data.tried ?? []) as AddonFailure[];
+    }
+  }
+  return { backend: jsBackend, ready: readyOf(jsBackend, [], addonFailures) };
+}
+
+function readyOf(
+  { name, kernels }: KernelBackend,
+  cpuFeatures: readonly string[],
+  addonFailures: readonly AddonFailure[],
+): RunnerReady {
+  return { backend: { name, kernels }, cpuFeatures, addonFailures };
+}

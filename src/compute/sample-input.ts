@@ -1,0 +1,45 @@
+/**
+ * Inputs made by a formula, for self-tests and speed measurement: the same on every machine and
+ * easy to write down (docs/protocol/kernel.md, "Golden digests").
+ */
+
+/** Which binary32 bit patterns a sample holds. */
+export type SampleKind = 'moderate' | 'tiny' | 'any-bits';
+
+/** Exponent fields: where they start and how many there are. */
+const EXPONENTS: Readonly<Record<Exclude<SampleKind, 'any-bits'>, [first: number, count: number]>> =
+  {
+    // 2^-7 to 2^8
+    moderate: [120, 16],
+    // 2^-77 to 2^-62: products fall among the subnormals, some below them
+    tiny: [50, 16],
+  };
+
+/** xorshift32 (Marsaglia 2003), seeded with a non-zero number. */
+export function* xorshift32(seed: number): Generator<number, never> {
+  let state = seed >>> 0;
+  for (;;) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    yield state;
+  }
+}
+
+/** `count` binary32 values as little-endian bytes. */
+export function sampleFloats(kind: SampleKind, count: number, seed: number): Uint8Array {
+  const words = new Uint32Array(count);
+  const numbers = xorshift32(seed);
+  for (let i = 0; i < count; i++) {
+    const word = numbers.next().value;
+    words[i] = kind === 'any-bits' ? word : withExponent(word, EXPONENTS[kind]);
+  }
+  return new Uint8Array(words.buffer);
+}
+
+/** Keeps sign and fraction; the exponent comes from the field's own low bits. */
+function withExponent(word: number, [first, count]: readonly [number, number]): number {
+  const field = first + (((word >>> 23) & 0xff) % count);
+  return (word & 0x807f_ffff) | (field << 23);
+}

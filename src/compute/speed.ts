@@ -1,0 +1,93 @@
+/**
+ * How fast an executor runs each kernel, in the kernel's own operations per second: what adverts
+ * carry and placement weighs by. Bounded by a time budget; the caller keeps the answer.
+ */
+import type { Clock, SignalOption } from '../base/ports.ts';
+import type { ExecutionRequest, Executor } from './executor.ts';
+import { prepareRequest } from './kernel-call.ts';
+import { sampleFloats } from './sample-input.ts';
+
+export interface SpeedOptions extends SignalOption {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** For all kernels together; default 200 ms. */
+  readonly budgetMs?: number;
+}
+
+/** A sample of some size and how much more work the next larger one is. */
+interface Ladder {
+  readonly growth: number;
+  readonly steps: number;
+  request(step: number): ExecutionRequest;
+}
+
+const LADDERS: Readonly<Record<string, Ladder>> = {
+  'noop@1': {
+    growth: 4,
+    steps: 5,
+    request: (step) => {
+      const shardCount = 16 * 4 ** step;
+      const shards = Array.from({ length: shardCount }, (_, shard) => shard);
+      const parameters = { items: shardCount * 256 };
+      return { kernel: 'noop@1', parameters, inputs: [], shardCount, shards };
+    },
+  },
+  'gemm.f32@1': {
+    growth: 8,
+    steps: 5,
+    request: (step) => {
+      const extent = 64 * 2 ** step;
+      const input = (name: string, seed: number) => ({
+        name,
+        shape: [extent, extent],
+        segments: [{ offset: 0, bytes: sampleFloats('moderate', extent * extent, seed) }],
+      });
+      const inputs = [input('a', 1), input('b', 2)];
+      return { kernel: 'gemm.f32@1', parameters: {}, inputs, shardCount: 1, shards: [0] };
+    },
+  },
+};
+
+/** Operations per second of each kernel the executor has, whole numbers >= 1. */
+export async function measureSpeed(
+  executor: Executor,
+  options: SpeedOptions,
+): Promise<Record<string, number>> {
+  const kernels = executor.backend.kernels.filter((kernel) => Object.hasOwn(LADDERS, kernel));
+  const shareMs = (options.budgetMs ?? 200) / Math.max(1, kernels.length);
+  const speeds: Record<string, number> = {};
+  for (const kernel of kernels) {
+    speeds[kernel] = await climb(executor, LADDERS[kernel]!, shareMs, options);
+  }
+  return speeds;
+}
+
+/** Larger samples while the next one still fits into the time; the best rate seen counts. */
+async function climb(
+  executor: Executor,
+  ladder: Ladder,
+  shareMs: number,
+  { clock, signal }: SpeedOptions,
+): Promise<number> {
+  const endMs = clock.monotonicMs() + shareMs;
+  let best = 1;
+  for (let step = 0; step < ladder.steps; step++) {
+    const request = ladder.request(step);
+    const operations = operationsOf(request);
+    const startMs = clock.monotonicMs();
+    await executor.run(request, { signal });
+    const nowMs = clock.monotonicMs();
+    // A clock that did not move says nothing; a thousandth of a millisecond bounds the rate.
+    const tookMs = Math.max(nowMs - startMs, 0.001);
+    best = Math.max(best, Math.round((operations / tookMs) * 1000));
+    if (nowMs + tookMs * ladder.growth > endMs) break;
+  }
+  return best;
+}
+
+function operationsOf(request: ExecutionRequest): number {
+  const { resolved } = prepareRequest(request);
+  return request.shards.reduce(
+    (sum, shard) => sum + resolved.cost(request.shardCount, shard).operations,
+    0,
+  );
+}

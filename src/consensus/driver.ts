@@ -1,0 +1,452 @@
+/**
+ * The one impure loop around a replica: checks signatures on the way in, runs effects in order,
+ * lets nothing leave before its record is durable, keeps timers, serves and fetches what others or
+ * this node lack. Consensus decisions are all in `step`; there are none here.
+ */
+import { asKadreError, KadreError } from '../base/errors.ts';
+import type { Clock, Logger, Random, SignatureVerifier, Timer, Wal } from '../base/ports.ts';
+import { type Checked, type Refusal, refuse } from '../base/verdict.ts';
+import { encodeCanonical } from '../wire/cbor.ts';
+import type { Application, Payload } from './application.ts';
+import type { Commit, Effect, Release } from './effects.ts';
+import type { Equivocation } from './evidence.ts';
+import type { Input, TimerName } from './inputs.ts';
+import { leaderOrder } from './leader.ts';
+import { encodeRecord, type LogRecord, openRecord } from './log-records.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  MESSAGE_BYTES_MAX,
+  type Message,
+  type MessageOf,
+  type SignedMessage,
+  type SyncInfo,
+} from './messages.ts';
+import { PACEMAKER_DEFAULTS, type PacemakerOptions } from './pacemaker.ts';
+import { answersNeeded, isUnknownToLog, SeenMessages } from './probation.ts';
+import { recover } from './recovery.ts';
+import { judge } from './relevance.ts';
+import { step, syncInfoOf } from './replica.ts';
+import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
+import type { CadreSeats } from './seats.ts';
+import { SignatureCache } from './signature-cache.ts';
+import { checksOf, type Electorate, signedPart } from './signature-checks.ts';
+import { SyncClient } from './sync-client.ts';
+import { SyncServer } from './sync-server.ts';
+import { type CommitCert, markVerified, type Verified } from './types.ts';
+
+export interface DriverComponents<S> {
+  readonly application: Application<S>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly verifier: SignatureVerifier;
+  /** Signs with the key made for this plan. */
+  readonly signer: { sign(message: Uint8Array): Uint8Array };
+  readonly wal: Wal;
+  readonly log: Logger;
+  /** Fire and forget to a seat; a lost message is repaired by timeouts. */
+  send(seat: number, message: Uint8Array): void;
+  /** Judges payload bytes that a peer sent on request. */
+  checkPayload(bytes: Uint8Array): Promise<Checked<Payload>>;
+}
+
+export interface DriverInit {
+  readonly seats: CadreSeats;
+  /** What the log held when it was opened. */
+  readonly records: readonly Uint8Array[];
+  /** True only when the plan's key was made together with this log. */
+  readonly keyIsNew: boolean;
+  readonly pacemaker?: Partial<PacemakerOptions>;
+  /** The disk failed, or more than f seats are Byzantine: this driver has stopped for good. */
+  readonly onFatal?: (error: KadreError) => void;
+  /** A member sent something invalid. */
+  readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
+  readonly onEvidence?: (evidence: Equivocation) => void;
+}
+
+export interface ConsensusDriver<S> {
+  /** Recovers from the log, re-sends, begins. Recovered commits are reported first. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Holds a payload that the application checked; idempotent, bounded. */
+  submit(payload: Payload): void;
+  /** A message from an authenticated member; never throws. */
+  receive(from: number, message: Uint8Array): void;
+  /** Sends our certificates to a member, e.g. when its connection is back. */
+  greet(seat: number): void;
+  /** A listener sees every final block once per run, in order of height; returns how to remove it. */
+  onCommit(listener: (commit: Commit<S>) => void): () => void;
+  readonly finalState: S;
+  readonly finalHeight: number;
+  readonly finalCert: CommitCert | undefined;
+  readonly round: number;
+  readonly signing: ReplicaState<S>['signing'];
+}
+
+/** Messages of one member that may be under verification at once; more are dropped. */
+const INFLIGHT_PER_SEAT_MAX = 256;
+const PROBATION_RETRY_MS = 500;
+const PROBATION_RETRY_MS_MAX = 30_000;
+
+export function createDriver<S>(
+  components: DriverComponents<S>,
+  init: DriverInit,
+): ConsensusDriver<S> {
+  return new Driver(components, init);
+}
+
+class Driver<S> implements ConsensusDriver<S> {
+  readonly #world: DriverComponents<S>;
+  readonly #init: DriverInit;
+  readonly #config: ReplicaConfig<S>;
+  readonly #seats: Electorate;
+  readonly #others: readonly number[];
+  readonly #signatures: SignatureCache;
+  readonly #server: SyncServer<S>;
+  readonly #client: SyncClient;
+  readonly #seen = new SeenMessages();
+  readonly #timers = new Map<TimerName | 'probation', Timer>();
+  readonly #listeners = new Set<(commit: Commit<S>) => void>();
+  readonly #inflight = new Map<number, number>();
+  readonly #clearedBy = new Set<number>();
+  readonly #inputs: Input[] = [];
+  #isStepping = false;
+  #state: ReplicaState<S>;
+  /** The last delivered commit's state: what is durable, unlike the replica's own. */
+  #finalCommit: Commit<S> | undefined;
+  /** Resolves when everything asked to be durable so far is, and was released. */
+  #released: Promise<void> = Promise.resolve();
+  #phase: 'new' | 'running' | 'stopped' = 'new';
+
+  constructor(components: DriverComponents<S>, init: DriverInit) {
+    this.#world = components;
+    this.#init = init;
+    const { seats } = init;
+    this.#seats = { ...seats, order: leaderOrder(seats, seats.seats.length) };
+    this.#others = seats.seats.map((_, seat) => seat).filter((seat) => seat !== seats.self);
+    this.#config = {
+      pen: { seats: this.#seats, sign: (message) => components.signer.sign(message) },
+      application: components.application,
+      pacemaker: { ...PACEMAKER_DEFAULTS, ...init.pacemaker },
+    };
+    this.#state = initialReplica(this.#config);
+    this.#signatures = new SignatureCache({ seats, verifier: components.verifier });
+    this.#server = new SyncServer({ clock: components.clock, state: () => this.#state });
+    this.#client = new SyncClient({
+      clock: components.clock,
+      random: components.random,
+      others: this.#others,
+      send: (seat, message) => this.#send(seat, message),
+      hasBlock: (key) => this.#server.hasBlock(key),
+      hasPayload: (key) => this.#server.payload(key) !== undefined,
+      isPast: (round) => round <= this.#state.tree.root.round,
+      checkPayload: (bytes) => components.checkPayload(bytes),
+      onBlock: (block) => this.#take({ kind: 'block', block }),
+      onPayload: (payload) => this.#take({ kind: 'payload', payload }),
+    });
+  }
+
+  get finalState(): S {
+    return this.#finalCommit?.state ?? this.#world.application.genesis;
+  }
+
+  get finalHeight(): number {
+    return this.#finalCommit?.height ?? 0;
+  }
+
+  get finalCert(): CommitCert | undefined {
+    return this.#finalCommit?.cert;
+  }
+
+  get round(): number {
+    return roundOf(this.#state);
+  }
+
+  get signing(): ReplicaState<S>['signing'] {
+    return this.#state.signing;
+  }
+
+  async start(): Promise<void> {
+    const { records, keyIsNew, seats } = this.#init;
+    const checkPayload = (bytes: Uint8Array) => this.#world.checkPayload(bytes);
+    const recovered = await recover(this.#config, { records, keyIsNew, checkPayload });
+    this.#state = recovered.state;
+    if (records.length === 0) {
+      const { planId, epoch, cadreRoot, self } = seats;
+      await this.#world.wal.append([
+        encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self })),
+      ]);
+    }
+    if (this.#phase === 'stopped') return;
+    this.#phase = 'running';
+    const { signing } = recovered.state;
+    this.#world.log.log('info', 'consensus.start', { round: this.round, signing });
+    for (const commit of recovered.commits) this.#deliver(commit);
+    this.#take({ kind: 'start' });
+    if (this.signing === 'probation') this.#askWhatWasSeen(PROBATION_RETRY_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#halt();
+    await this.#released;
+  }
+
+  submit(payload: Payload): void {
+    if (payload.bytes.length > MESSAGE_BYTES_MAX) return;
+    this.#take({ kind: 'payload', payload });
+  }
+
+  greet(seat: number): void {
+    if (this.#phase === 'running') this.#send(seat, syncInfoOf(this.#state));
+  }
+
+  onCommit(listener: (commit: Commit<S>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  receive(from: number, bytes: Uint8Array): void {
+    if (this.#phase !== 'running' || !this.#others.includes(from)) return;
+    const inflight = this.#inflight.get(from) ?? 0;
+    if (inflight >= INFLIGHT_PER_SEAT_MAX) return;
+    this.#inflight.set(from, inflight + 1);
+    this.#admit(from, bytes)
+      .then((refusal) => {
+        if (refusal === undefined || refusal.penalty === 'ignore') return;
+        this.#world.log.log('warn', 'consensus.refused', { from, reason: refusal.reason });
+        this.#init.onMisbehaviour?.(from, refusal);
+      })
+      .catch((cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')))
+      .finally(() => this.#inflight.set(from, this.#inflight.get(from)! - 1));
+  }
+
+  /** Decodes and judges one message; the refusal is the sender's. */
+  async #admit(from: number, bytes: Uint8Array): Promise<Refusal | undefined> {
+    const decoded = decodeMessage(bytes);
+    if (!decoded.ok) return decoded;
+    const message = decoded.value;
+    switch (message.kind) {
+      case 'want-blocks':
+      case 'want-payloads':
+        for (const answer of this.#server.answer(from, message)) this.#send(from, answer);
+        return undefined;
+      case 'blocks': {
+        const taken = this.#client.onBlocks(message);
+        return taken.ok ? undefined : taken;
+      }
+      case 'payload':
+        return this.#client.onPayload(message);
+      case 'want-seen':
+        this.#send(from, this.#seen.answerTo(from));
+        return undefined;
+      case 'seen':
+        return this.#onSeen(from, message);
+      default:
+        return this.#admitSigned(from, message);
+    }
+  }
+
+  async #admitSigned(from: number, received: SignedMessage | SyncInfo) {
+    const judged = judge(this.#state, received);
+    if (judged.kind === 'stale') return undefined;
+    if (judged.kind === 'behind') {
+      this.#take({ kind: 'behind', from });
+      return undefined;
+    }
+    const checks = checksOf(this.#seats, judged.message, from);
+    if (!checks.ok) return checks;
+    if (!(await this.#signatures.check(checks.value))) return refuse('bad-signature');
+    const message = judged.message;
+    if (message.kind === 'sync') this.#take({ kind: 'sync', message: markVerified(message), from });
+    else {
+      this.#seen.note(message);
+      this.#take(inputOf(markVerified(message)));
+    }
+    return undefined;
+  }
+
+  /** What another member has seen of our key; only checked signatures count. */
+  async #onSeen(from: number, message: MessageOf<'seen'>): Promise<Refusal | undefined> {
+    if (this.signing !== 'probation') return undefined;
+    for (const bytes of message.messages) {
+      const claim = decodeMessage(bytes);
+      if (!claim.ok) return claim;
+      const claimed = claim.value;
+      if (claimed.kind !== 'vote' && claimed.kind !== 'timeout' && claimed.kind !== 'commit') {
+        return refuse('seen-kind');
+      }
+      const part = signedPart(this.#seats, claimed);
+      const isOurs = part.seat === this.#seats.self && (await this.#signatures.check([part]));
+      if (!isOurs) return refuse('seen-signature');
+      if (!isUnknownToLog(this.#state.safety, claimed)) continue;
+      this.#world.log.log('error', 'consensus.disowned', { round: claimed.round });
+      this.#take({ kind: 'disowned' });
+      return undefined;
+    }
+    this.#clearedBy.add(from);
+    if (this.#clearedBy.size >= answersNeeded(this.#seats)) this.#take({ kind: 'cleared' });
+    return undefined;
+  }
+
+  #askWhatWasSeen(retryMs: number): void {
+    if (answersNeeded(this.#seats) === 0) {
+      this.#take({ kind: 'cleared' });
+      return;
+    }
+    for (const seat of this.#others) {
+      if (this.#clearedBy.has(seat)) continue;
+      this.#send(seat, { kind: 'want-seen' });
+      this.#send(seat, syncInfoOf(this.#state));
+    }
+    const again = () => {
+      if (this.signing !== 'probation') return;
+      this.#askWhatWasSeen(Math.min(retryMs * 2, PROBATION_RETRY_MS_MAX));
+    };
+    this.#setTimer('probation', retryMs, again);
+  }
+
+  /** Feeds the replica, one input after the other, also when an effect brings the next. */
+  #take(input: Input): void {
+    if (this.#phase !== 'running') return;
+    this.#inputs.push(input);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        const result = step(this.#config, this.#state, next, this.#world.clock.wallMs());
+        this.#state = result.state;
+        for (const effect of result.effects) this.#run(effect);
+        this.#client.advance();
+      }
+    } catch (cause) {
+      this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed'));
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  #run(effect: Effect<S>): void {
+    switch (effect.kind) {
+      case 'persist':
+        this.#persist(effect.records, effect.release);
+        return;
+      case 'send':
+        this.#sendTo(effect.to, effect.message);
+        return;
+      case 'timer': {
+        const { name, round } = effect;
+        this.#setTimer(name, effect.delayMs, () => this.#take({ kind: 'timer', name, round }));
+        return;
+      }
+      case 'cancel-timer':
+        this.#timers.get(effect.name)?.cancel();
+        return;
+      case 'fetch-block':
+        this.#client.fetchBlock(effect.id, effect.seats);
+        return;
+      case 'fetch-payloads':
+        this.#client.fetchPayloads(effect.ids, effect.seats);
+        return;
+      case 'evidence':
+        this.#world.log.log('warn', 'consensus.equivocation', { seat: effect.evidence.seat });
+        this.#init.onEvidence?.(effect.evidence);
+        return;
+      case 'log':
+        this.#world.log.log('debug', effect.event, effect.fields);
+        return;
+      case 'breach':
+        this.#breach(effect.reason, effect.proof);
+        return;
+    }
+  }
+
+  /** Releases run in the order they were asked for, each after its records are durable. */
+  #persist(records: readonly LogRecord[], release: readonly Release<S>[]): void {
+    const durable =
+      records.length === 0 ? Promise.resolve() : this.#world.wal.append(records.map(encodeRecord));
+    // Its failure is handled below, possibly only after an earlier one.
+    durable.catch(() => {});
+    this.#released = this.#released
+      .then(() => durable)
+      .then(() => {
+        for (const item of release) this.#let(item);
+      })
+      .catch((cause) => this.#fatal(asKadreError(cause, 'DISK_FAILED', 'consensus log')));
+  }
+
+  #let(release: Release<S>): void {
+    if (this.#phase !== 'running') return;
+    switch (release.kind) {
+      case 'send':
+        this.#sendTo(release.to, release.message);
+        return;
+      case 'loopback': {
+        const { input } = release;
+        if (input.kind === 'vote' || input.kind === 'timeout' || input.kind === 'commit') {
+          this.#signatures.trust(signedPart(this.#seats, input.message));
+        }
+        this.#take(input);
+        return;
+      }
+      case 'deliver':
+        this.#deliver(release.commit);
+        return;
+    }
+  }
+
+  #deliver(commit: Commit<S>): void {
+    this.#finalCommit = commit;
+    this.#server.archive(commit);
+    for (const listener of this.#listeners) {
+      try {
+        listener(commit);
+      } catch (cause) {
+        this.#world.log.log('error', 'consensus.listener', { cause: String(cause) });
+      }
+    }
+  }
+
+  #breach(reason: string, proof: unknown): void {
+    const record: LogRecord = {
+      kind: 'breach',
+      reason: new TextEncoder().encode(reason).subarray(0, 256),
+      proof: encodeCanonical(proof).subarray(0, 1 << 18),
+    };
+    const durable = this.#world.wal.append([encodeRecord(record)]);
+    const halt = () =>
+      this.#fatal(new KadreError({ code: 'CADRE_LOST', data: { reason } }, `safety: ${reason}`));
+    durable.then(halt, halt);
+  }
+
+  #fatal(error: KadreError): void {
+    if (this.#phase === 'stopped') return;
+    this.#halt();
+    this.#world.log.log('error', 'consensus.fatal', { code: error.code, message: error.message });
+    this.#init.onFatal?.(error);
+  }
+
+  #halt(): void {
+    this.#phase = 'stopped';
+    this.#client.stop();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  #setTimer(name: TimerName | 'probation', delayMs: number, callback: () => void): void {
+    this.#timers.get(name)?.cancel();
+    this.#timers.set(name, this.#world.clock.setTimer(delayMs, callback));
+  }
+
+  #sendTo(to: number | 'others', message: Message): void {
+    const bytes = encodeMessage(message);
+    for (const seat of to === 'others' ? this.#others : [to]) this.#world.send(seat, bytes);
+  }
+
+  #send(seat: number, message: Message): void {
+    if (this.#phase === 'running') this.#world.send(seat, encodeMessage(message));
+  }
+}
+
+function inputOf(message: Verified<SignedMessage>): Input {
+  return { kind: message.kind, message } as Input;
+}

@@ -1,0 +1,64 @@
+/**
+ * Everything a replica can ask for: the closed union at its output. What may leave only after a
+ * record is durable sits INSIDE the persist effect, so "fsync before send" is a type, not a habit
+ * (design consensus.md section 6).
+ */
+import type { Digest } from '../base/ids.ts';
+import type { Payload } from './application.ts';
+import type { Equivocation } from './evidence.ts';
+import type { Input, TimerName } from './inputs.ts';
+import type { LogRecord } from './log-records.ts';
+import type { Message } from './messages.ts';
+import type { Block, CommitCert } from './types.ts';
+
+/** One final block, in order of height, each exactly once per run of a driver. */
+export interface Commit<S> {
+  readonly height: number;
+  readonly blockId: Digest;
+  readonly block: Block;
+  readonly payloads: readonly Payload[];
+  /** Application state after this block. */
+  readonly state: S;
+  /** Proof that this block is final: over it, or over a descendant. */
+  readonly cert: CommitCert;
+  /** Headers from this block's child to the certified one; [] when `cert` is over this block. */
+  readonly links: readonly Block[];
+}
+
+export type Release<S> =
+  | { readonly kind: 'send'; readonly to: number | 'others'; readonly message: Message }
+  /** Our own message, counted like anyone's, and only once it is durable. */
+  | { readonly kind: 'loopback'; readonly input: Input }
+  | { readonly kind: 'deliver'; readonly commit: Commit<S> };
+
+export type Effect<S> =
+  | {
+      readonly kind: 'persist';
+      readonly records: readonly LogRecord[];
+      readonly release: readonly Release<S>[];
+    }
+  /** Only messages that reveal nothing signed but not yet durable: certificates, old messages. */
+  | { readonly kind: 'send'; readonly to: number | 'others'; readonly message: Message }
+  /** Replaces a timer of the same name. */
+  | {
+      readonly kind: 'timer';
+      readonly name: TimerName;
+      readonly round: number;
+      readonly delayMs: number;
+    }
+  | { readonly kind: 'cancel-timer'; readonly name: TimerName }
+  /** The block with this id and its missing ancestors are wanted; these seats should hold it. */
+  | { readonly kind: 'fetch-block'; readonly id: Digest; readonly seats: readonly number[] }
+  | {
+      readonly kind: 'fetch-payloads';
+      readonly ids: readonly Digest[];
+      readonly seats: readonly number[];
+    }
+  | { readonly kind: 'evidence'; readonly evidence: Equivocation }
+  | {
+      readonly kind: 'log';
+      readonly event: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+    }
+  /** More than f seats are Byzantine, or execution is not deterministic: stop and alert. */
+  | { readonly kind: 'breach'; readonly reason: string; readonly proof: unknown };

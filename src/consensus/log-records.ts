@@ -1,0 +1,58 @@
+/**
+ * What a replica writes to its log: one record per signing decision holding the safety state's
+ * numbers AND the signed message (two files out of step are how validators lock themselves out,
+ * tendermint#3089), plus the blocks, payloads and certificates behind it. Format:
+ * docs/protocol/consensus.md, "Log records"; frames: docs/protocol/wal.md.
+ */
+import type { Checked } from '../base/verdict.ts';
+import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
+import { bytes, bytesUpTo, type Infer, integer, oneOf, struct, variant } from '../wire/shape.ts';
+import { MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from './messages.ts';
+import { blockShape, commitCertShape, SEATS_MAX, tcShape } from './types.ts';
+
+const RECORD_VERSION = 1;
+
+const recordShape = variant('kind', {
+  /** First record of every log: whose it is. An unknown version is refused. */
+  open: struct({
+    kind: oneOf('open'),
+    version: oneOf(RECORD_VERSION),
+    planId: bytes(32),
+    epoch: integer(0),
+    cadreRoot: bytes(32),
+    seat: integer(0, SEATS_MAX - 1),
+  }),
+  /** A signing decision: the state after it, and the message, exactly as it is sent. */
+  signed: struct({
+    kind: oneOf('signed'),
+    epoch: integer(0),
+    lastVotedRound: integer(0),
+    lastProposedRound: integer(0),
+    lockRound: integer(0),
+    highestTimeoutRound: integer(0),
+    lastCommitRound: integer(0),
+    message: bytesUpTo(MESSAGE_BYTES_MAX),
+  }),
+  block: struct({ kind: oneOf('block'), block: blockShape }),
+  payload: struct({ kind: oneOf('payload'), bytes: bytesUpTo(PAYLOAD_BYTES_MAX) }),
+  tc: struct({ kind: oneOf('tc'), tc: tcShape }),
+  /** A delivered commit: the finality proof. */
+  final: struct({ kind: oneOf('final'), cert: commitCertShape }),
+  /** More than f seats are Byzantine: never sign again; the proof, for a person. */
+  breach: struct({ kind: oneOf('breach'), reason: bytesUpTo(256), proof: bytesUpTo(1 << 18) }),
+});
+
+export type LogRecord = Infer<typeof recordShape>;
+export type OpenRecord = Extract<LogRecord, { kind: 'open' }>;
+
+export function openRecord(body: Omit<OpenRecord, 'kind' | 'version'>): OpenRecord {
+  return { kind: 'open', version: RECORD_VERSION, ...body };
+}
+
+export function encodeRecord(record: LogRecord): Uint8Array {
+  return encodeCanonical(record);
+}
+
+export function decodeRecord(record: Uint8Array): Checked<LogRecord> {
+  return decodeCanonical(record, recordShape, MESSAGE_BYTES_MAX + 1024);
+}

@@ -1,0 +1,116 @@
+/**
+ * Serves blocks and payloads to members that lack them: from the replica's tree and from the
+ * archive of the final chain. Bounded per peer by a byte budget; what is not here is answered with
+ * "not found" and never makes this node fetch. Design consensus.md section 1.8.
+ */
+import { toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/ports.ts';
+import { encodeCanonical } from '../wire/cbor.ts';
+import type { Payload } from './application.ts';
+import type { Commit } from './effects.ts';
+import { type Message, type MessageOf, PAYLOAD_BYTES_MAX } from './messages.ts';
+import type { ReplicaState } from './replica-state.ts';
+import type { Block } from './types.ts';
+
+/** Final blocks kept for those who lag; beyond it a snapshot would be needed. */
+const BLOCKS_KEPT_MAX = 4096;
+/** Payload bytes of the final chain kept. */
+const PAYLOAD_BYTES_KEPT_MAX = 256 << 20;
+/** One peer's budget: what it may draw at once, and what comes back each second. */
+const BUDGET_BYTES_MAX = 32 << 20;
+const BUDGET_BYTES_PER_SECOND = 8 << 20;
+/** Every answer costs at least this, so that tiny requests are not free. */
+const ANSWER_BYTES_MIN = 512;
+/** Blocks of one answer stay below this many bytes. */
+const ANSWER_BYTES_MAX = PAYLOAD_BYTES_MAX - (64 << 10);
+
+interface Budget {
+  bytes: number;
+  atMs: number;
+}
+
+export class SyncServer<S> {
+  readonly #clock: Clock;
+  readonly #state: () => ReplicaState<S>;
+  readonly #blocks = new Map<string, Block>();
+  readonly #payloads = new Map<string, Payload>();
+  readonly #budgets = new Map<number, Budget>();
+  #payloadBytes = 0;
+
+  constructor(components: { readonly clock: Clock; readonly state: () => ReplicaState<S> }) {
+    this.#clock = components.clock;
+    this.#state = components.state;
+  }
+
+  /** Keeps a final block and its payloads. */
+  archive(commit: Commit<S>): void {
+    this.#blocks.set(toHex(commit.blockId), commit.block);
+    for (const payload of commit.payloads) {
+      this.#payloads.set(toHex(payload.id), payload);
+      this.#payloadBytes += payload.bytes.length;
+    }
+    while (this.#blocks.size > BLOCKS_KEPT_MAX) {
+      this.#blocks.delete(this.#blocks.keys().next().value!);
+    }
+    for (const [key, { bytes }] of this.#payloads) {
+      if (this.#payloadBytes <= PAYLOAD_BYTES_KEPT_MAX) break;
+      this.#payloads.delete(key);
+      this.#payloadBytes -= bytes.length;
+    }
+  }
+
+  hasBlock(key: string): boolean {
+    return this.#state().tree.entries.has(key) || this.#blocks.has(key);
+  }
+
+  payload(key: string): Payload | undefined {
+    const state = this.#state();
+    const held = state.payloads.get(key) ?? this.#payloads.get(key);
+    if (held !== undefined) return held;
+    for (const entry of state.tree.entries.values()) {
+      const at = entry.payloadKeys.indexOf(key);
+      if (at >= 0) return entry.payloads[at];
+    }
+    return undefined;
+  }
+
+  /** Answers for seat `from`; none at all when its budget is spent. */
+  answer(from: number, request: MessageOf<'want-blocks' | 'want-payloads'>): Message[] {
+    if (request.kind === 'want-payloads') {
+      const found = request.ids.map((id) => ({ id, payload: this.payload(toHex(id)) }));
+      return found
+        .filter(({ payload }) => this.#spend(from, payload?.bytes.length ?? 0))
+        .map(({ id, payload }) =>
+          payload === undefined
+            ? { kind: 'payload', id }
+            : { kind: 'payload', id, bytes: payload.bytes },
+        );
+    }
+    const blocks: Block[] = [];
+    let bytes = 0;
+    let block = this.#block(toHex(request.blockId));
+    while (block !== undefined && blocks.length < request.count) {
+      bytes += encodeCanonical(block).length;
+      if (bytes > ANSWER_BYTES_MAX) break;
+      blocks.push(block);
+      block = this.#block(toHex(block.parentId));
+    }
+    if (!this.#spend(from, bytes)) return [];
+    return [{ kind: 'blocks', blockId: request.blockId, blocks }];
+  }
+
+  #block(key: string): Block | undefined {
+    return this.#state().tree.entries.get(key)?.block ?? this.#blocks.get(key);
+  }
+
+  #spend(seat: number, bytes: number): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const budget = this.#budgets.get(seat) ?? { bytes: BUDGET_BYTES_MAX, atMs: nowMs };
+    const gained = ((nowMs - budget.atMs) / 1000) * BUDGET_BYTES_PER_SECOND;
+    const held = Math.min(BUDGET_BYTES_MAX, budget.bytes + gained);
+    const cost = Math.max(bytes, ANSWER_BYTES_MIN);
+    const isEnough = held >= cost;
+    this.#budgets.set(seat, { bytes: isEnough ? held - cost : held, atMs: nowMs });
+    return isEnough;
+  }
+}

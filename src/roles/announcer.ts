@@ -1,0 +1,114 @@
+/**
+ * Tells workers and requester what the ledger decided: entitlements after the first wave, closed
+ * seal sets, progress, the end. Every judge says it; nobody has to believe one alone.
+ */
+import { type PeerId, peerIdOf, ZERO_DIGEST } from '../base/ids.ts';
+import type { BlobRef, Logger, Network } from '../base/ports.ts';
+import type { LedgerEvent } from '../job/ledger/events.ts';
+import type { LedgerState } from '../job/ledger/ledger-state.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import { packShards } from '../job/shard-list.ts';
+import { encodeMessage } from './job-messages.ts';
+import { outcomeOf } from './outcome.ts';
+
+export interface AnnouncerComponents {
+  readonly network: Network;
+  readonly log: Logger;
+  /** Called with workers that could not be told of their entitlement. */
+  readonly onUnreachable: (worker: number) => void;
+}
+
+const ASSIGN_TIMEOUT_MS = 3_000;
+type Entitled = Extract<LedgerEvent, { kind: 'entitled' }>;
+type Closed = Extract<LedgerEvent, { kind: 'closed' }>;
+
+export class Announcer {
+  readonly #components: AnnouncerComponents;
+  readonly #plan: OpenPlan;
+  readonly #requester: PeerId;
+  /** Closed sets by worker, to be said again when a worker asks. */
+  readonly #closed = new Map<number, { wave: number; shards: readonly number[] }[]>();
+  #accepted = 0;
+
+  constructor(components: AnnouncerComponents, plan: OpenPlan) {
+    this.#components = components;
+    this.#plan = plan;
+    this.#requester = peerIdOf(plan.spec.requester);
+  }
+
+  /** Acts on what one block changed. */
+  announce(events: readonly LedgerEvent[]): void {
+    const acceptedBefore = this.#accepted;
+    for (const event of events) {
+      if (event.kind === 'entitled') void this.#assign(event);
+      if (event.kind === 'closed') this.#tellClosed(event);
+      if (event.kind === 'accepted') this.#accepted += event.shards.length;
+    }
+    if (this.#accepted > acceptedBefore) {
+      const { planId } = this.#plan;
+      this.#send(this.#requester, { t: 'progress', planId, accepted: this.#accepted });
+    }
+  }
+
+  /** Repeats to one worker every closed set that contains it. */
+  repeatClosed(worker: number): void {
+    for (const { wave, shards } of this.#closed.get(worker) ?? []) {
+      this.#sendClosed(worker, wave, shards);
+    }
+  }
+
+  /**
+   * The end: to the requester the outcome and where the certificate is, to workers that it is over.
+   * Without a certificate there are no results, or the requester judged alone.
+   */
+  end(state: LedgerState, certificate?: BlobRef): void {
+    const plan = this.#plan;
+    this.#send(this.#requester, {
+      t: 'outcome',
+      outcome: outcomeOf(plan, state),
+      certificate: certificate?.root ?? ZERO_DIGEST,
+      certificateBytes: certificate?.bytes ?? 0,
+    });
+    for (const worker of plan.workers) {
+      this.#send(this.#peerOf(worker), { t: 'ended', planId: plan.planId });
+    }
+  }
+
+  #tellClosed(event: Closed): void {
+    const { worker, wave, shards } = event;
+    const known = this.#closed.get(worker) ?? [];
+    this.#closed.set(worker, [...known, { wave, shards }]);
+    this.#sendClosed(worker, wave, shards);
+  }
+
+  #sendClosed(worker: number, wave: number, shards: readonly number[]): void {
+    const { planId } = this.#plan;
+    this.#send(this.#peerOf(worker), { t: 'closed', planId, wave, shards: packShards(shards) });
+  }
+
+  async #assign(event: Entitled): Promise<void> {
+    const { network, log, onUnreachable } = this.#components;
+    const { worker, wave, shards } = event;
+    const peer = this.#peerOf(worker);
+    const body = encodeMessage({
+      t: 'assign',
+      wave,
+      shards: packShards(shards),
+      package: this.#plan.package,
+    });
+    try {
+      await network.request(peer, 'job', body, { timeoutMs: ASSIGN_TIMEOUT_MS });
+    } catch (cause) {
+      log.log('debug', 'assign-failed', { peer, cause: String(cause) });
+      onUnreachable(worker);
+    }
+  }
+
+  #peerOf(worker: number): PeerId {
+    return peerIdOf(this.#plan.nodes[worker]!);
+  }
+
+  #send(peer: PeerId, notice: Parameters<typeof encodeMessage>[0]): void {
+    this.#components.network.send(peer, 'job', encodeMessage(notice));
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * One plan at one member of its cadre: a consensus replica over the job ledger, this member's own
+ * clock for marks, and the certificate when the last shard is accepted (steps 10 and 11).
+ */
+import { toHex } from '../base/bytes.ts';
+import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
+import { accept, type Checked } from '../base/verdict.ts';
+import { buildCertificate } from '../certificate/build.ts';
+import { openCertificate } from '../certificate/open.ts';
+import type { Payload } from '../consensus/application.ts';
+import type { ConsensusDriver } from '../consensus/driver.ts';
+import type { Commit } from '../consensus/effects.ts';
+import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
+import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
+import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
+import {
+  acceptedDigests,
+  agreeingWorkers,
+  type Awaited,
+  awaitedOf,
+} from '../job/ledger/read-ledger.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import { Announcer } from './announcer.ts';
+import { sendRecord } from './judges.ts';
+import { type JobState, payloadOf } from './ledger-application.ts';
+import { OverdueWatch } from './overdue-watch.ts';
+
+export interface CadreMemberComponents {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly blobs: BlobStore;
+}
+
+export interface CadreMemberInit {
+  readonly plan: OpenPlan;
+  readonly seat: number;
+  /** The key made for this plan. */
+  readonly planKey: Signer;
+  /** Makes the replica; its commits must come to `committed`. */
+  readonly driver: (member: CadreMember) => ConsensusDriver<JobState>;
+  /** Called once, when nothing more can happen to this plan. */
+  readonly onEnd: () => void;
+}
+
+export class CadreMember {
+  readonly plan: OpenPlan;
+  readonly #components: CadreMemberComponents;
+  readonly #init: CadreMemberInit;
+  readonly #driver: ConsensusDriver<JobState>;
+  readonly #announcer: Announcer;
+  readonly #watch: OverdueWatch;
+  readonly #marker: Marker;
+  readonly #stopping = new AbortController();
+  #ended = false;
+  #outcome: (() => void) | undefined;
+
+  constructor(components: CadreMemberComponents, init: CadreMemberInit) {
+    const { plan } = init;
+    this.plan = plan;
+    this.#components = components;
+    this.#init = init;
+    this.#marker = { seat: init.seat, signer: init.planKey };
+    const onUnreachable = (worker: number) => this.#watch.suspect(worker);
+    this.#announcer = new Announcer({ ...components, onUnreachable }, plan);
+    this.#watch = new OverdueWatch(
+      {
+        ...components,
+        onOverdue: (late) => this.#markOverdue(late),
+        onDeadline: () => this.#mark(buildDeadline(this.#marker, plan.planId)),
+      },
+      plan,
+    );
+    this.#driver = init.driver(this);
+  }
+
+  async start(): Promise<void> {
+    await this.#driver.start();
+    this.#watch.start();
+    this.#watch.update(awaitedOf(this.plan, this.#driver.finalState.ledger));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#watch.stop();
+    await this.#driver.stop();
+  }
+
+  /** A record from a worker, another member or the requester. */
+  record(bytes: Uint8Array): Checked<CheckedRecord> {
+    const checked = checkRecord(this.plan, bytes);
+    if (checked.ok && !this.#ended) this.#driver.submit(payloadOf(checked.value, bytes));
+    return checked;
+  }
+
+  /** For payloads that the replica fetches itself. */
+  async checkPayload(bytes: Uint8Array): Promise<Checked<Payload>> {
+    const checked = checkRecord(this.plan, bytes);
+    return checked.ok ? accept(payloadOf(checked.value, bytes)) : checked;
+  }
+
+  /** A consensus message of another seat. */
+  consensus(seat: number, message: Uint8Array): void {
+    this.#driver.receive(seat, message);
+  }
+
+  suspect(worker: number): void {
+    this.#watch.suspect(worker);
+  }
+
+  /** A worker lost notices: says again what is closed, and to all how it ended. */
+  repeatClosed(worker: number): void {
+    this.#announcer.repeatClosed(worker);
+    if (this.#outcome !== undefined) this.#outcome();
+  }
+
+  /** A block is final, in order of height. */
+  committed(commit: Commit<JobState>): void {
+    const { ledger, events } = commit.state;
+    this.#announcer.announce(events);
+    if (!isFinal(ledger)) this.#watch.update(awaitedOf(this.plan, ledger));
+    else if (!this.#ended) {
+      this.#ended = true;
+      void this.#end(commit, ledger);
+    }
+  }
+
+  async #end(commit: Commit<JobState>, ledger: LedgerState): Promise<void> {
+    const { log } = this.#components;
+    this.#watch.stop();
+    try {
+      const certificate = ledger.isDone ? await this.#certify(commit, ledger) : undefined;
+      this.#outcome = () => this.#announcer.end(ledger, certificate);
+      this.#outcome();
+    } catch (cause) {
+      log.log('error', 'certificate-not-made', {
+        planId: toHex(this.plan.planId),
+        cause: String(cause),
+      });
+    }
+    this.#init.onEnd();
+  }
+
+  /** Builds the certificate, checks it as any stranger would, and stores it. */
+  async #certify(commit: Commit<JobState>, ledger: LedgerState): Promise<BlobRef> {
+    const { plan } = this;
+    const shards = Array.from({ length: plan.spec.shards }, (_, shard) => {
+      const digests = acceptedDigests(plan, ledger, shard)!;
+      return {
+        digests: plan.kernel.outputs.map((__, i) => digests.subarray(i * 32, i * 32 + 32)),
+        workers: agreeingWorkers(plan, ledger, shard),
+      };
+    });
+    const certificate = buildCertificate({
+      package: plan.package,
+      kernel: plan.kernel,
+      commit: commit.cert,
+      headers: commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block],
+      shards,
+      seals: ledger.seals.map(({ record }) => record),
+      reveals: ledger.reveals.map(({ record }) => record),
+    });
+    const opened = openCertificate(certificate);
+    if (!opened.ok) throw new Error(`bug: own certificate is refused: ${opened.reason}`);
+    return this.#components.blobs.put(certificate);
+  }
+
+  #markOverdue({ phase, worker, wave, shards }: Awaited): void {
+    const scope = { planId: this.plan.planId, wave, shards };
+    const late = { worker: this.plan.nodes[worker]!, phase };
+    this.#mark(buildOverdue(this.#marker, scope, late));
+  }
+
+  /** Our own mark: held here, and sent to the other members. */
+  #mark(record: Parameters<typeof encodeRecord>[0]): void {
+    const { bytes } = encodeRecord(record);
+    void sendRecord(this.#components, this.plan, bytes, this.#stopping.signal);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Fetches the outputs of a finished job from the workers that agreed on them, spread over those
+ * workers, each region verified by its digest, with the other agreeing workers as fallback
+ * (step 12 of the life of a job).
+ */
+import { KadreError } from '../base/errors.ts';
+import type { Digest, PeerId } from '../base/ids.ts';
+import type { BlobRef, Network, SignalOption } from '../base/ports.ts';
+import { fetchBlobs } from '../blob/fetch-small.ts';
+import {
+  type ArraySpec,
+  arrayBytes,
+  DTYPE_BYTES,
+  elementCount,
+  type Region,
+} from '../kernel/contract.ts';
+
+/** One region of one output, its digest and who holds it. */
+export interface Piece {
+  readonly output: number;
+  readonly region: Region;
+  readonly digest: Digest;
+  readonly holders: readonly PeerId[];
+}
+
+/** Bytes of each output in order. Errors: COLLECT_FAILED. */
+export async function collect(
+  network: Network,
+  outputs: readonly ArraySpec[],
+  pieces: readonly Piece[],
+  options: SignalOption,
+): Promise<Uint8Array[]> {
+  const arrays = outputs.map((output) => new Uint8Array(arrayBytes(output)));
+  const place = (piece: Piece, bytes: Uint8Array) =>
+    scatter(outputs[piece.output]!, piece.region, bytes, arrays[piece.output]!);
+  let open = pieces;
+  const failures: string[] = [];
+  const holdersMax = pieces.reduce((most, piece) => Math.max(most, piece.holders.length), 0);
+  for (let attempt = 0; attempt < holdersMax && open.length > 0; attempt++) {
+    const groups = groupByHolder(open, attempt);
+    const rests = await Promise.all(
+      [...groups].map(async ([holder, group]) => {
+        try {
+          const refs = group.map((piece) => refOf(outputs, piece));
+          const contents = await fetchBlobs(network, [holder], refs, options);
+          for (const [i, piece] of group.entries()) place(piece, contents[i]!);
+          return [];
+        } catch (cause) {
+          if (options.signal?.aborted) throw cause;
+          failures.push(`${holder}: ${cause instanceof Error ? cause.message : String(cause)}`);
+          return group;
+        }
+      }),
+    );
+    open = rests.flat();
+  }
+  if (open.length > 0) {
+    throw new KadreError(
+      { code: 'COLLECT_FAILED', data: { pieces: open.length, failures } },
+      `${open.length} certified pieces could not be fetched: ${failures.slice(0, 3).join('; ')}`,
+    );
+  }
+  return arrays;
+}
+
+/** Spreads pieces over their holders; each further attempt moves on to the next holder. */
+function groupByHolder(pieces: readonly Piece[], attempt: number): Map<PeerId, Piece[]> {
+  const groups = new Map<PeerId, Piece[]>();
+  pieces.forEach((piece, i) => {
+    const holder = piece.holders[(i + attempt) % piece.holders.length]!;
+    const group = groups.get(holder);
+    if (group === undefined) groups.set(holder, [piece]);
+    else group.push(piece);
+  });
+  return groups;
+}
+
+function refOf(outputs: readonly ArraySpec[], piece: Piece): BlobRef {
+  const { dtype } = outputs[piece.output]!;
+  return { root: piece.digest, bytes: elementCount(piece.region.shape) * DTYPE_BYTES[dtype] };
+}
+
+/** Copies a region's C-order bytes to its place in the whole array, row by row. */
+export function scatter(
+  array: Pick<ArraySpec, 'dtype' | 'shape'>,
+  region: Region,
+  content: Uint8Array,
+  into: Uint8Array,
+): void {
+  const unit = DTYPE_BYTES[array.dtype];
+  const rank = array.shape.length;
+  if (rank === 0) {
+    into.set(content);
+    return;
+  }
+  const rowBytes = region.shape[rank - 1]! * unit;
+  const rows = rowBytes === 0 ? 0 : content.length / rowBytes;
+  const index = new Array<number>(rank - 1).fill(0);
+  for (let row = 0; row < rows; row++) {
+    let element = 0;
+    for (let axis = 0; axis < rank; axis++) {
+      const at = axis < rank - 1 ? region.offset[axis]! + index[axis]! : region.offset[axis]!;
+      element = element * array.shape[axis]! + at;
+    }
+    into.set(content.subarray(row * rowBytes, (row + 1) * rowBytes), element * unit);
+    for (let axis = rank - 2; axis >= 0; axis--) {
+      index[axis]! += 1;
+      if (index[axis]! < region.shape[axis]!) break;
+      index[axis] = 0;
+    }
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * What requester, workers and cadre members say to each other about one job, over the `job`
+ * protocol (docs/protocol/job-messages.md). Requests are answered; notices are one-way and every
+ * one of them may be lost, repeated or late.
+ */
+import { NODE_ID_BYTES, SIGNATURE_BYTES } from '../base/ids.ts';
+import type { Checked } from '../base/verdict.ts';
+import { cadreEntryShape, planPackageShape } from '../job/plan.ts';
+import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
+import { LIMITS } from '../wire/limits.ts';
+import {
+  bytes,
+  bytesUpTo,
+  type Infer,
+  integer,
+  list,
+  oneOf,
+  type Shape,
+  struct,
+  text,
+  variant,
+} from '../wire/shape.ts';
+
+const planId = bytes(32);
+const wave = integer(0, 2 * LIMITS.replicasMax + 1);
+const packedShards = bytesUpTo(LIMITS.shardsMax * 4, 4);
+
+/** Requests, told apart by `t`. */
+export const jobRequestShape = variant('t', {
+  /** Requester to candidate: take this seat of this plan (`package.cadre` is still empty). */
+  convene: struct({
+    t: oneOf('convene'),
+    seat: integer(0, LIMITS.cadreSeatsMax - 1),
+    package: planPackageShape,
+  }),
+  /** Requester to member: the cadre is complete, begin. */
+  open: struct({
+    t: oneOf('open'),
+    planId,
+    skipped: list(integer(0, LIMITS.rosterAdvertsMax), LIMITS.cadreSeatsMax),
+    cadre: list(cadreEntryShape, LIMITS.cadreSeatsMax, 1),
+  }),
+  /** Requester or member to worker: you are entitled to shards of this wave. */
+  assign: struct({ t: oneOf('assign'), wave, shards: packedShards, package: planPackageShape }),
+  /** Worker to judge, or member to member: a ledger record. */
+  record: struct({ t: oneOf('record'), planId, record: bytesUpTo(LIMITS.recordBytesMax) }),
+  /** Worker to judge: what does the ledger say of me? Answered by `closed` notices. */
+  ask: struct({ t: oneOf('ask'), planId }),
+  /** Judge to worker: are you there, and do you work on this plan? */
+  alive: struct({ t: oneOf('alive'), planId }),
+});
+export type JobRequest = Infer<typeof jobRequestShape>;
+
+export const jobAnswerShape = variant('t', {
+  entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
+  ok: struct({ t: oneOf('ok') }),
+  /** `signature`: worker's identity key over tag signClaim and the canonical claim body. */
+  claim: struct({
+    t: oneOf('claim'),
+    planId,
+    worker: bytes(NODE_ID_BYTES),
+    wave,
+    shards: integer(0, LIMITS.shardsMax),
+    signature: bytes(SIGNATURE_BYTES),
+  }),
+  refused: struct({ t: oneOf('refused'), reason: text(64), detail: text(256) }),
+});
+export type JobAnswer = Infer<typeof jobAnswerShape>;
+
+/** Disputes, and groups of retries, in one outcome. */
+export const OUTCOME_ROWS_MAX = 4_096;
+
+const disputeShape = struct({
+  shard: integer(0, LIMITS.shardsMax),
+  node: bytes(NODE_ID_BYTES),
+  kind: oneOf('wrong-result', 'equivocation', 'withheld'),
+  evidence: list(bytes(32), 4),
+});
+
+const retryShape = struct({
+  shards: packedShards,
+  node: bytes(NODE_ID_BYTES),
+  reason: text(64),
+});
+
+/** How a job ended, the same bytes at every honest judge; f + 1 equal ones are believed. */
+export const outcomeShape = struct({
+  planId,
+  disputes: list(disputeShape, OUTCOME_ROWS_MAX),
+  retries: list(retryShape, OUTCOME_ROWS_MAX),
+  /** Empty when the job is done; else the error code of its failure. */
+  failure: text(64),
+  failedShard: integer(0, LIMITS.shardsMax),
+});
+export type Outcome = Infer<typeof outcomeShape>;
+
+export const jobNoticeShape = variant('t', {
+  /** Judge to worker: these shards of your seal are in closed sets; reveal. */
+  closed: struct({ t: oneOf('closed'), planId, wave, shards: packedShards }),
+  /** Judge or requester to worker: nothing more is wanted for this plan. */
+  ended: struct({ t: oneOf('ended'), planId }),
+  /** Worker to requester, for display: shards computed and the time that took. */
+  computed: struct({
+    t: oneOf('computed'),
+    planId,
+    shards: integer(0, LIMITS.shardsMax),
+    /** Kernel time of these shards in microseconds. */
+    micros: integer(0),
+  }),
+  /** Judge to requester, for display: how far the ledger is. */
+  progress: struct({
+    t: oneOf('progress'),
+    planId,
+    accepted: integer(0, LIMITS.shardsMax),
+  }),
+  /** Judge to requester: the end, and where the certificate is (32 zero bytes: there is none). */
+  outcome: struct({
+    t: oneOf('outcome'),
+    outcome: outcomeShape,
+    certificate: bytes(32),
+    certificateBytes: integer(0, LIMITS.certificateBytesMax),
+  }),
+  /** Requester to judge: this worker did not answer me; see for yourself. */
+  suspect: struct({ t: oneOf('suspect'), planId, worker: bytes(NODE_ID_BYTES) }),
+});
+export type JobNotice = Infer<typeof jobNoticeShape>;
+
+/** Room for a record or plan package and its frame. */
+export const JOB_MESSAGE_BYTES_MAX = LIMITS.recordBytesMax + LIMITS.planBytesMax;
+
+export const encodeMessage = (message: JobRequest | JobAnswer | JobNotice): Uint8Array =>
+  encodeCanonical(message);
+
+export function decodeMessage<T>(body: Uint8Array, shape: Shape<T>): Checked<T> {
+  return decodeCanonical(body, shape, JOB_MESSAGE_BYTES_MAX);
+}
+
+/** What a worker signs when it claims. */
+export function claimBody(claim: {
+  readonly planId: Uint8Array;
+  readonly worker: Uint8Array;
+  readonly wave: number;
+  readonly shards: number;
+}): Uint8Array {
+  const { planId, worker, wave, shards } = claim;
+  return encodeCanonical({ planId, worker, wave, shards });
+}
+
+/** A refusal as an answer. */
+export function refusedAnswer(reason: string, detail = ''): Uint8Array {
+  return encodeMessage({ t: 'refused', reason, detail: detail.slice(0, 256) });
+}

@@ -1,0 +1,131 @@
+/**
+ * The one handler of the `job` protocol: decodes what peers say about jobs and hands it to the role
+ * it is for. Whatever is malformed costs the sender, never this node.
+ */
+import { KadreError } from '../base/errors.ts';
+import type { PeerId } from '../base/ids.ts';
+import type { Network } from '../base/ports.ts';
+import type { Refusal } from '../base/verdict.ts';
+import type { CadreService } from './cadre-service.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type JobRequest,
+  jobNoticeShape,
+  jobRequestShape,
+  refusedAnswer,
+} from './job-messages.ts';
+import type { PlanCache } from './plan-cache.ts';
+import type { Requester } from './requester.ts';
+import type { Worker } from './worker.ts';
+
+export interface JobProtocolComponents {
+  readonly network: Network;
+  readonly plans: PlanCache;
+  /** Absent roles answer with a refusal. */
+  readonly worker?: Worker | undefined;
+  readonly cadre?: CadreService | undefined;
+  readonly requester: Requester;
+}
+
+export class JobProtocol {
+  readonly name = 'job-protocol';
+  readonly #components: JobProtocolComponents;
+  #unhandle: (() => void) | undefined;
+
+  constructor(components: JobProtocolComponents) {
+    this.#components = components;
+  }
+
+  async start(): Promise<void> {
+    this.#unhandle = this.#components.network.handle('job', {
+      request: async (from, body) => this.#request(from, body),
+      message: (from, body) => this.#message(from, body),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#unhandle?.();
+  }
+
+  async #request(from: PeerId, body: Uint8Array): Promise<Uint8Array> {
+    const request = decodeMessage(body, jobRequestShape);
+    if (!request.ok) return this.#refuse(from, request);
+    return this.#answer(from, request.value);
+  }
+
+  #answer(from: PeerId, request: JobRequest): Promise<Uint8Array> | Uint8Array {
+    const { worker, cadre } = this.#components;
+    switch (request.t) {
+      case 'convene':
+        if (cadre === undefined) return refusedAnswer('not-cadre-capable');
+        return cadre.convene(from, request.seat, request.package);
+      case 'open':
+        if (cadre === undefined) return refusedAnswer('not-cadre-capable');
+        return cadre.open(from, request);
+      case 'assign': {
+        if (worker === undefined) return refusedAnswer('not-entitled', 'this node is no worker');
+        const plan = this.#components.plans.open(request.package);
+        if (!plan.ok) return this.#refuse(from, plan);
+        return worker.assign(from, plan.value, request);
+      }
+      case 'record':
+        return this.#record(from, request.planId, request.record);
+      case 'ask':
+        this.#repeat(from, request.planId);
+        return encodeMessage({ t: 'ok' });
+      case 'alive':
+        if (worker?.worksOn(request.planId)) return encodeMessage({ t: 'ok' });
+        throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this plan is not worked on here');
+    }
+  }
+
+  #record(from: PeerId, planId: Uint8Array, record: Uint8Array): Uint8Array {
+    const { cadre, requester } = this.#components;
+    const judge = requester.judgeOf(planId);
+    const taken = judge?.record(record) ?? cadre?.record(planId, record);
+    if (taken === undefined) return refusedAnswer('unknown-plan');
+    return taken.ok ? encodeMessage({ t: 'ok' }) : this.#refuse(from, taken);
+  }
+
+  #repeat(from: PeerId, planId: Uint8Array): void {
+    const { cadre, requester } = this.#components;
+    requester.judgeOf(planId)?.repeatClosed(from);
+    cadre?.repeatClosed(from, planId);
+  }
+
+  #message(from: PeerId, body: Uint8Array): void {
+    const { network, worker, cadre, requester } = this.#components;
+    const notice = decodeMessage(body, jobNoticeShape);
+    if (!notice.ok) {
+      network.penalise(from, notice.penalty, notice.reason);
+      return;
+    }
+    const { value } = notice;
+    switch (value.t) {
+      case 'closed':
+        worker?.closed(from, value.planId, value.wave, value.shards);
+        return;
+      case 'ended':
+        worker?.ended(from, value.planId);
+        return;
+      case 'suspect':
+        requester.judgeOf(value.planId)?.suspect(value.worker);
+        cadre?.suspect(from, value.planId, value.worker);
+        return;
+      case 'computed':
+      case 'progress':
+        requester.notice(from, value.planId, value);
+        return;
+      case 'outcome':
+        requester.notice(from, value.outcome.planId, value);
+        return;
+    }
+  }
+
+  #refuse(from: PeerId, refusal: Refusal): Uint8Array {
+    const { penalty, reason, detail } = refusal;
+    this.#components.network.penalise(from, penalty, reason);
+    return refusedAnswer(reason, detail ?? '');
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * From the end of a job to where its output pieces are: through a certificate that was checked
+ * here, or, when the cadre was off, from this requester's own ledger.
+ */
+import { equalBytes } from '../base/bytes.ts';
+import { asKadreError, KadreError } from '../base/errors.ts';
+import { type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Network, SignalOption } from '../base/ports.ts';
+import { fetchBlobs } from '../blob/fetch-small.ts';
+import { type OpenedCertificate, openCertificate } from '../certificate/open.ts';
+import type { LedgerState } from '../job/ledger/ledger-state.ts';
+import { acceptedDigests, agreeingWorkers } from '../job/ledger/read-ledger.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import type { Piece } from './collect.ts';
+import type { BelievedOutcome } from './outcome-votes.ts';
+
+export interface JobResults {
+  /** The file's bytes, verified; null when the cadre was off. */
+  readonly certificate: Uint8Array | null;
+  readonly receipts: 'checked' | 'attested' | 'none';
+  readonly pieces: readonly Piece[];
+  /** Accepted shards per worker. */
+  readonly shardsOf: ReadonlyMap<PeerId, number>;
+}
+
+/** Errors: CERTIFICATE_INVALID when no judge offers a certificate of this plan that holds. */
+export async function fetchCertificate(
+  network: Network,
+  plan: OpenPlan,
+  believed: BelievedOutcome,
+  options: SignalOption,
+): Promise<JobResults> {
+  const failures: string[] = [];
+  for (const { judge, root, bytes } of believed.certificates) {
+    try {
+      const [encoded] = await fetchBlobs(network, [judge], [{ root, bytes }], options);
+      const opened = openCertificate(encoded!);
+      const problem = opened.ok ? mismatch(plan, opened.value) : opened.reason;
+      if (opened.ok && problem === undefined) return certified(plan, encoded!, opened.value);
+      failures.push(`${judge}: ${problem}`);
+    } catch (cause) {
+      if (options.signal?.aborted) throw cause;
+      failures.push(`${judge}: ${asKadreError(cause, 'PEER_UNREACHABLE', 'fetch').message}`);
+    }
+  }
+  throw new KadreError(
+    { code: 'CERTIFICATE_INVALID', data: { failures } },
+    `no member offers a valid certificate: ${failures.join('; ')}`,
+  );
+}
+
+function mismatch(plan: OpenPlan, opened: OpenedCertificate): string | undefined {
+  if (!equalBytes(opened.jobId, plan.jobId)) return 'certificate of another job';
+  return equalBytes(opened.planId, plan.planId) ? undefined : 'certificate of another plan';
+}
+
+function certified(plan: OpenPlan, certificate: Uint8Array, opened: OpenedCertificate): JobResults {
+  const { receipts, results } = opened;
+  const accepted = Array.from({ length: plan.spec.shards }, (_, shard) => ({
+    workers: opened.workersOf(shard).map(peerIdOf),
+    digests: plan.kernel.outputs.map((__, output) => results.digest(shard, output)),
+  }));
+  return { certificate, receipts, ...piecesOf(plan, accepted) };
+}
+
+/** Results of a ledger that this requester ran alone. */
+export function localResults(plan: OpenPlan, state: LedgerState): JobResults {
+  const accepted = Array.from({ length: plan.spec.shards }, (_, shard) => {
+    const digests = acceptedDigests(plan, state, shard)!;
+    return {
+      workers: agreeingWorkers(plan, state, shard).map((worker) => peerIdOf(plan.nodes[worker]!)),
+      digests: plan.kernel.outputs.map((__, i) => digests.subarray(i * 32, i * 32 + 32)),
+    };
+  });
+  return { certificate: null, receipts: 'none', ...piecesOf(plan, accepted) };
+}
+
+function piecesOf(
+  plan: OpenPlan,
+  accepted: readonly { workers: readonly PeerId[]; digests: readonly Uint8Array[] }[],
+): Pick<JobResults, 'pieces' | 'shardsOf'> {
+  const shardsOf = new Map<PeerId, number>();
+  const pieces: Piece[] = [];
+  accepted.forEach(({ workers, digests }, shard) => {
+    for (const worker of workers) shardsOf.set(worker, (shardsOf.get(worker) ?? 0) + 1);
+    const regions = plan.kernel.regions(plan.spec.shards, shard);
+    for (const [output, region] of regions.entries()) {
+      pieces.push({ output, region, digest: digests[output]!, holders: workers });
+    }
+  });
+  return { pieces, shardsOf };
+}

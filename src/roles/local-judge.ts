@@ -1,0 +1,144 @@
+/**
+ * The cadre is off: the requester alone runs the same ledger over the same records, one at a time,
+ * and no certificate comes out (`--cadre 0`). Nothing else about a job changes.
+ */
+import type { Clock, Logger, Network } from '../base/ports.ts';
+import type { Checked } from '../base/verdict.ts';
+import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
+import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
+import type { LedgerEvent } from '../job/ledger/events.ts';
+import { executeRecords, selectRecords } from '../job/ledger/execute-records.ts';
+import { isFinal, type LedgerState, ledgerGenesis } from '../job/ledger/ledger-state.ts';
+import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import { Announcer } from './announcer.ts';
+import { OverdueWatch } from './overdue-watch.ts';
+
+export interface LocalJudgeComponents {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Without seats, marks are the requester's own and carry no signature. */
+const MARKER: Marker = { seat: 0, signer: undefined };
+
+/** Records held at most; a worker whose record is dropped sends it again. */
+const PENDING_MAX = 4_096;
+
+export class LocalJudge {
+  readonly #plan: OpenPlan;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #announcer: Announcer;
+  readonly #watch: OverdueWatch;
+  readonly #onEnd: (state: LedgerState) => void;
+  #state: LedgerState;
+  #pending: CheckedRecord[] = [];
+  #scheduled = false;
+
+  constructor(
+    components: LocalJudgeComponents,
+    init: { readonly plan: OpenPlan; readonly onEnd: (state: LedgerState) => void },
+  ) {
+    const { plan, onEnd } = init;
+    this.#plan = plan;
+    this.#clock = components.clock;
+    this.#log = components.log;
+    this.#onEnd = onEnd;
+    this.#state = ledgerGenesis(plan);
+    const onUnreachable = (worker: number) => this.#watch.suspect(worker);
+    this.#announcer = new Announcer({ ...components, onUnreachable }, plan);
+    this.#watch = new OverdueWatch(
+      {
+        ...components,
+        onOverdue: (late) => this.#markOverdue(late),
+        onDeadline: () => this.#feed(encodeRecord(buildDeadline(MARKER, plan.planId)).bytes),
+      },
+      plan,
+    );
+  }
+
+  start(): void {
+    this.#watch.start();
+    this.#watch.update(awaitedOf(this.#plan, this.#state));
+  }
+
+  stop(): void {
+    this.#watch.stop();
+  }
+
+  /** Takes a record from a worker; the refusal says why it is none. */
+  record(bytes: Uint8Array): Checked<CheckedRecord> {
+    const checked = checkRecord(this.#plan, bytes);
+    // Marks may only come from our own clock: they are not signed here.
+    if (checked.ok && !isMark(checked.value)) this.#enqueue(checked.value);
+    return checked;
+  }
+
+  suspect(worker: number): void {
+    this.#watch.suspect(worker);
+  }
+
+  repeatClosed(worker: number): void {
+    this.#announcer.repeatClosed(worker);
+  }
+
+  #markOverdue({ phase, worker, wave, shards }: Awaited): void {
+    const scope = { planId: this.#plan.planId, wave, shards };
+    const late = { worker: this.#plan.nodes[worker]!, phase };
+    this.#feed(encodeRecord(buildOverdue(MARKER, scope, late)).bytes);
+  }
+
+  #feed(bytes: Uint8Array): void {
+    const checked = checkRecord(this.#plan, bytes);
+    if (checked.ok) this.#enqueue(checked.value);
+    else this.#log.log('error', 'own-mark-refused', { reason: checked.reason });
+  }
+
+  /** Records that arrive in one turn are executed together. */
+  #enqueue(record: CheckedRecord): void {
+    if (this.#pending.length >= PENDING_MAX) return;
+    this.#pending.push(record);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.setTimer(0, () => {
+      this.#scheduled = false;
+      this.#execute();
+    });
+  }
+
+  #execute(): void {
+    if (isFinal(this.#state)) return;
+    const chosen = selectRecords(this.#plan, this.#state, this.#pending);
+    if (chosen.length === 0) return;
+    const executed = executeRecords(this.#plan, this.#state, chosen);
+    if (!executed.ok) {
+      this.#log.log('error', 'selected-records-refused', { reason: executed.reason });
+      this.#pending = [];
+      return;
+    }
+    const { state, events } = executed.value;
+    const done = new Set(chosen);
+    this.#pending = this.#pending.filter((record) => !done.has(record));
+    this.#state = state;
+    this.#act(events);
+    // What was waiting for this (a reveal for its closed set) may be executable now.
+    if (this.#pending.length > 0) this.#execute();
+  }
+
+  #act(events: readonly LedgerEvent[]): void {
+    this.#announcer.announce(events);
+    if (!isFinal(this.#state)) {
+      this.#watch.update(awaitedOf(this.#plan, this.#state));
+      return;
+    }
+    this.#watch.stop();
+    this.#announcer.end(this.#state);
+    this.#onEnd(this.#state);
+  }
+}
+
+function isMark(record: CheckedRecord): boolean {
+  return record.kind === 'overdue' || record.kind === 'deadline';
+}

@@ -1,0 +1,76 @@
+/** Wires a consensus replica for one plan: seats from the plan, messages over the network port. */
+import { concatBytes, toHex } from '../base/bytes.ts';
+import { type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Clock, Logger, Network, Random, SignatureVerifier, Signer } from '../base/ports.ts';
+import { type ConsensusDriver, createDriver } from '../consensus/driver.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import type { OpenedLog } from '../store/plan-store.ts';
+import type { CadreMember } from './cadre-member.ts';
+import { type JobState, ledgerApplication } from './ledger-application.ts';
+
+export interface MakeDriverComponents {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly verifier: SignatureVerifier;
+}
+
+export interface MakeDriverInit {
+  readonly plan: OpenPlan;
+  readonly seat: number;
+  readonly planKey: Signer;
+  readonly log: OpenedLog;
+  readonly member: CadreMember;
+  /** The plan key was made together with this log: nothing can have been signed before. */
+  readonly keyIsNew: boolean;
+}
+
+/** The epoch of every plan, until cadres can be changed within one. */
+const EPOCH = 0;
+
+export function makeDriver(
+  components: MakeDriverComponents,
+  init: MakeDriverInit,
+): ConsensusDriver<JobState> {
+  const { network, clock, random, log, verifier } = components;
+  const { plan, member } = init;
+  const peers: PeerId[] = plan.seats.map((entry) => peerIdOf(entry.node));
+  const planId = toHex(plan.planId);
+  const driver = createDriver<JobState>(
+    {
+      application: ledgerApplication(plan),
+      clock,
+      random,
+      log,
+      verifier,
+      signer: init.planKey,
+      wal: init.log.wal,
+      send: (seat, message) =>
+        network.send(peers[seat]!, 'consensus', concatBytes([plan.planId, message])),
+      checkPayload: (bytes) => member.checkPayload(bytes),
+    },
+    {
+      seats: {
+        planId: plan.planId,
+        cadreRoot: plan.cadreRoot,
+        epoch: EPOCH,
+        self: init.seat,
+        seats: plan.seats.map((entry, seat) => ({
+          nodeId: entry.node,
+          peerId: peers[seat]!,
+          key: entry.key,
+        })),
+      },
+      records: init.log.records,
+      keyIsNew: init.keyIsNew,
+      onFatal: (error) =>
+        log.log('error', 'replica-stopped', { planId, code: error.code, message: error.message }),
+      onMisbehaviour: (seat, refusal) =>
+        network.penalise(peers[seat]!, refusal.penalty, refusal.reason),
+      onEvidence: (evidence) => log.log('warn', 'equivocation', { planId, kind: evidence.kind }),
+    },
+  );
+  driver.onCommit((commit) => member.committed(commit));
+  return driver;
+}

@@ -1,0 +1,138 @@
+/**
+ * From a signed spec to an open plan with a seated cadre (steps 3 and 4 of the life of a job).
+ * Candidates that cannot be reached are skipped within the window that members accept; when too
+ * many are away, their adverts are dropped and a new roster, hence a new seed, is tried.
+ */
+import { assert, asKadreError, KadreError } from '../base/errors.ts';
+import { type NodeId, peerIdOf } from '../base/ids.ts';
+import type { Logger, Network, SignalOption } from '../base/ports.ts';
+import { openPlan, type OpenPlan } from '../job/open-plan.ts';
+import { type Plan, type PlanPackage, planIdOf, seedOf } from '../job/plan.ts';
+import { jobIdOf, type SignedJobSpec } from '../job/spec.ts';
+import type { AdvertBook } from '../swarm/advert-book.ts';
+import { cadreOrder, windowOf } from '../swarm/cadre-order.ts';
+import { freezeRoster } from '../swarm/roster.ts';
+import { type Convened, convene } from './convene.ts';
+import type { Scout } from './scout.ts';
+
+export interface MakePlanComponents {
+  readonly network: Network;
+  readonly scout: Scout;
+  readonly book: AdvertBook;
+  readonly log: Logger;
+}
+
+export interface MakePlanInit {
+  readonly job: SignedJobSpec;
+  readonly waitPeersMs: number;
+}
+
+export interface MadePlan {
+  readonly plan: OpenPlan;
+  readonly skipped: readonly number[];
+  readonly skippedReasons: readonly string[];
+}
+
+const CONVENE_TIMEOUT_MS = 3_000;
+/** Rosters tried when whole windows do not answer. */
+const ROSTERS_MAX = 3;
+
+/** Errors: NOT_ENOUGH_PEERS, CADRE_REFUSED. */
+export async function makePlan(
+  components: MakePlanComponents,
+  init: MakePlanInit,
+  options: SignalOption,
+): Promise<MadePlan> {
+  for (let attempt = 1; ; attempt++) {
+    const { draft, order } = await freeze(components, init, options);
+    try {
+      const convened = await seat(components, draft, order, options);
+      const plan = open(components, init, { ...draft, ...convened.package });
+      return { plan, skipped: convened.package.skipped, skippedReasons: convened.reasons };
+    } catch (cause) {
+      const error = asKadreError(cause, 'CADRE_REFUSED', 'no cadre');
+      if (error.code !== 'CADRE_REFUSED' || attempt >= ROSTERS_MAX) throw error;
+      components.log.log('info', 'cadre-not-seated', { attempt, message: error.message });
+      await forgetSilent(components, order.slice(0, windowOf(init.job.spec.policy.cadre)));
+    }
+  }
+}
+
+/** The frozen roster as a package without cadre, and the cadre candidates by rank. */
+async function freeze(
+  { scout, network }: MakePlanComponents,
+  { job, waitPeersMs }: MakePlanInit,
+  options: SignalOption,
+): Promise<{ draft: PlanPackage; order: readonly NodeId[] }> {
+  const { policy, kernel } = job.spec;
+  const wanted = {
+    kernel,
+    workersMin: policy.replicas,
+    cadreMin: policy.cadre,
+    waitMs: waitPeersMs,
+  };
+  const roster = freezeRoster(await scout.gather(wanted, options));
+  assert(roster.ok, 'the advert book holds one advert per node');
+  const { adverts, root } = roster.value;
+  const plan: Plan = {
+    v: 1,
+    jobId: jobIdOf(job.spec),
+    instance: 0,
+    rosterRoot: root,
+    seedSource: { source: 'requester' },
+  };
+  const candidates = adverts
+    .filter(({ advert }) => advert.roles.includes('cadre'))
+    .map(({ advert }) => ({ node: advert.node }));
+  const order = cadreOrder(seedOf(planIdOf(plan)), candidates).map((i) => candidates[i]!.node);
+  const requesterAddresses = network.addresses().slice(0, 16);
+  return {
+    draft: { job, plan, roster: adverts, skipped: [], cadre: [], requesterAddresses },
+    order,
+  };
+}
+
+async function seat(
+  components: MakePlanComponents,
+  draft: PlanPackage,
+  order: readonly NodeId[],
+  options: SignalOption,
+): Promise<{ package: Pick<PlanPackage, 'cadre' | 'skipped'>; reasons: readonly string[] }> {
+  const seats = draft.job.spec.policy.cadre;
+  if (seats === 0) return { package: { cadre: [], skipped: [] }, reasons: [] };
+  const planId = planIdOf(draft.plan);
+  const init = { planId, draft, order, seats, timeoutMs: CONVENE_TIMEOUT_MS };
+  const convened: Convened = await convene(components, init, options);
+  return {
+    package: { cadre: convened.entries, skipped: convened.skipped },
+    reasons: convened.reasons,
+  };
+}
+
+/** Our own plan, checked the way members and workers check it. */
+function open({ book }: MakePlanComponents, { job }: MakePlanInit, pkg: PlanPackage): OpenPlan {
+  const opened = openPlan(pkg, {
+    network: job.spec.network,
+    checkAdvert: (signed) => book.check(signed),
+  });
+  if (opened.ok) return opened.value;
+  const detail = opened.detail === undefined ? opened.reason : `${opened.reason}: ${opened.detail}`;
+  throw new KadreError({ code: 'CADRE_REFUSED' }, `the plan does not hold: ${detail}`);
+}
+
+/** Drops the adverts of candidates that no longer answer, so that the next roster lacks them. */
+async function forgetSilent(
+  { scout, book }: MakePlanComponents,
+  candidates: readonly NodeId[],
+): Promise<void> {
+  await Promise.all(
+    candidates.map(async (node) => {
+      const peer = peerIdOf(node);
+      try {
+        await scout.advertOf(peer);
+      } catch {
+        book.forget(peer);
+      }
+    }),
+  );
+}

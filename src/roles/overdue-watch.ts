@@ -1,0 +1,127 @@
+/**
+ * One judge's own opinion of who is late. Timers run on this node's monotonic clock; what comes out
+ * is a mark to be signed and committed, and only f + 1 of those act (job.md section 4).
+ */
+import { type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Clock, Network, Timer } from '../base/ports.ts';
+import type { Awaited } from '../job/ledger/read-ledger.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import { encodeMessage } from './job-messages.ts';
+
+export interface OverdueComponents {
+  readonly network: Network;
+  readonly clock: Clock;
+  /** This judge holds these workers to be late. */
+  readonly onOverdue: (late: Awaited) => void;
+  /** The job's own deadline passed. */
+  readonly onDeadline: () => void;
+}
+
+/** A suspected worker that does not answer within this is late at once. */
+const PROBE_TIMEOUT_MS = 1_500;
+
+interface Waiting {
+  readonly awaited: Awaited;
+  readonly timer: Timer;
+}
+
+export class OverdueWatch {
+  readonly #components: OverdueComponents;
+  readonly #plan: OpenPlan;
+  /** By phase, wave and worker: what is awaited, each shard under one timer. */
+  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #probing = new Set<number>();
+  #awaited: readonly Awaited[] = [];
+  #deadline: Timer | undefined;
+  #unlisten: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(components: OverdueComponents, plan: OpenPlan) {
+    this.#components = components;
+    this.#plan = plan;
+  }
+
+  start(): void {
+    const { network, clock, onDeadline } = this.#components;
+    this.#unlisten = network.onDisconnect((peer) => this.#suspectPeer(peer));
+    const { deadlineMs } = this.#plan.policy;
+    if (deadlineMs > 0) this.#deadline = clock.setTimer(deadlineMs, onDeadline);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unlisten?.();
+    this.#deadline?.cancel();
+    for (const waiting of this.#waiting.values()) for (const { timer } of waiting) timer.cancel();
+    this.#waiting.clear();
+  }
+
+  /** The ledger moved: `awaited` is everything it waits for now. */
+  update(awaited: readonly Awaited[]): void {
+    if (this.#stopped) return;
+    this.#awaited = awaited;
+    const keys = new Set(awaited.map(keyOf));
+    for (const [key, waiting] of this.#waiting) {
+      if (keys.has(key)) continue;
+      for (const { timer } of waiting) timer.cancel();
+      this.#waiting.delete(key);
+    }
+    for (const entry of awaited) this.#watch(entry);
+  }
+
+  /** Somebody says that a worker does not answer: look for ourselves. */
+  suspect(worker: number): void {
+    if (this.#stopped || this.#probing.has(worker)) return;
+    if (this.#awaited.some((entry) => entry.worker === worker)) void this.#probe(worker);
+  }
+
+  #suspectPeer(peer: PeerId): void {
+    const worker = this.#plan.nodes.findIndex((node) => peerIdOf(node) === peer);
+    if (worker >= 0) this.suspect(worker);
+  }
+
+  /** Shards that no timer covers yet get one. */
+  #watch(entry: Awaited): void {
+    const key = keyOf(entry);
+    const waiting = this.#waiting.get(key) ?? [];
+    const covered = new Set(waiting.flatMap(({ awaited }) => awaited.shards));
+    const shards = entry.shards.filter((shard) => !covered.has(shard));
+    if (shards.length === 0) return;
+    const { sealMs, revealMs } = this.#plan.policy;
+    const awaited = { ...entry, shards };
+    const timer = this.#components.clock.setTimer(
+      entry.phase === 'seal' ? sealMs : revealMs,
+      () => this.#expire(awaited),
+    );
+    this.#waiting.set(key, [...waiting, { awaited, timer }]);
+  }
+
+  /** What is still awaited of these shards is late. */
+  #expire(due: Awaited): void {
+    if (this.#stopped) return;
+    const now = this.#awaited.find((entry) => keyOf(entry) === keyOf(due));
+    if (now === undefined) return;
+    const dueShards = new Set(due.shards);
+    const shards = now.shards.filter((shard) => dueShards.has(shard));
+    if (shards.length > 0) this.#components.onOverdue({ ...due, shards });
+  }
+
+  async #probe(worker: number): Promise<void> {
+    const { network, onOverdue } = this.#components;
+    const peer = peerIdOf(this.#plan.nodes[worker]!);
+    const body = encodeMessage({ t: 'alive', planId: this.#plan.planId });
+    this.#probing.add(worker);
+    try {
+      await network.request(peer, 'job', body, { timeoutMs: PROBE_TIMEOUT_MS });
+    } catch {
+      if (this.#stopped) return;
+      for (const entry of this.#awaited) if (entry.worker === worker) onOverdue(entry);
+    } finally {
+      this.#probing.delete(worker);
+    }
+  }
+}
+
+function keyOf({ phase, wave, worker }: Awaited): string {
+  return `${phase}/${wave}/${worker}`;
+}

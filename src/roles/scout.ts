@@ -1,0 +1,173 @@
+/**
+ * Finds the peers for a job: known adverts first, then direct neighbours, then provider records in
+ * the directory. A roster is never just the first few that answered: once enough are known, the
+ * search under way gets a short while to finish.
+ */
+import { KadreError } from '../base/errors.ts';
+import { nodeIdOf, type PeerId } from '../base/ids.ts';
+import type { Clock, Directory, Logger, Network, SignalOption } from '../base/ports.ts';
+import { anySignal, sleep, throwIfAborted } from '../base/signals.ts';
+import type { SignedAdvert } from '../swarm/advert.ts';
+import type { AdvertBook } from '../swarm/advert-book.ts';
+import { LIMITS } from '../wire/limits.ts';
+
+export interface ScoutComponents {
+  readonly network: Network;
+  readonly directory: Directory;
+  readonly book: AdvertBook;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Wanted {
+  /** Kernel id that workers must offer. */
+  readonly kernel: string;
+  readonly workersMin: number;
+  readonly cadreMin: number;
+  /** How long to look before giving up. */
+  readonly waitMs: number;
+}
+
+/** A finished search answers for this long before the directory is asked again. */
+const SEARCH_FRESH_MS = 30_000;
+/** How long a search may go on after enough peers are known. */
+const SETTLE_MS = 1_500;
+const RETRY_MS = 200;
+const ADVERT_TIMEOUT_MS = 3_000;
+
+export class Scout {
+  readonly #components: ScoutComponents;
+  readonly #searchedAtMs = new Map<string, number>();
+
+  constructor(components: ScoutComponents) {
+    this.#components = components;
+  }
+
+  /** Adverts of capable peers, at least as many as wanted. Errors: NOT_ENOUGH_PEERS. */
+  async gather(wanted: Wanted, options: SignalOption = {}): Promise<readonly SignedAdvert[]> {
+    const { clock } = this.#components;
+    const deadlineMs = clock.monotonicMs() + wanted.waitMs;
+    for (;;) {
+      throwIfAborted(options.signal);
+      if (this.#isEnough(wanted) && this.#isFresh(wanted.kernel)) return this.#fit(wanted);
+      await this.#search(wanted, deadlineMs, options);
+      if (this.#isEnough(wanted)) return this.#fit(wanted);
+      if (clock.monotonicMs() >= deadlineMs) throw this.#notEnough(wanted);
+      await sleep(clock, RETRY_MS, options);
+    }
+  }
+
+  /** Fetches and checks one peer's advert; undefined when it has none worth having. */
+  async advertOf(peer: PeerId, options: SignalOption = {}): Promise<SignedAdvert | undefined> {
+    const { network, book, log } = this.#components;
+    const request = { timeoutMs: ADVERT_TIMEOUT_MS, signal: options.signal };
+    const bytes = await network.request(peer, 'advert', new Uint8Array(0), request);
+    const checked = book.offer(bytes, { expect: nodeIdOf(peer)! });
+    if (checked.ok) return checked.value;
+    log.log('debug', 'advert-refused', { peer, reason: checked.reason });
+    network.penalise(peer, checked.penalty, checked.reason);
+    return undefined;
+  }
+
+  /** One pass over neighbours and directory, cut short when enough are known for a while. */
+  async #search(wanted: Wanted, deadlineMs: number, options: SignalOption): Promise<void> {
+    const { clock, network } = this.#components;
+    const cut = new AbortController();
+    const signal = anySignal(options.signal, cut.signal);
+    const hardStop = clock.setTimer(deadlineMs - clock.monotonicMs(), () => cut.abort());
+    let settle: { cancel(): void } | undefined;
+    const learned = () => {
+      if (settle === undefined && this.#isEnough(wanted)) {
+        settle = clock.setTimer(SETTLE_MS, () => cut.abort());
+      }
+    };
+    try {
+      await Promise.all([
+        this.#learnAll(network.connectedPeers(), signal, learned),
+        this.#searchClass(`kernel/${wanted.kernel}`, signal, learned),
+        wanted.cadreMin > 0 ? this.#searchClass('role/cadre', signal, learned) : undefined,
+      ]);
+      this.#searchedAtMs.set(wanted.kernel, clock.monotonicMs());
+    } finally {
+      hardStop.cancel();
+      settle?.cancel();
+    }
+  }
+
+  async #searchClass(name: string, signal: AbortSignal, learned: () => void): Promise<void> {
+    const { directory, network, log } = this.#components;
+    const fetches: Promise<void>[] = [];
+    try {
+      for await (const hint of directory.find(name, { max: LIMITS.rosterAdvertsMax, signal })) {
+        if (hint.peer === network.self) continue;
+        fetches.push(
+          network
+            .addAddresses(hint.peer, hint.addresses)
+            .then(() => this.#learnAll([hint.peer], signal, learned)),
+        );
+      }
+    } catch (cause) {
+      if (!signal.aborted)
+        log.log('debug', 'directory-search-failed', { name, cause: String(cause) });
+    }
+    await Promise.allSettled(fetches);
+  }
+
+  /** Asks each peer that is not known yet for its advert; failures only cost that peer. */
+  async #learnAll(
+    peers: readonly PeerId[],
+    signal: AbortSignal,
+    learned: () => void,
+  ): Promise<void> {
+    const unknown = peers.filter((peer) => this.#components.book.get(peer) === undefined);
+    await Promise.allSettled(
+      unknown.map(async (peer) => {
+        if ((await this.advertOf(peer, { signal })) !== undefined) learned();
+      }),
+    );
+  }
+
+  #isFresh(kernel: string): boolean {
+    const atMs = this.#searchedAtMs.get(kernel);
+    return atMs !== undefined && this.#components.clock.monotonicMs() - atMs < SEARCH_FRESH_MS;
+  }
+
+  #fit(wanted: Wanted): readonly SignedAdvert[] {
+    return this.#components.book
+      .all()
+      .filter(({ advert }) => isWorker(advert, wanted.kernel) || isCadre(advert))
+      .slice(0, LIMITS.rosterAdvertsMax);
+  }
+
+  #isEnough(wanted: Wanted): boolean {
+    const { workers, cadre } = this.#count(wanted.kernel);
+    return workers >= wanted.workersMin && cadre >= wanted.cadreMin;
+  }
+
+  #count(kernel: string): { workers: number; cadre: number } {
+    const adverts = this.#components.book.all();
+    return {
+      workers: adverts.filter(({ advert }) => isWorker(advert, kernel)).length,
+      cadre: adverts.filter(({ advert }) => isCadre(advert)).length,
+    };
+  }
+
+  #notEnough(wanted: Wanted): KadreError {
+    const found = this.#count(wanted.kernel);
+    return new KadreError(
+      { code: 'NOT_ENOUGH_PEERS', data: { ...found, ...wanted } },
+      `found ${found.workers} workers for ${wanted.kernel} (need ${wanted.workersMin}) and ` +
+        `${found.cadre} cadre-capable peers (need ${wanted.cadreMin}) in ${wanted.waitMs} ms`,
+    );
+  }
+}
+
+type AdvertBody = SignedAdvert['advert'];
+
+function isWorker(advert: AdvertBody, kernel: string): boolean {
+  return advert.roles.includes('worker') && advert.kernels.some((offer) => offer.id === kernel);
+}
+
+function isCadre(advert: AdvertBody): boolean {
+  return advert.roles.includes('cadre');
+}

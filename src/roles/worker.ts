@@ -1,0 +1,188 @@
+/**
+ * The worker role: judges assignments, keeps one `WorkerJob` per live plan, within limits. Every
+ * refusal has a reason that the requester sees (step 6 of the life of a job).
+ */
+
+import { toHex } from '../base/bytes.ts';
+import { type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Timer } from '../base/ports.ts';
+import { signTagged } from '../crypto/portable/signed.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
+import type { RefusalReason } from '../job/records.ts';
+import { unpackShards } from '../job/shard-list.ts';
+import { TAGS } from '../wire/tags.ts';
+import { claimBody, encodeMessage, refusedAnswer } from './job-messages.ts';
+import { judgesOf } from './judges.ts';
+import { type WorkerComponents, WorkerJob } from './worker-job.ts';
+
+export interface WorkerInit {
+  /** Live plans at once, and of one requester (job.md section 4.7). */
+  readonly plansMax: number;
+  readonly plansPerRequesterMax: number;
+  /** Input bytes that one plan may make this worker hold. */
+  readonly inputBytesMax: number;
+  /** A plan is forgotten this long after its last assignment even if nobody ends it. */
+  readonly planLifetimeMs: number;
+}
+
+export const WORKER_DEFAULTS: WorkerInit = {
+  plansMax: 64,
+  plansPerRequesterMax: 8,
+  inputBytesMax: 2 * 1024 ** 3,
+  planLifetimeMs: 24 * 3_600_000,
+};
+
+interface LivePlan {
+  readonly plan: OpenPlan;
+  readonly job: WorkerJob;
+  readonly expiry: Timer;
+  /** Judges that said the plan has ended. */
+  readonly endedBy: Set<PeerId>;
+}
+
+export interface Assignment {
+  readonly wave: number;
+  /** Packed; empty for the first wave, which the worker computes for itself. */
+  readonly shards: Uint8Array;
+}
+
+export class Worker {
+  readonly name = 'worker';
+  readonly #components: WorkerComponents;
+  readonly #init: WorkerInit;
+  readonly #plans = new Map<string, LivePlan>();
+  #draining = false;
+
+  constructor(components: WorkerComponents, init: WorkerInit = WORKER_DEFAULTS) {
+    this.#components = components;
+    this.#init = init;
+  }
+
+  get load(): { shards: number; plans: number } {
+    let shards = 0;
+    for (const { job } of this.#plans.values()) shards += job.queued;
+    return { shards, plans: this.#plans.size };
+  }
+
+  async stop(): Promise<void> {
+    this.#draining = true;
+    for (const key of [...this.#plans.keys()]) this.#forget(key);
+  }
+
+  /** Claims or refuses an assignment that came from `from`; the answer's bytes. */
+  assign(from: PeerId, plan: OpenPlan, assignment: Assignment): Uint8Array {
+    const candidate = plan.candidateOf(this.#components.signer.nodeId);
+    const isJudge = judgesOf(plan).peers.includes(from);
+    if (!isJudge && from !== peerIdOf(plan.spec.requester)) return refusedAnswer('not-entitled');
+    if (candidate === undefined) return refusedAnswer('not-entitled', 'no worker of this plan');
+    const shards = this.#entitledShards(plan, candidate, assignment);
+    if (shards === undefined) return refusedAnswer('not-entitled', 'no such shards for this node');
+    const live = this.#plans.get(toHex(plan.planId)) ?? this.#admit(plan, assignment.wave, shards);
+    if ('refused' in live) return refusedAnswer(live.refused, live.detail);
+    live.job.assign(assignment.wave, shards);
+    return this.#claim(plan, assignment.wave, shards.length);
+  }
+
+  closed(judge: PeerId, planId: Uint8Array, wave: number, packed: Uint8Array): void {
+    const live = this.#plans.get(toHex(planId));
+    if (live === undefined) return;
+    const shards = unpackShards(packed, live.plan.spec.shards);
+    if (shards.ok) live.job.closed(judge, wave, shards.value);
+  }
+
+  /** The requester may end a plan; so may f + 1 judges, because one of them could lie. */
+  ended(from: PeerId, planId: Uint8Array): void {
+    const live = this.#plans.get(toHex(planId));
+    if (live === undefined) return;
+    const { peers, believed } = judgesOf(live.plan);
+    if (peers.includes(from)) live.endedBy.add(from);
+    const byRequester = from === peerIdOf(live.plan.spec.requester);
+    if (byRequester || live.endedBy.size >= believed) this.#forget(toHex(planId));
+  }
+
+  /** True while this plan is worked on here. */
+  worksOn(planId: Uint8Array): boolean {
+    return this.#plans.has(toHex(planId));
+  }
+
+  /** First-wave shards follow from placement; later ones must lie within the shard's order. */
+  #entitledShards(plan: OpenPlan, candidate: number, wanted: Assignment): number[] | undefined {
+    if (wanted.shards.length === 0) {
+      const own = wanted.wave === 0 ? plan.placement.shardsOf(candidate) : [];
+      return own.length > 0 ? [...own] : undefined;
+    }
+    const shards = unpackShards(wanted.shards, plan.spec.shards);
+    if (!shards.ok) return undefined;
+    const reach = 2 * plan.policy.replicas + 1;
+    const inReach = (shard: number) =>
+      plan.placement.order(shard).slice(0, reach).includes(candidate);
+    return shards.value.every(inReach) ? shards.value : undefined;
+  }
+
+  #admit(
+    plan: OpenPlan,
+    wave: number,
+    shards: readonly number[],
+  ): LivePlan | { refused: RefusalReason; detail: string } {
+    const job = new WorkerJob(this.#components, plan);
+    const refusal = this.#refusalOf(plan, shards);
+    if (refusal !== undefined) {
+      job.refuse(wave, shards, refusal.refused, refusal.detail);
+      return refusal;
+    }
+    const key = toHex(plan.planId);
+    const { clock } = this.#components;
+    const expiry = clock.setTimer(this.#init.planLifetimeMs, () => this.#forget(key));
+    const live = { plan, job, expiry, endedBy: new Set<PeerId>() };
+    this.#plans.set(key, live);
+    return live;
+  }
+
+  #refusalOf(
+    plan: OpenPlan,
+    shards: readonly number[],
+  ): { refused: RefusalReason; detail: string } | undefined {
+    const { plansMax, plansPerRequesterMax, inputBytesMax } = this.#init;
+    if (this.#draining) return { refused: 'draining', detail: 'this node is stopping' };
+    if (!this.#components.executor.backend.kernels.includes(plan.spec.kernel)) {
+      return { refused: 'unknown-kernel', detail: plan.spec.kernel };
+    }
+    if (this.#plans.size >= plansMax) return { refused: 'busy', detail: `${plansMax} plans` };
+    const requester = peerIdOf(plan.spec.requester);
+    const ofRequester = [...this.#plans.values()].filter(
+      (live) => peerIdOf(live.plan.spec.requester) === requester,
+    ).length;
+    if (ofRequester >= plansPerRequesterMax) {
+      return { refused: 'over-limits', detail: `${plansPerRequesterMax} plans of one requester` };
+    }
+    const bytes = plan.spec.inputs.length === 0 ? 0 : inputBytesOf(plan, shards);
+    return bytes > inputBytesMax
+      ? { refused: 'over-limits', detail: `${bytes} input bytes` }
+      : undefined;
+  }
+
+  #claim(plan: OpenPlan, wave: number, shards: number): Uint8Array {
+    const { signer } = this.#components;
+    const claim = { planId: plan.planId, worker: signer.nodeId, wave, shards };
+    const signature = signTagged(signer, TAGS.signClaim, claimBody(claim));
+    return encodeMessage({ t: 'claim', ...claim, signature });
+  }
+
+  #forget(key: string): void {
+    const live = this.#plans.get(key);
+    if (live === undefined) return;
+    this.#plans.delete(key);
+    live.expiry.cancel();
+    live.job.end();
+  }
+}
+
+function inputBytesOf(plan: OpenPlan, shards: readonly number[]): number {
+  const reads = new Map<string, number>();
+  for (const shard of shards) {
+    for (const { input, offset, length } of plan.kernel.reads(plan.spec.shards, shard)) {
+      reads.set(input, Math.max(reads.get(input) ?? 0, offset + length));
+    }
+  }
+  return [...reads.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
