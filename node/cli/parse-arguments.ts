@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KadreError } from '../../src/base/errors.ts';
-import { suggestion } from '../../src/base/nearest.ts';
+import { suggestion } from '../../src/base/nearest-name.ts';
 import { flagOf, GLOBAL_OPTIONS, type OptionRow, type OptionValue } from './option-table.ts';
 
 export interface Positional {

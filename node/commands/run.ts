@@ -5,14 +5,9 @@
 import { resolve } from 'node:path';
 import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import { throwIfAborted } from '../../src/base/signals.ts';
-import type { ArraySpec, Parameters } from '../../src/kernel/contract.ts';
+import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
-import {
-  checkSubmitOptions,
-  checkWork,
-  requireKernel,
-  specOfArray,
-} from '../../src/sdk/check-work.ts';
+import { checkWork, requireKernel } from '../../src/sdk/check-work.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
 import { type FileContent, writeFilesAtomic } from '../atomic-file.ts';
 import {
@@ -59,7 +54,6 @@ export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
   const known = requireKernel(kernel);
   const parameters = parseParameters(known, given.list('param'));
   const options = submitOptionsOf(given);
-  checkSubmitOptions(options);
   const outs = namedFiles(given.list('out'), 'out');
   const certificate = certificateTarget(given);
   if (options.cadre === 0 && certificate !== undefined) {
@@ -67,14 +61,12 @@ export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
     throw new KadreError({ code: 'USAGE', advice }, '--cadre 0 makes no certificate to write');
   }
   const inputs: Record<string, NdArray> = {};
-  const specs: ArraySpec[] = [];
   for (const named of namedFiles(given.list('in'), 'in')) {
-    const array = await readArray(named);
-    inputs[named.name] = array;
-    specs.push(specOfArray(named.name, array));
+    inputs[named.name] = await readArray(named);
   }
   const shards = given.number('shards');
-  const { resolved } = checkWork(kernel, parameters, specs, shards);
+  const work = { parameters, inputs, ...(shards === undefined ? {} : { shards }) };
+  const { resolved } = checkWork(kernel, work, options);
   await checkTargets(outs, resolved.outputs, certificate?.file);
   return { kernel, parameters, inputs, shards, options, outs, certificate };
 }

@@ -32,3 +32,9 @@ function editDistance(a: string, b: string): number {
   }
   return row[b.length]!;
 }
+
+/** `did you mean X?`, to stand as advice; empty when no name is near. */
+export function suggestion(mistyped: string, names: readonly string[]): string {
+  const near = nearestName(mistyped, names);
+  return near === undefined ? '' : `did you mean ${near}?`;
+}

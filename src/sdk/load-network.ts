@@ -1,7 +1,7 @@
 /** A network by built-in name or file path (contract.md, `--network`). */
 import { readFile } from 'node:fs/promises';
 import { KadreError } from '../base/errors.ts';
-import { suggestion } from '../base/nearest.ts';
+import { suggestion } from '../base/nearest-name.ts';
 import { BUILT_IN_NETWORKS, type NetworkFile, parseNetworkFile } from '../swarm/network-file.ts';
 
 /** Errors: BAD_CONFIG. */
