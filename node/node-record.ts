@@ -7,7 +7,7 @@ import { mkdir, readFile, unlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KadreError } from '../src/base/errors.ts';
-import { writeFilesAtomic } from './atomic-file.ts';
+import { writeFilesAtomic } from '../src/store/atomic-file.ts';
 import { dataDirFiles } from './data-dir.ts';
 
 export interface NodeRecord {

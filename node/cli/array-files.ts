@@ -9,7 +9,7 @@ import { suggestion } from '../../src/base/nearest-name.ts';
 import { type ArraySpec, arrayBytes } from '../../src/kernel/contract.ts';
 import { arrayOfBytes, bytesOfArray, dtypeOf, type NdArray } from '../../src/kernel/nd-array.ts';
 import { npyHeader, parseNpy } from '../../src/kernel/npy.ts';
-import type { FileContent } from '../atomic-file.ts';
+import type { FileContent } from '../../src/store/atomic-file.ts';
 import { callerFolder } from './parse-arguments.ts';
 
 export interface NamedFile {

@@ -9,7 +9,7 @@ import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { checkWork, requireKernel } from '../../src/sdk/check-work.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
-import { type FileContent, writeFilesAtomic } from '../atomic-file.ts';
+import { type FileContent, writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import {
   arrayFile,
   checkTargets,

@@ -12,8 +12,8 @@ import { KadreError } from '../../src/base/errors.ts';
 import type { Logger, LogLevel } from '../../src/base/ports.ts';
 import { randomToken } from '../../src/crypto/node/secret.ts';
 import { errorOfJson } from '../../src/sdk/api-client.ts';
+import { writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import type { NetworkFile } from '../../src/swarm/network-file.ts';
-import { writeFilesAtomic } from '../atomic-file.ts';
 import type { ReadyLine } from '../serve-node.ts';
 import type { Behaviour, LabOrder } from './lab-order.ts';
 

@@ -57,7 +57,10 @@ async function openCadre(network: Network, plan: OpenPlan, options: SignalOption
 }
 
 function notOpen(failures: readonly string[]): KadreError {
-  return new KadreError({ code: 'CADRE_REFUSED' }, `the cadre did not open: ${failures.join('; ')}`);
+  return new KadreError(
+    { code: 'CADRE_REFUSED' },
+    `the cadre did not open: ${failures.join('; ')}`,
+  );
 }
 
 async function assignFirstWave(

@@ -3,6 +3,7 @@
  * clock for marks, and the certificate when the last shard is accepted (steps 10 and 11).
  */
 import { toHex } from '../base/bytes.ts';
+import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
 import { buildCertificate } from '../certificate/build.ts';
@@ -14,9 +15,9 @@ import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/b
 import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
 import {
+  type Awaited,
   acceptedDigests,
   agreeingWorkers,
-  type Awaited,
   awaitedOf,
 } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
@@ -104,12 +105,15 @@ export class CadreMember {
     this.#driver.receive(seat, message);
   }
 
-  suspect(worker: number): void {
-    this.#watch.suspect(worker);
+  suspect(node: NodeId): void {
+    const worker = this.plan.rosterIndexOf(node);
+    if (worker !== undefined) this.#watch.suspect(worker);
   }
 
   /** A worker lost notices: says again what is closed, and to all how it ended. */
-  repeatClosed(worker: number): void {
+  repeatClosed(from: PeerId): void {
+    const worker = this.plan.nodes.findIndex((node) => peerIdOf(node) === from);
+    if (worker < 0) return;
     this.#announcer.repeatClosed(worker);
     if (this.#outcome !== undefined) this.#outcome();
   }

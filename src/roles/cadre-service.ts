@@ -18,14 +18,14 @@ import type {
 import type { Checked } from '../base/verdict.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
-import { openDraft, type OpenPlan, type PlanChecks } from '../job/open-plan.ts';
+import { type OpenPlan, openDraft, type PlanChecks } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
+import type { PlanStore, StoredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
 import { CadreMember } from './cadre-member.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { makeDriver } from './make-driver.ts';
 import type { PlanCache } from './plan-cache.ts';
-import type { PlanStore, StoredPlan } from '../store/plan-store.ts';
 
 export interface CadreServiceComponents {
   readonly network: Network;
@@ -195,16 +195,11 @@ export class CadreService {
 
   suspect(from: PeerId, planId: Digest, node: Uint8Array): void {
     const live = this.#live.get(toHex(planId));
-    if (live === undefined || live.requester !== from) return;
-    const worker = live.member.plan.rosterIndexOf(node);
-    if (worker !== undefined) live.member.suspect(worker);
+    if (live?.requester === from) live.member.suspect(node);
   }
 
   repeatClosed(from: PeerId, planId: Digest): void {
-    const live = this.#live.get(toHex(planId));
-    if (live === undefined) return;
-    const worker = live.member.plan.nodes.findIndex((node) => peerIdOf(node) === from);
-    if (worker >= 0) live.member.repeatClosed(worker);
+    this.#live.get(toHex(planId))?.member.repeatClosed(from);
   }
 
   async #openDraft(

@@ -60,7 +60,12 @@ export class InputCache {
         const wanted = this.#missing(input.name, reads);
         if (wanted.length > 0) {
           const ref: BlobRef = { root: input.root, bytes: arrayBytes(input) };
-          const pieces = await fetchRanges(this.#network, { holders: this.#holders, ref }, wanted, options);
+          const pieces = await fetchRanges(
+            this.#network,
+            { holders: this.#holders, ref },
+            wanted,
+            options,
+          );
           const fetched = wanted.map(({ offset }, i) => ({ offset, bytes: pieces[i]! }));
           this.#segments.set(input.name, [...this.#held(input.name), ...fetched]);
         }

@@ -2,6 +2,7 @@
  * The cadre is off: the requester alone runs the same ledger over the same records, one at a time,
  * and no certificate comes out (`--cadre 0`). Nothing else about a job changes.
  */
+import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Logger, Network } from '../base/ports.ts';
 import type { Checked } from '../base/verdict.ts';
 import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
@@ -76,12 +77,14 @@ export class LocalJudge {
     return checked;
   }
 
-  suspect(worker: number): void {
-    this.#watch.suspect(worker);
+  suspect(node: NodeId): void {
+    const worker = this.#plan.rosterIndexOf(node);
+    if (worker !== undefined) this.#watch.suspect(worker);
   }
 
-  repeatClosed(worker: number): void {
-    this.#announcer.repeatClosed(worker);
+  repeatClosed(from: PeerId): void {
+    const worker = this.#plan.nodes.findIndex((node) => peerIdOf(node) === from);
+    if (worker >= 0) this.#announcer.repeatClosed(worker);
   }
 
   #markOverdue({ phase, worker, wave, shards }: Awaited): void {

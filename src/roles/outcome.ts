@@ -3,7 +3,7 @@ import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import { shardDisputes } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { packShards } from '../job/shard-list.ts';
-import { type Outcome, OUTCOME_ROWS_MAX } from './job-messages.ts';
+import { OUTCOME_ROWS_MAX, type Outcome } from './job-messages.ts';
 
 /** A pure function of the final state, so that honest judges give equal bytes. */
 export function outcomeOf(plan: OpenPlan, state: LedgerState): Outcome {

@@ -89,9 +89,8 @@ export class OverdueWatch {
     if (shards.length === 0) return;
     const { sealMs, revealMs } = this.#plan.policy;
     const awaited = { ...entry, shards };
-    const timer = this.#components.clock.setTimer(
-      entry.phase === 'seal' ? sealMs : revealMs,
-      () => this.#expire(awaited),
+    const timer = this.#components.clock.setTimer(entry.phase === 'seal' ? sealMs : revealMs, () =>
+      this.#expire(awaited),
     );
     this.#waiting.set(key, [...waiting, { awaited, timer }]);
   }

@@ -1,7 +1,8 @@
 /** What a requester tells its user about a job: events, and the outcome in words. */
+
+import { toHex } from '../base/bytes.ts';
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts';
 import { type ErrorJson, KadreError } from '../base/errors.ts';
-import { toHex } from '../base/bytes.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { unpackShards } from '../job/shard-list.ts';
@@ -31,8 +32,17 @@ export interface OutcomeReport {
 }
 
 export type RequesterEvent =
-  | { readonly type: 'planned'; readonly jobId: string; readonly workers: number; readonly roster: number }
-  | { readonly type: 'convened'; readonly members: readonly PeerId[]; readonly skipped: readonly number[] }
+  | {
+      readonly type: 'planned';
+      readonly jobId: string;
+      readonly workers: number;
+      readonly roster: number;
+    }
+  | {
+      readonly type: 'convened';
+      readonly members: readonly PeerId[];
+      readonly skipped: readonly number[];
+    }
   | { readonly type: 'claimed'; readonly peer: PeerId; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: PeerId; readonly reason: string }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
@@ -61,7 +71,11 @@ export function readOutcome(plan: OpenPlan, outcome: Outcome): OutcomeReport {
 }
 
 /** The error that a failed outcome stands for; undefined when the job is done. */
-export function failureOf({ failure, failedShard, retries }: OutcomeReport): KadreError | undefined {
+export function failureOf({
+  failure,
+  failedShard,
+  retries,
+}: OutcomeReport): KadreError | undefined {
   if (failure === '') return undefined;
   const code = Object.hasOwn(ERROR_CODES, failure) ? (failure as ErrorCode) : 'NO_AGREEMENT';
   const reasons = [...new Set(retries.map(({ reason }) => reason))].join(', ');

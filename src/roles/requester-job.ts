@@ -6,23 +6,23 @@
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { Clock, Signer, SignalOption } from '../base/ports.ts';
+import type { Clock, SignalOption, Signer } from '../base/ports.ts';
 import { anySignal } from '../base/signals.ts';
 import { buildCancel, encodeRecord } from '../job/build-record.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import { type SignedJobSpec, computationIdOf, jobIdOf } from '../job/spec.ts';
+import { computationIdOf, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
 import { announcePlan } from './announce-plan.ts';
 import { collect } from './collect.ts';
-import { fetchCertificate, type JobResults, localResults } from './job-results.ts';
 import { encodeMessage, type JobNotice } from './job-messages.ts';
+import { fetchCertificate, type JobResults, localResults } from './job-results.ts';
 import { judgesOf, sendRecord } from './judges.ts';
 import { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
 import { outcomeOf } from './outcome.ts';
 import { type BelievedOutcome, OutcomeVotes } from './outcome-votes.ts';
-import { failureOf, readOutcome, type RequesterEvent } from './requester-events.ts';
 import { ReplayLog } from './replay-log.ts';
+import { failureOf, type RequesterEvent, readOutcome } from './requester-events.ts';
 
 export interface RequesterComponents extends MakePlanComponents {
   readonly signer: Signer;
@@ -69,7 +69,9 @@ export class RequesterJob {
   #plan: OpenPlan | undefined;
   #votes: OutcomeVotes | undefined;
   #judge: LocalJudge | undefined;
-  #settle: { resolve(end: BelievedOutcome | LedgerState): void; reject(cause: unknown): void } | undefined;
+  #settle:
+    | { resolve(end: BelievedOutcome | LedgerState): void; reject(cause: unknown): void }
+    | undefined;
   #accepted = 0;
 
   constructor(components: RequesterComponents, init: RequesterJobInit) {

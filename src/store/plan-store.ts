@@ -13,7 +13,7 @@ import { type PlanPackage, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { bytes, oneOf, struct } from '../wire/shape.ts';
-import { writeFileAtomic } from './atomic-file.ts';
+import { writeFilesAtomic } from './atomic-file.ts';
 import { openWal } from './wal.ts';
 
 export interface StoredPlan {
@@ -55,7 +55,8 @@ export class DiskPlanStore implements PlanStore {
   async save(plan: StoredPlan): Promise<void> {
     const folder = await this.#folder(plan.planId);
     const encoded = encodeCanonical({ v: 1, ...plan });
-    await writeFileAtomic(join(folder, 'plan.cbor'), encoded, { mode: 0o600 });
+    const file = join(folder, 'plan.cbor');
+    await writeFilesAtomic([{ file, parts: [encoded], mode: 0o600 }]);
   }
 
   async openLog(planId: Digest): Promise<OpenedLog> {

@@ -3,8 +3,8 @@
  * synced, then all are renamed into place. A failure before that leaves everything as it was.
  */
 import { lstat, open, realpath, rename, unlink } from 'node:fs/promises';
-import { KadreError } from '../src/base/errors.ts';
-import { randomToken } from '../src/crypto/node/secret.ts';
+import { KadreError } from '../base/errors.ts';
+import { randomToken } from '../crypto/node/secret.ts';
 
 export interface FileContent {
   readonly file: string;
