@@ -8,6 +8,7 @@ import { throwIfAborted } from '../../src/base/signals.ts';
 import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { checkWork, requireKernel } from '../../src/sdk/check-work.ts';
+import { loadNetwork } from '../../src/sdk/load-network.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
 import { type FileContent, writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import {
@@ -22,6 +23,7 @@ import { parseParameters } from '../cli/parameter-text.ts';
 import { type Arguments, callerFolder } from '../cli/parse-arguments.ts';
 import { ProgressBar } from '../cli/progress-bar.ts';
 import { checkTarget, resolveSwarm } from '../cli/resolve-node.ts';
+import { loadConfiguration, networkOf } from '../config.ts';
 import { type RunReport, reportLines, runReport } from './run-report.ts';
 
 /** How long cancelling may take before the process ends anyway. */
@@ -48,7 +50,7 @@ export const run: Command = async (context) => {
 
 /** Errors: every code with exit 2, and DISK_FAILED where there is no room for the outputs. */
 export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
-  const { arguments: given } = context;
+  const { arguments: given, env } = context;
   checkTarget(context);
   const kernel = given.positionals[0] ?? '';
   const known = requireKernel(kernel);
@@ -66,7 +68,8 @@ export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
   }
   const shards = given.number('shards');
   const work = { parameters, inputs, ...(shards === undefined ? {} : { shards }) };
-  const { resolved } = checkWork(kernel, work, options);
+  const { policy } = await loadNetwork(networkOf(await loadConfiguration(given, env), env));
+  const { resolved } = checkWork(kernel, work, { ...policy, ...options });
   await checkTargets(outs, resolved.outputs, certificate?.file);
   return { kernel, parameters, inputs, shards, options, outs, certificate };
 }

@@ -5,25 +5,28 @@
 import { KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
 import { type ResolvedSpec, resolveJob, unknownKernel } from '../job/build-spec.ts';
-import { derivePolicy } from '../job/policy.ts';
+import { derivePolicy, type PolicyChoice } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
 import { type ArraySpec, arrayBytes, type Kernel, type Parameters } from '../kernel/contract.ts';
 import { dtypeOf, type NdArray } from '../kernel/nd-array.ts';
 import { findKernel } from '../kernel/registry.ts';
-import type { SubmitOptions, Work } from './types.ts';
+import type { Work } from './types.ts';
 
 /** Stands for a root where only dtypes and shapes matter. */
 const NO_ROOT: Digest = new Uint8Array(32);
 
-/** Errors: UNKNOWN_KERNEL, BAD_PARAMETER, BAD_INPUT, BAD_SHARD_COUNT, BAD_POLICY. */
-export function checkWork(kernel: string, work: Work, options: SubmitOptions): ResolvedSpec {
+/**
+ * `policy`: what the caller chose over the network's own defaults.
+ * Errors: UNKNOWN_KERNEL, BAD_PARAMETER, BAD_INPUT, BAD_SHARD_COUNT, BAD_POLICY.
+ */
+export function checkWork(kernel: string, work: Work, policy: PolicyChoice): ResolvedSpec {
   const inputs = Object.entries(work.inputs ?? {}).map(([name, array]): InputRef => {
     const { dtype, shape } = specOfArray(name, array);
     return { name, dtype, shape: [...shape], root: NO_ROOT };
   });
   const parameters: Parameters = work.parameters ?? {};
   const resolved = resolveJob({ kernelId: kernel, parameters, inputs, shards: work.shards ?? 1 });
-  const { replicas, quorum, cadre, deadlineMs } = options;
+  const { replicas, quorum, cadre, deadlineMs } = policy;
   derivePolicy({ replicas, quorum, cadre, deadlineMs });
   return resolved;
 }

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { writeFilesAtomic } from '../../../node/atomic-file.ts';
+import { writeFilesAtomic } from '../../../src/store/atomic-file.ts';
 
 let folder: string;
 before(async () => {
