@@ -28,6 +28,8 @@ import { type RunReport, reportLines, runReport } from './run-report.ts';
 
 /** How long cancelling may take before the process ends anyway. */
 const CANCEL_MS = 3000;
+/** A client without a node takes its job with it: nobody else would serve the inputs. */
+const NO_NODE = 'the job ended with this client; submit through a node (--api) to let it go on';
 
 /** A job that passed every local check. */
 export interface LocalJob {
@@ -100,9 +102,12 @@ export async function runJob(
   const { signal, wiring, output } = context;
   const bar = new ProgressBar(output.stderr);
   let swarm: Swarm | undefined;
+  let isEmbedded = false;
   try {
     bar.show('connecting');
-    swarm = await wiring.connect(await target());
+    const endpoint = await target();
+    isEmbedded = endpoint.api === undefined;
+    swarm = await wiring.connect(endpoint);
     throwIfAborted(signal);
     bar.show('planning');
     const { kernel, parameters, inputs, shards, options } = job;
@@ -111,6 +116,9 @@ export async function runJob(
     const result = await follow(handle, bar, context);
     await writeResult(job, result);
     return { report: runReport(job, result), result };
+  } catch (cause) {
+    const isLate = cause instanceof KadreError && cause.code === 'TIMEOUT' && isEmbedded;
+    throw isLate ? new KadreError({ code: 'TIMEOUT', advice: NO_NODE }, cause.message) : cause;
   } finally {
     bar.clear();
     await swarm?.close().catch(() => undefined);

@@ -126,6 +126,8 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
   const id = toHex(jobIdOf(made.spec));
   const cancelling = Promise.withResolvers<never>();
   cancelling.promise.catch(() => undefined);
+  // As with a real swarm, the signal of the submission governs the whole job.
+  options.signal?.addEventListener('abort', () => cancelling.reject(options.signal?.reason));
   const summary = summaryOf(made, id, options);
   const certificate = options.cadre === 0 ? null : made.bytes;
   const honest: JobResult = { outputs: made.outputs, certificate, summary };
@@ -139,6 +141,7 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
     },
     async result({ signal } = {}) {
       signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       if (!init.stalls) return init.bend?.(honest) ?? honest;
       const { promise, reject } = Promise.withResolvers<never>();
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true });

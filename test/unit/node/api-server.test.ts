@@ -177,6 +177,24 @@ test('a running job has no result yet; waiting ends when it is cancelled', async
   }
 });
 
+test('a job outlives the connection that submitted it', async () => {
+  const slow = makeFakeNode({ stalls: true });
+  const server = await startFakeApi(slow);
+  try {
+    const response = await fetch(`${server.url}/v1/jobs`, {
+      method: 'POST',
+      headers: { authorization, connection: 'close' },
+      body: JSON.stringify({ v: 1, kernel: 'noop@1' }),
+    });
+    const { jobId } = (await response.json()) as { jobId: string };
+    assert.equal(slow.submissions[0]?.options.signal?.aborted, false);
+    const job = await fetch(`${server.url}/v1/jobs/${jobId}`, { headers: { authorization } });
+    assert.equal(((await job.json()) as { state: string }).state, 'running');
+  } finally {
+    await server.close();
+  }
+});
+
 test('shutdown is answered before it is asked for', async () => {
   const { status, json } = await call('shutdown', { method: 'POST' });
   assert.deepEqual([status, schemaProblems(schemaOf('down'), json)], [202, []]);
