@@ -2,10 +2,11 @@
  * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
  * here knows how.
  */
-import type { LogLevel, Network } from '../src/base/ports.ts';
+import type { Logger, Network, Signer } from '../src/base/ports.ts';
 import type { Executor } from '../src/compute/executor.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { Role } from '../src/swarm/advert.ts';
+import type { NetworkPolicy } from '../src/swarm/network-file.ts';
 
 /** What `kadre status` and GET /v1/status answer. JSON-safe. */
 export interface NodeStatus {
@@ -59,13 +60,15 @@ export interface NodeConfig {
   readonly mdns: boolean;
   /** 32-byte Ed25519 seed. */
   readonly identitySeed: Uint8Array;
-  readonly logLevel: LogLevel;
+  /** The network file's overrides of the job defaults. */
+  readonly policy: NetworkPolicy;
+  readonly log: Logger;
 }
 
 /** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
 export interface NodeHooks {
   readonly wrapExecutor?: (executor: Executor) => Executor;
-  readonly wrapNetwork?: (network: Network) => Network;
+  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
 }
 
 export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;

@@ -89,7 +89,8 @@ export async function serveNode(
         gpu: settings.gpu,
         mdns: settings.mdns,
         identitySeed: dataDir.identitySeed,
-        logLevel: settings.logLevel,
+        policy: network.policy,
+        log: options.log,
       },
       options.hooks,
     );

@@ -1,12 +1,12 @@
 /**
- * Keeps this node findable: signs a fresh advert before the last one expires, announces its
- * capability classes in the directory, and answers peers that ask for it.
+ * Keeps this node findable: signs a fresh advert when the last one ages, announces its capability
+ * classes in the directory, and answers peers that ask for it.
  */
 import { asKadreError } from '../base/errors.ts';
 import type { Clock, Directory, Logger, Network, Timer } from '../base/ports.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
-import { capabilityClasses } from '../swarm/own-advert.ts';
+import { type AdvertFacts, capabilityClasses, type OwnAdvert } from '../swarm/own-advert.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 
 export interface AdvertiserComponents {
@@ -15,40 +15,55 @@ export interface AdvertiserComponents {
   readonly book: AdvertBook;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Signs an advert of the node as it is now; sequence numbers grow across restarts. */
-  readonly nextAdvert: () => Promise<SignedAdvert>;
+  readonly own: OwnAdvert;
+  /** The node as it is now. */
+  readonly facts: () => AdvertFacts;
+  /** Called with each new sequence number, to be stored. */
+  readonly onSequence: (sequence: number) => void;
 }
 
 export interface AdvertiserInit {
-  /** A fresh advert is signed this often; half an advert's lifetime. */
-  readonly refreshMs: number;
-  /** Announcing to an empty routing table is tried again this often. */
-  readonly retryMs: number;
+  /** Classes are announced again this often; providers are forgotten after a day. */
+  readonly announceMs?: number;
+  /** An announcement that nobody took is tried again this often. */
+  readonly retryMs?: number;
 }
+
+const ANNOUNCE_MS = 3_600_000;
+const RETRY_MS = 2_000;
 
 export class Advertiser {
   readonly name = 'advertiser';
   readonly #components: AdvertiserComponents;
-  readonly #init: AdvertiserInit;
+  readonly #announceMs: number;
+  readonly #retryMs: number;
   readonly #stopping = new AbortController();
-  #current: SignedAdvert | undefined;
+  #shown: SignedAdvert | undefined;
   #timer: Timer | undefined;
   #unhandle: (() => void) | undefined;
 
-  constructor(components: AdvertiserComponents, init: AdvertiserInit) {
+  constructor(components: AdvertiserComponents, init: AdvertiserInit = {}) {
     this.#components = components;
-    this.#init = init;
+    this.#announceMs = init.announceMs ?? ANNOUNCE_MS;
+    this.#retryMs = init.retryMs ?? RETRY_MS;
   }
 
   /** The advert that peers get now. */
-  get current(): SignedAdvert | undefined {
-    return this.#current;
+  current(): SignedAdvert {
+    const { own, facts, book, onSequence } = this.#components;
+    const advert = own.current(facts());
+    if (advert !== this.#shown) {
+      this.#shown = advert;
+      book.offer(encodeCanonical(advert));
+      onSequence(own.sequence);
+    }
+    return advert;
   }
 
   async start(): Promise<void> {
-    await this.#renew();
+    this.current();
     this.#unhandle = this.#components.network.handle('advert', {
-      request: async () => encodeCanonical(this.#current),
+      request: async () => encodeCanonical(this.current()),
     });
     void this.#announce();
   }
@@ -59,26 +74,19 @@ export class Advertiser {
     this.#unhandle?.();
   }
 
-  async #renew(): Promise<void> {
-    const advert = await this.#components.nextAdvert();
-    this.#current = advert;
-    this.#components.book.check(advert);
-  }
-
-  /** One announcement; then again after a refresh period, or soon when nobody took it. */
+  /** One announcement; then again after a while, or soon when nobody took it. */
   async #announce(): Promise<void> {
     const { directory, clock, log } = this.#components;
     const { signal } = this.#stopping;
-    let delayMs = this.#init.refreshMs;
+    let delayMs = this.#announceMs;
     try {
-      await directory.announce(capabilityClasses(this.#current!.advert), { signal });
+      await directory.announce(capabilityClasses(this.current().advert), { signal });
     } catch (cause) {
       if (signal.aborted) return;
-      delayMs = this.#init.retryMs;
+      delayMs = this.#retryMs;
       const { code, message } = asKadreError(cause, 'PEER_UNREACHABLE', 'announcement failed');
       log.log('debug', 'announce-failed', { code, message });
     }
-    if (signal.aborted) return;
-    this.#timer = clock.setTimer(delayMs, () => void this.#renew().then(() => this.#announce()));
+    if (!signal.aborted) this.#timer = clock.setTimer(delayMs, () => void this.#announce());
   }
 }

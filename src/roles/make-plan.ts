@@ -6,19 +6,21 @@
 import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import { type NodeId, peerIdOf } from '../base/ids.ts';
 import type { Logger, Network, SignalOption } from '../base/ports.ts';
-import { type OpenPlan, openPlan } from '../job/open-plan.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
 import { type Plan, type PlanPackage, planIdOf, seedOf } from '../job/plan.ts';
 import { jobIdOf, type SignedJobSpec } from '../job/spec.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
 import { cadreOrder, windowOf } from '../swarm/cadre-order.ts';
 import { freezeRoster } from '../swarm/roster.ts';
 import { type Convened, convene } from './convene.ts';
+import type { PlanCache } from './plan-cache.ts';
 import type { Scout } from './scout.ts';
 
 export interface MakePlanComponents {
   readonly network: Network;
   readonly scout: Scout;
   readonly book: AdvertBook;
+  readonly plans: PlanCache;
   readonly log: Logger;
 }
 
@@ -47,7 +49,7 @@ export async function makePlan(
     const { draft, order } = await freeze(components, init, options);
     try {
       const convened = await seat(components, draft, order, options);
-      const plan = open(components, init, { ...draft, ...convened.package });
+      const plan = open(components, { ...draft, ...convened.package });
       return { plan, skipped: convened.package.skipped, skippedReasons: convened.reasons };
     } catch (cause) {
       const error = asKadreError(cause, 'CADRE_REFUSED', 'no cadre');
@@ -110,11 +112,8 @@ async function seat(
 }
 
 /** Our own plan, checked the way members and workers check it. */
-function open({ book }: MakePlanComponents, { job }: MakePlanInit, pkg: PlanPackage): OpenPlan {
-  const opened = openPlan(pkg, {
-    network: job.spec.network,
-    checkAdvert: (signed) => book.check(signed),
-  });
+function open({ plans }: MakePlanComponents, pkg: PlanPackage): OpenPlan {
+  const opened = plans.open(pkg);
   if (opened.ok) return opened.value;
   const detail = opened.detail === undefined ? opened.reason : `${opened.reason}: ${opened.detail}`;
   throw new KadreError({ code: 'CADRE_REFUSED' }, `the plan does not hold: ${detail}`);

@@ -6,6 +6,7 @@ import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { PeerId } from '../base/ids.ts';
 import type { SignalOption } from '../base/ports.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
 import type { JobNotice } from './job-messages.ts';
 import type { LocalJudge } from './local-judge.ts';
 import {
@@ -30,9 +31,15 @@ export class Requester {
   readonly #byPlan = new Map<string, RequesterJob>();
   readonly #stopping = new AbortController();
   #running = 0;
+  #done = 0;
+  #failed = 0;
 
   constructor(components: RequesterComponents) {
     this.#components = components;
+  }
+
+  get counts(): { running: number; done: number; failed: number } {
+    return { running: this.#running, done: this.#done, failed: this.#failed };
   }
 
   async stop(): Promise<void> {
@@ -40,7 +47,7 @@ export class Requester {
   }
 
   /** Errors: OVERLOADED; everything else comes through `finished`. */
-  start(init: RequesterJobInit): StartedJob {
+  submit(init: RequesterJobInit): StartedJob {
     if (this.#running >= JOBS_MAX) {
       throw new KadreError({ code: 'OVERLOADED' }, `${JOBS_MAX} jobs are running already`);
     }
@@ -62,7 +69,13 @@ export class Requester {
 
   async #run(job: RequesterJob, options: SignalOption): Promise<FinishedJob> {
     try {
-      return await job.run(({ planId }) => this.#byPlan.set(toHex(planId), job), options);
+      const onPlanned = ({ planId }: OpenPlan) => this.#byPlan.set(toHex(planId), job);
+      const finished = await job.run(onPlanned, options);
+      this.#done += 1;
+      return finished;
+    } catch (cause) {
+      this.#failed += 1;
+      throw cause;
     } finally {
       this.#running -= 1;
       if (job.planId !== undefined) this.#byPlan.delete(toHex(job.planId));

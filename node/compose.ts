@@ -1,0 +1,207 @@
+/**
+ * A node's whole object graph: ports, roles and their order. Each service starts after the ones
+ * above it and stops before them.
+ */
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { toHex } from '../src/base/bytes.ts';
+import { peerIdOf } from '../src/base/ids.ts';
+import { Lifecycle, type Service } from '../src/base/lifecycle.ts';
+import type { Clock } from '../src/base/ports.ts';
+import type { Executor } from '../src/compute/executor.ts';
+import { RunnerExecutor } from '../src/compute/runner/runner-executor.ts';
+import { measureSpeed } from '../src/compute/speed.ts';
+import { ed25519Verifier, generateSeed, signerFromSeed } from '../src/crypto/node/keys.ts';
+import { systemClock, systemRandom } from '../src/crypto/node/system-ports.ts';
+import { findKernel, kernelDigest } from '../src/kernel/registry.ts';
+import { createHost } from '../src/net/host.ts';
+import {
+  composeRoles,
+  type OfferInit,
+  type RolePorts,
+  type RoleSet,
+} from '../src/roles/compose-roles.ts';
+import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
+import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
+import { DiskPlanStore } from '../src/store/plan-store.ts';
+import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
+import type { AdvertFacts } from '../src/swarm/own-advert.ts';
+import type { ComposeNode, NodeConfig, NodeHooks, NodeStatus, RunningNode } from './node-facade.ts';
+import { NodeState, type Speeds } from './node-state.ts';
+import { version } from './version.ts';
+
+const SOFTWARE = `kadre/${version}`;
+/** Of one service; the whole drain stays below five seconds. */
+const STOP_TIMEOUT_MS = 1_000;
+/** Measuring all kernels at a first start. */
+const SPEED_BUDGET_MS = 200;
+
+export const composeNode: ComposeNode = async (config, hooks = {}) => {
+  const threads = Math.max(1, Math.floor(availableParallelism() * config.share));
+  const runner = new RunnerExecutor({ clock: systemClock, logger: config.log }, { threads });
+  // The two slow starts side by side: spawning the runner, loading libp2p.
+  const warm = runner.start();
+  warm.catch(() => undefined);
+  const { ports, host } = await openPorts(config, hooks);
+  const state = await NodeState.load(join(config.dataDir, 'state.json'));
+  try {
+    await warm;
+    const speeds = await speedsOf(runner, state, systemClock);
+    const executor = hooks.wrapExecutor?.(runner) ?? runner;
+    const offer = offerOf({ config, hooks, executor, runner, speeds, state, threads });
+    const roles = composeRoles(ports, { networkId: config.networkId, offer });
+    const services: Service[] = [runner, hostService(host), ...roles.services];
+    const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
+    await lifecycle.start();
+    return running(config, { ports, roles, runner, lifecycle, state });
+  } catch (cause) {
+    await runner.stop();
+    throw cause;
+  }
+};
+
+async function openPorts(config: NodeConfig, hooks: NodeHooks) {
+  const { log, networkId, identitySeed, listen, bootstrap, dataDir } = config;
+  const host = await createHost(
+    { clock: systemClock, random: systemRandom, logger: log },
+    { seed: identitySeed, networkId, listen, bootstrap, server: true },
+  );
+  const blobs = await DiskBlobStore.open(
+    { logger: log },
+    { directory: join(dataDir, 'blobs'), durability: 'lazy' },
+  );
+  const signer = signerFromSeed(identitySeed);
+  const ports: RolePorts = {
+    network: hooks.wrapNetwork?.(host.network, signer) ?? host.network,
+    directory: host.directory,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    signer,
+    verifier: ed25519Verifier,
+    blobs,
+  };
+  return { ports, host };
+}
+
+function hostService(host: { start(): Promise<void>; stop(): Promise<void> }): Service {
+  return { name: 'host', start: () => host.start(), stop: () => host.stop() };
+}
+
+/** Measured once per backend, version and thread count, then remembered. */
+async function speedsOf(executor: Executor, state: NodeState, clock: Clock): Promise<Speeds> {
+  const measured = `${SOFTWARE} ${executor.backend.name} ${executor.backend.kernels.join(',')}`;
+  const known = state.speedsOf(measured);
+  if (known !== undefined) return known;
+  const speeds = await measureSpeed(executor, { clock, budgetMs: SPEED_BUDGET_MS });
+  state.update({ measured, speeds });
+  return speeds;
+}
+
+interface OfferParts {
+  readonly config: NodeConfig;
+  readonly hooks: NodeHooks;
+  readonly executor: Executor;
+  readonly runner: RunnerExecutor;
+  readonly speeds: Speeds;
+  readonly state: NodeState;
+  readonly threads: number;
+}
+
+function offerOf(parts: OfferParts): OfferInit {
+  const { config, executor, runner, speeds, state, threads } = parts;
+  const { backend, cpuFeatures } = runner.details;
+  const device: Device = {
+    kind: 'cpu',
+    name: backend.name,
+    model: (cpus()[0]?.model ?? 'unknown').slice(0, 128),
+    cores: threads,
+    memory: Math.floor(totalmem() * config.share),
+    features: cpuFeatures.slice(0, 64),
+  };
+  const kernels: AdvertFacts['kernels'] = backend.kernels.map((id) => ({
+    id,
+    digest: kernelDigest(findKernel(id)!),
+    backend: backend.name,
+    speed: speeds[id] ?? 1,
+  }));
+  return {
+    roles: config.roles,
+    executor,
+    speeds,
+    planStore: new DiskPlanStore({ directory: join(config.dataDir, 'plans') }),
+    planKeys: { generate: generateSeed, signer: signerFromSeed },
+    software: SOFTWARE,
+    lastSequence: state.sequence,
+    onSequence: (sequence) => state.update({ sequence }),
+    facts: () => ({ devices: [device], kernels }),
+  };
+}
+
+interface RunningParts {
+  readonly ports: RolePorts;
+  readonly roles: RoleSet;
+  readonly runner: RunnerExecutor;
+  readonly lifecycle: Lifecycle;
+  readonly state: NodeState;
+}
+
+function running(config: NodeConfig, parts: RunningParts): RunningNode {
+  const { ports, roles, runner, lifecycle, state } = parts;
+  const startedMs = systemClock.monotonicMs();
+  const swarm = new EmbeddedSwarm(
+    { ...ports, roles, close: async () => undefined },
+    { networkId: config.networkId, policy: config.policy },
+  );
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    for (const { name, cause } of await lifecycle.stop()) {
+      config.log.log('warn', 'service-not-stopped', { name, cause: String(cause) });
+    }
+    await state.flush();
+  };
+  return {
+    peerId: ports.network.self,
+    addrs: ports.network.addresses(),
+    backend: runner.backend.name,
+    swarm,
+    status: () => statusOf(config, parts, systemClock.monotonicMs() - startedMs),
+    caps: () => advertJson(roles.advertiser!.current()),
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): NodeStatus {
+  const { ports, roles, runner } = parts;
+  return {
+    v: 1,
+    peerId: ports.network.self,
+    addrs: ports.network.addresses(),
+    uptimeMs: Math.round(uptimeMs),
+    backend: runner.backend.name,
+    roles: config.roles,
+    dataDir: config.dataDir,
+    network: config.networkId,
+    peers: roles.book.all().length - 1,
+    connected: ports.network.connectedPeers().length,
+    load: {
+      shards: roles.worker?.load.shards ?? 0,
+      plans: (roles.worker?.load.plans ?? 0) + (roles.cadre?.plans ?? 0),
+    },
+    jobs: roles.requester.counts,
+    memory: { rssBytes: process.memoryUsage.rss() },
+  };
+}
+
+/** Ids in base58, digests and signatures in hex. */
+function advertJson({ advert, signature }: SignedAdvert): unknown {
+  return {
+    ...advert,
+    node: peerIdOf(advert.node),
+    kernels: advert.kernels.map((offer) => ({ ...offer, digest: toHex(offer.digest) })),
+    signature: toHex(signature),
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * The roles of one process over one set of ports. Every process is a requester; a node also works
+ * and sits in cadres. Real nodes, embedded clients and the simulator all come through here.
+ */
+import type { Service } from '../base/lifecycle.ts';
+import type {
+  BlobStore,
+  Clock,
+  Directory,
+  Logger,
+  Network,
+  Random,
+  SignatureVerifier,
+  Signer,
+} from '../base/ports.ts';
+import { serveBlobs } from '../blob/serve.ts';
+import type { Executor } from '../compute/executor.ts';
+import type { PlanStore } from '../store/plan-store.ts';
+import type { Role } from '../swarm/advert.ts';
+import { AdvertBook } from '../swarm/advert-book.ts';
+import type { AdvertFacts } from '../swarm/own-advert.ts';
+import { OwnAdvert } from '../swarm/own-advert.ts';
+import { Advertiser } from './advertiser.ts';
+import { CadreService } from './cadre-service.ts';
+import { JobProtocol } from './job-protocol.ts';
+import { PlanCache } from './plan-cache.ts';
+import { Requester } from './requester.ts';
+import { Scout } from './scout.ts';
+import { Worker } from './worker.ts';
+
+export interface RolePorts {
+  readonly network: Network;
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly signer: Signer;
+  readonly verifier: SignatureVerifier;
+  readonly blobs: BlobStore;
+}
+
+/** What a node that offers something has beyond a client. */
+export interface OfferInit {
+  readonly roles: readonly Role[];
+  readonly executor: Executor;
+  /** Operations per second by kernel id. */
+  readonly speeds: Readonly<Record<string, number>>;
+  readonly planStore: PlanStore;
+  readonly planKeys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
+  readonly software: string;
+  readonly lastSequence: number;
+  /** Called with each new sequence number, to be stored. */
+  readonly onSequence: (sequence: number) => void;
+  /** Devices and kernels; roles, addresses and load are added here. */
+  readonly facts: () => Pick<AdvertFacts, 'devices' | 'kernels'>;
+}
+
+export interface RoleSet {
+  readonly book: AdvertBook;
+  readonly scout: Scout;
+  readonly requester: Requester;
+  readonly worker: Worker | undefined;
+  readonly cadre: CadreService | undefined;
+  readonly advertiser: Advertiser | undefined;
+  /** In start order. */
+  readonly services: readonly Service[];
+}
+
+export function composeRoles(
+  ports: RolePorts,
+  init: { readonly networkId: string; readonly offer?: OfferInit },
+): RoleSet {
+  const { network, blobs } = ports;
+  const { networkId, offer } = init;
+  const book = new AdvertBook(ports, { network: networkId });
+  const checks = { network: networkId, checkAdvert: book.check.bind(book) };
+  const plans = new PlanCache(checks);
+  const scout = new Scout({ ...ports, book });
+  const requester = new Requester({ ...ports, scout, book, plans });
+  const worker = offer?.roles.includes('worker')
+    ? new Worker({
+        ...ports,
+        executor: offer.executor,
+        speedOf: (kernel) => offer.speeds[kernel] ?? 1,
+      })
+    : undefined;
+  const cadre = offer?.roles.includes('cadre')
+    ? new CadreService({ ...ports, plans, checks, store: offer.planStore, keys: offer.planKeys })
+    : undefined;
+  const load = () => ({
+    shards: worker?.load.shards ?? 0,
+    plans: (worker?.load.plans ?? 0) + (cadre?.plans ?? 0),
+  });
+  const advertiser =
+    offer === undefined ? undefined : advertise(ports, networkId, book, offer, load);
+  const protocol = new JobProtocol({ network, plans, worker, cadre, requester });
+  const services = [blobService(network, blobs), worker, cadre, requester, protocol, advertiser];
+  return {
+    book,
+    scout,
+    requester,
+    worker,
+    cadre,
+    advertiser,
+    services: services.filter((service) => service !== undefined),
+  };
+}
+
+function advertise(
+  ports: RolePorts,
+  networkId: string,
+  book: AdvertBook,
+  offer: OfferInit,
+  load: () => AdvertFacts['load'],
+): Advertiser {
+  const { software, lastSequence, roles } = offer;
+  const own = new OwnAdvert(ports, { network: networkId, software, lastSequence });
+  return new Advertiser(
+    {
+      ...ports,
+      book,
+      own,
+      facts: () => ({
+        ...offer.facts(),
+        roles: [...roles],
+        addresses: ports.network.addresses().slice(0, 16),
+        load: load(),
+      }),
+      onSequence: offer.onSequence,
+    },
+    {},
+  );
+}
+
+function blobService(network: Network, store: BlobStore): Service {
+  let stop: (() => void) | undefined;
+  return {
+    name: 'blobs',
+    start: async () => {
+      stop = serveBlobs({ network, store });
+    },
+    stop: async () => stop?.(),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * An embedded client: a libp2p host that listens nowhere and serves no DHT queries, with the
+ * requester role and a store for its inputs. Its peers reach it over the connections it opened.
+ */
+import { Lifecycle } from '../base/lifecycle.ts';
+import type { Logger, SignalOption } from '../base/ports.ts';
+import { throwIfAborted } from '../base/signals.ts';
+import { ed25519Verifier, generateSeed, signerFromSeed } from '../crypto/node/keys.ts';
+import { silentLogger, systemClock, systemRandom } from '../crypto/node/system-ports.ts';
+import { createHost } from '../net/host.ts';
+import { composeRoles } from '../roles/compose-roles.ts';
+import { MemoryBlobStore } from '../store/memory-blob-store.ts';
+import type { NetworkFile } from '../swarm/network-file.ts';
+import { EmbeddedSwarm } from './embedded-swarm.ts';
+import type { Swarm } from './types.ts';
+
+export interface ClientInit extends SignalOption {
+  readonly network: NetworkFile;
+  /** Multiaddrs ending in /p2p/<peer id>. */
+  readonly bootstrap: readonly string[];
+  readonly identitySeed?: Uint8Array | undefined;
+  readonly log?: Logger;
+}
+
+const STOP_TIMEOUT_MS = 2_000;
+
+/** Resolves at once; whether anybody answers shows when a job looks for peers. */
+export async function composeClient(init: ClientInit): Promise<Swarm> {
+  throwIfAborted(init.signal);
+  const { network: file, bootstrap, log = silentLogger } = init;
+  const seed = init.identitySeed ?? generateSeed();
+  const signer = signerFromSeed(seed);
+  const host = await createHost(
+    { clock: systemClock, random: systemRandom, logger: log },
+    { seed, networkId: file.id, listen: [], bootstrap, server: false },
+  );
+  const blobs = new MemoryBlobStore();
+  const { network, directory } = host;
+  const ports = {
+    network,
+    directory,
+    blobs,
+    signer,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    verifier: ed25519Verifier,
+  };
+  const roles = composeRoles(ports, { networkId: file.id });
+  const hostService = { name: 'host', start: () => host.start(), stop: () => host.stop() };
+  const services = [hostService, ...roles.services];
+  const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
+  await lifecycle.start();
+  const close = async () => {
+    await lifecycle.stop();
+  };
+  return new EmbeddedSwarm({ ...ports, roles, close }, { networkId: file.id, policy: file.policy });
+}
