@@ -101,5 +101,5 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
 }
 
 export { voteFor } from './certificate/commit.ts';
-export type { Bends, Recipe } from './certificate/recipe.ts';
+export type { Recipe } from './certificate/recipe.ts';
 export { NETWORK, namedSigner } from './certificate/recipe.ts';

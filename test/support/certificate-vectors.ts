@@ -22,5 +22,4 @@ export function badVectors(): BadVector[] {
 }
 
 export { goodVectors } from './certificate/good-vectors.ts';
-export type { BadVector, GoodVector } from './certificate/vector.ts';
 export { withPart } from './certificate/vector.ts';
