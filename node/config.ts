@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { KadreError } from '../src/base/errors.ts';
-import { suggestion } from '../src/base/nearest.ts';
+import { suggestion } from '../src/base/nearest-name.ts';
 import { BUILT_IN_NETWORKS } from '../src/swarm/network-file.ts';
 import { flagOf, GLOBAL_OPTIONS, type OptionRow, type OptionValue } from './cli/option-table.ts';
 import { type Arguments, callerFolder, checkedValue } from './cli/parse-arguments.ts';

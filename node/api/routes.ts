@@ -1,5 +1,6 @@
 /** What the API offers, one row per endpoint; docs/api.md describes the bodies. */
 import { KadreError } from '../../src/base/errors.ts';
+import { throwIfAborted } from '../../src/base/signals.ts';
 import { bytesOfArray, dtypeOf } from '../../src/kernel/nd-array.ts';
 import type { JobEvent } from '../../src/sdk/types.ts';
 import type { RunningNode } from '../node-facade.ts';
@@ -137,14 +138,19 @@ function jobRoutes(components: ApiComponents): readonly ApiRoute[] {
 async function submit(request: ApiRequest, components: ApiComponents): Promise<ApiAnswer> {
   const { node, jobs, uploads } = components;
   const giveBack = jobs.reserve();
+  // A submission ends with its client; a job that was planned belongs to the node.
+  const leaving = new AbortController();
+  const onGone = () => leaving.abort(request.signal.reason);
+  request.signal.addEventListener('abort', onGone, { once: true });
   try {
     const { kernel, work, options } = await readJobRequest(request.body, uploads);
-    const { signal } = request;
-    const handle = await node.swarm.submit(kernel, work, { ...options, signal });
+    throwIfAborted(request.signal);
+    const handle = await node.swarm.submit(kernel, work, { ...options, signal: leaving.signal });
     giveBack();
     jobs.add(handle);
     return { status: 201, json: { v: 1 as const, jobId: handle.id } as { readonly v: 1 } };
   } finally {
+    request.signal.removeEventListener('abort', onGone);
     giveBack();
   }
 }

@@ -5,7 +5,7 @@
 import { open, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KadreError } from '../../src/base/errors.ts';
-import { suggestion } from '../../src/base/nearest.ts';
+import { suggestion } from '../../src/base/nearest-name.ts';
 import { type ArraySpec, arrayBytes } from '../../src/kernel/contract.ts';
 import { arrayOfBytes, bytesOfArray, dtypeOf, type NdArray } from '../../src/kernel/nd-array.ts';
 import { npyHeader, parseNpy } from '../../src/kernel/npy.ts';

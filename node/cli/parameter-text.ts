@@ -1,6 +1,6 @@
 /** `--param K=V` texts into the values that a kernel's schema asks for. */
 import { KadreError } from '../../src/base/errors.ts';
-import { suggestion } from '../../src/base/nearest.ts';
+import { suggestion } from '../../src/base/nearest-name.ts';
 import {
   type Kernel,
   kernelId,

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { KadreError } from '../../src/base/errors.ts';
-import { suggestion } from '../../src/base/nearest.ts';
+import { suggestion } from '../../src/base/nearest-name.ts';
 import { flagOf, GLOBAL_OPTIONS, type OptionRow, type OptionValue } from './option-table.ts';
 
 export interface Positional {
@@ -144,7 +144,7 @@ function verbOf<V extends VerbShape>(words: readonly string[], verbs: readonly V
   if (group.length > 0) {
     throw usage(
       `\`${first}\` needs one of: ${group.join(', ')}`,
-      suggestion(words[1] ?? '', group),
+      suggestion(words.slice(0, 2).join(' '), group),
     );
   }
   const names = [...new Set(verbs.flatMap((verb) => [verb.name, verb.name.split(' ')[0]!]))];
@@ -161,7 +161,9 @@ function readOptions(
   for (const token of tokens) {
     const row = byFlag.get(token.name);
     if (row === undefined) {
-      const near = suggestion(token.name, [...byFlag.keys()]).replace(/mean /, 'mean --');
+      const near = byFlag.has(`no-${token.name}`)
+        ? `it is on unless --no-${token.name} is given`
+        : suggestion(token.name, [...byFlag.keys()]).replace(/mean /, 'mean --');
       const where = verb === undefined ? '' : ` of \`${verb}\``;
       const help = verb === undefined ? 'kadre --help' : `kadre ${verb} --help`;
       throw usage(`unknown flag ${token.rawName}${where}`, near || `run \`${help}\``);

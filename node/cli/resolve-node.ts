@@ -4,7 +4,7 @@
  */
 import { KadreError } from '../../src/base/errors.ts';
 import { ApiClient } from '../../src/sdk/api-client.ts';
-import { loadNetwork } from '../../src/sdk/load-network.ts';
+import { loadNetwork, requireBootstrap } from '../../src/sdk/load-network.ts';
 import type { ConnectOptions } from '../../src/sdk/types.ts';
 import { isBootstrapAddress } from '../../src/swarm/network-file.ts';
 import { dataDirOf, loadConfiguration, networkOf } from '../config.ts';
@@ -60,12 +60,16 @@ export async function resolveSwarm(context: CommandContext): Promise<ConnectOpti
   const { arguments: given, signal } = context;
   const network = networkOf(await loadConfiguration(given, context.env), context.env);
   const bootstrap = given.list('bootstrap');
-  if (bootstrap.length > 0) return { bootstrap, network, signal };
+  if (bootstrap.length > 0) {
+    await loadNetwork(network);
+    return { bootstrap, network, signal };
+  }
   const node = await resolveNode(context);
   // Whoever names a network means that one, whichever node happens to run here.
   if (node !== undefined && (given.has('api') || (await isOnNetwork(node, context, network)))) {
     return { api: node.url, ...(node.token === undefined ? {} : { token: node.token }), signal };
   }
+  requireBootstrap(await loadNetwork(network));
   return { network, signal };
 }
 

@@ -176,6 +176,12 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('../commands/kernels.ts')).kernelsInspect,
   },
   {
+    name: 'kernels selftest',
+    summary: 'Golden digests of every kernel on every backend present.',
+    ...none,
+    load: async () => (await import('../commands/kernels-selftest.ts')).kernelsSelftest,
+  },
+  {
     name: 'id show',
     summary: "This data directory's peer id.",
     ...none,

@@ -5,14 +5,10 @@
 import { resolve } from 'node:path';
 import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import { throwIfAborted } from '../../src/base/signals.ts';
-import type { ArraySpec, Parameters } from '../../src/kernel/contract.ts';
+import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
-import {
-  checkSubmitOptions,
-  checkWork,
-  requireKernel,
-  specOfArray,
-} from '../../src/sdk/check-work.ts';
+import { checkWork, requireKernel } from '../../src/sdk/check-work.ts';
+import { loadNetwork } from '../../src/sdk/load-network.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
 import { type FileContent, writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import {
@@ -27,10 +23,13 @@ import { parseParameters } from '../cli/parameter-text.ts';
 import { type Arguments, callerFolder } from '../cli/parse-arguments.ts';
 import { ProgressBar } from '../cli/progress-bar.ts';
 import { checkTarget, resolveSwarm } from '../cli/resolve-node.ts';
+import { loadConfiguration, networkOf } from '../config.ts';
 import { type RunReport, reportLines, runReport } from './run-report.ts';
 
 /** How long cancelling may take before the process ends anyway. */
 const CANCEL_MS = 3000;
+/** A client without a node takes its job with it: nobody else would serve the inputs. */
+const NO_NODE = 'the job ended with this client; submit through a node (--api) to let it go on';
 
 /** A job that passed every local check. */
 export interface LocalJob {
@@ -53,13 +52,12 @@ export const run: Command = async (context) => {
 
 /** Errors: every code with exit 2, and DISK_FAILED where there is no room for the outputs. */
 export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
-  const { arguments: given } = context;
+  const { arguments: given, env } = context;
   checkTarget(context);
   const kernel = given.positionals[0] ?? '';
   const known = requireKernel(kernel);
   const parameters = parseParameters(known, given.list('param'));
   const options = submitOptionsOf(given);
-  checkSubmitOptions(options);
   const outs = namedFiles(given.list('out'), 'out');
   const certificate = certificateTarget(given);
   if (options.cadre === 0 && certificate !== undefined) {
@@ -67,14 +65,13 @@ export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
     throw new KadreError({ code: 'USAGE', advice }, '--cadre 0 makes no certificate to write');
   }
   const inputs: Record<string, NdArray> = {};
-  const specs: ArraySpec[] = [];
   for (const named of namedFiles(given.list('in'), 'in')) {
-    const array = await readArray(named);
-    inputs[named.name] = array;
-    specs.push(specOfArray(named.name, array));
+    inputs[named.name] = await readArray(named);
   }
   const shards = given.number('shards');
-  const { resolved } = checkWork(kernel, parameters, specs, shards);
+  const work = { parameters, inputs, ...(shards === undefined ? {} : { shards }) };
+  const { policy } = await loadNetwork(networkOf(await loadConfiguration(given, env), env));
+  const { resolved } = checkWork(kernel, work, { ...policy, ...options });
   await checkTargets(outs, resolved.outputs, certificate?.file);
   return { kernel, parameters, inputs, shards, options, outs, certificate };
 }
@@ -105,9 +102,12 @@ export async function runJob(
   const { signal, wiring, output } = context;
   const bar = new ProgressBar(output.stderr);
   let swarm: Swarm | undefined;
+  let isEmbedded = false;
   try {
     bar.show('connecting');
-    swarm = await wiring.connect(await target());
+    const endpoint = await target();
+    isEmbedded = endpoint.api === undefined;
+    swarm = await wiring.connect(endpoint);
     throwIfAborted(signal);
     bar.show('planning');
     const { kernel, parameters, inputs, shards, options } = job;
@@ -116,6 +116,9 @@ export async function runJob(
     const result = await follow(handle, bar, context);
     await writeResult(job, result);
     return { report: runReport(job, result), result };
+  } catch (cause) {
+    const isLate = cause instanceof KadreError && cause.code === 'TIMEOUT' && isEmbedded;
+    throw isLate ? new KadreError({ code: 'TIMEOUT', advice: NO_NODE }, cause.message) : cause;
   } finally {
     bar.clear();
     await swarm?.close().catch(() => undefined);

@@ -1,7 +1,7 @@
 /** Verbs about this installation that need no node: `id show`, `config show`, `config explain`. */
 
 import { KadreError } from '../../src/base/errors.ts';
-import { suggestion } from '../../src/base/nearest.ts';
+import { suggestion } from '../../src/base/nearest-name.ts';
 import { signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { readIdentity } from '../../src/crypto/node/keystore.ts';
 import type { Command } from '../cli/command.ts';

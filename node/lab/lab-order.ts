@@ -3,7 +3,7 @@
  * only way to ask a node to misbehave, and only the lab's own entry reads it (contract.md, "Lab").
  */
 import { KadreError } from '../../src/base/errors.ts';
-import { suggestion } from '../../src/base/nearest.ts';
+import { suggestion } from '../../src/base/nearest-name.ts';
 import type { NodeSettings } from '../serve-node.ts';
 
 export const BEHAVIOURS = [

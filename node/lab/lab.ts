@@ -127,7 +127,7 @@ async function startNode(start: NodeStart): Promise<LabNode> {
   };
   const logFile = join(folder, `node-${index}.log`);
   const log = await open(logFile, 'a');
-  const arguments_ = [...process.execArgv, init.entry, JSON.stringify(order)];
+  const arguments_ = [init.entry, JSON.stringify(order)];
   const child = spawn(process.execPath, arguments_, { stdio: ['pipe', 'pipe', log.fd] });
   await log.close();
   children.push(child);

@@ -100,7 +100,7 @@ export function resolveJob(
   return { kernel, resolved: resolved.value };
 }
 
-function unknownKernel(id: string): KadreError {
+export function unknownKernel(id: string): KadreError {
   const names = KERNELS.map(kernelId);
   const near = nearestName(id, names);
   const advice =

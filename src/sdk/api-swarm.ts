@@ -7,15 +7,15 @@
 import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
-import { throwIfAborted } from '../base/signals.ts';
 import { blobRoot } from '../blob/tree.ts';
+import { checkInput, checkOutput } from '../certificate/check-arrays.ts';
+import { type OpenedCertificate, openCertificate } from '../certificate/open.ts';
 import { computationIdOf } from '../job/spec.ts';
 import { arrayBytes, type Dtype, type ResolvedKernel } from '../kernel/contract.ts';
 import { arrayOfBytes, bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
-import { type ValidVerdict, verify } from '../verify.ts';
 import { ApiClient, errorOfJson } from './api-client.ts';
-import { checkSubmitOptions, checkWork, specOfArray } from './check-work.ts';
+import { checkWork, specOfArray } from './check-work.ts';
 import type {
   JobEvent,
   JobHandle,
@@ -74,13 +74,7 @@ class ApiSwarm implements Swarm {
     const { signal, ...policy } = options;
     const inputs = work.inputs ?? {};
     const specs = Object.entries(inputs).map(([name, array]) => specOfArray(name, array));
-    const { resolved, kernel: known } = checkWork(
-      kernel,
-      work.parameters ?? {},
-      specs,
-      work.shards,
-    );
-    checkSubmitOptions(policy);
+    const { resolved, kernel: known } = checkWork(kernel, work, policy);
     const call = { signal: this.#signal(signal) };
     const sent: Record<string, { dtype: Dtype; shape: readonly number[]; root: string }> = {};
     const roots = new Map<string, Uint8Array>();
@@ -190,15 +184,7 @@ class ApiJob implements JobHandle {
     }
     if (this.#expected.options.cadre === 0) return { outputs, certificate: null, summary };
     const { bytes: certificate } = await this.#client.bytes(`jobs/${this.id}/certificate`, call);
-    throwIfAborted(call.signal);
-    const { inputs } = this.#expected;
-    const verdict = await verify(certificate, { jobId: this.id, inputs, outputs });
-    if (!verdict.valid) {
-      const isOutput = verdict.reason.startsWith('OUTPUT_');
-      const message = `${verdict.reason}: ${verdict.detail}`;
-      throw new KadreError({ code: isOutput ? 'OUTPUT_MISMATCH' : 'CERTIFICATE_INVALID' }, message);
-    }
-    checkExpected(verdict, this.#expected);
+    checkCertificate(certificate, this.id, this.#expected, outputs);
     return { outputs, certificate, summary };
   }
 
@@ -225,18 +211,46 @@ class ApiJob implements JobHandle {
   }
 }
 
+/** Errors: CERTIFICATE_INVALID (also for a valid one about other work), OUTPUT_MISMATCH. */
+function checkCertificate(
+  certificate: Uint8Array,
+  jobId: string,
+  expected: Expected,
+  outputs: Readonly<Record<string, NdArray>>,
+): void {
+  const opened = openCertificate(certificate);
+  if (!opened.ok) throw invalid(`${opened.reason}: ${opened.detail ?? 'see the reason'}`);
+  const difference = differenceFrom(opened.value, jobId, expected);
+  if (difference !== undefined) throw invalid(`it is about other work: ${difference} differs`);
+  for (const [name, array] of Object.entries(expected.inputs)) {
+    const problem = checkInput(opened.value.spec.inputs, name, array);
+    if (problem !== undefined) throw invalid(`${problem.reason}: ${name}`);
+  }
+  for (const [name, array] of Object.entries(outputs)) {
+    const problem = checkOutput(opened.value.results, name, array);
+    if (problem === undefined) continue;
+    const message = `${problem.reason}: ${problem.detail ?? name}`;
+    throw new KadreError({ code: 'OUTPUT_MISMATCH' }, message);
+  }
+}
+
 /** A valid certificate of some other work, or of a weaker policy, is not this job's. */
-function checkExpected(verdict: ValidVerdict, expected: Expected): void {
-  const { replicas, quorum, cadre } = expected.options;
-  const wrong = (what: string) => {
-    const message = `the certificate is about other work: ${what} differs`;
-    return new KadreError({ code: 'CERTIFICATE_INVALID' }, message);
-  };
-  if (verdict.computationId !== expected.computationId) throw wrong('the computation');
-  if (verdict.kernel !== expected.kernel) throw wrong('the kernel');
-  const { shards } = expected;
-  if (shards !== undefined && verdict.shards !== shards) throw wrong('the shard count');
-  if (replicas !== undefined && verdict.replicas !== replicas) throw wrong('replicas');
-  if (quorum !== undefined && verdict.quorum !== quorum) throw wrong('the quorum');
-  if (cadre !== undefined && verdict.cadre.n !== cadre) throw wrong('the cadre size');
+function differenceFrom(
+  { spec, jobId: certified }: OpenedCertificate,
+  jobId: string,
+  { computationId, kernel, options, shards }: Expected,
+): string | undefined {
+  const { replicas, quorum, cadre } = options;
+  if (toHex(certified) !== jobId) return 'the job id';
+  if (toHex(computationIdOf(spec)) !== computationId) return 'the computation';
+  if (spec.kernel !== kernel) return 'the kernel';
+  if (shards !== undefined && spec.shards !== shards) return 'the shard count';
+  if (replicas !== undefined && spec.policy.replicas !== replicas) return 'the number of replicas';
+  if (quorum !== undefined && spec.policy.quorum !== quorum) return 'the quorum';
+  if (cadre !== undefined && spec.policy.cadre !== cadre) return 'the cadre size';
+  return undefined;
+}
+
+function invalid(message: string): KadreError {
+  return new KadreError({ code: 'CERTIFICATE_INVALID' }, message);
 }

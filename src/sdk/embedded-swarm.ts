@@ -21,7 +21,7 @@ import type { StartedJob } from '../roles/requester.ts';
 import type { FinishedJob } from '../roles/requester-job.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
-import { checkSubmitOptions, checkWork, specOfArray } from './check-work.ts';
+import { checkWork, specOfArray } from './check-work.ts';
 import type {
   JobEvent,
   JobHandle,
@@ -75,9 +75,8 @@ export class EmbeddedSwarm implements Swarm {
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
-    const { resolved } = checkWork(kernel, parameters, specs, work.shards);
     const { waitPeersMs = WAIT_PEERS_MS, signal: _, ...chosen } = options;
-    checkSubmitOptions(chosen);
+    const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
     const adverts = await roles.scout.gather(

@@ -184,7 +184,9 @@ describe('shape', () => {
 
   test('a suite of tests may be long, a test may not', () => {
     const long = '  g();\n'.repeat(FUNCTION_LINES_MAX);
-    accepts({ 'test/unit/a.test.ts': `describe('a', () => {\n${long}});\n` });
+    const inner = "test('b', f);\n";
+    accepts({ 'test/unit/a.test.ts': `describe('a', () => {\n${inner}${long}});\n` });
+    refuses({ 'src/job/a.ts': `test('a', () => {\n${inner}${long}});\n` }, 'src/job/a.ts size');
     refuses(
       { 'test/unit/a.test.ts': `test('a', () => {\n${long}});\n` },
       'test/unit/a.test.ts size',
