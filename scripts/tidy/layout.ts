@@ -34,7 +34,8 @@ const SURFACES = ['src/index.ts', 'src/verify.ts', 'src/sim.ts'];
 const TOP: Readonly<Record<string, readonly string[]>> = {
   src: ['src'],
   node: ['src', 'node'],
-  scripts: ['src', 'scripts'],
+  // Writers of golden bytes share the factories of the tests that read them.
+  scripts: ['src', 'scripts', 'test'],
   test: ['src', 'node', 'scripts', 'test'],
 };
 
