@@ -1,7 +1,7 @@
 /**
- * Makes certificates with real keys: a small swarm, a job, seats, results, seals and votes, each step
- * built from the one before, so that a test can bend one step and have everything after it signed
- * properly. All randomness comes from labels: the same recipe gives the same bytes.
+ * Makes certificates with real keys: a small swarm, a job, seats, results, seals and votes, each
+ * step built from the one before, so that a test can bend one step and have everything after it
+ * signed properly. All randomness comes from labels: the same recipe gives the same bytes.
  */
 import type { Signer } from '../../src/base/ports.ts';
 import { composeCertificate } from '../../src/certificate/build.ts';

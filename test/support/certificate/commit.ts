@@ -77,7 +77,9 @@ export interface HeaderChain {
   readonly blocks: number;
 }
 
-/** A chain of empty blocks over the result block, newest first, and the commit body that names it. */
+/**
+ * A chain of empty blocks over the result block, newest first, and the commit body that names it.
+ */
 export function headerChain(init: HeaderChain, idOf: (block: Block) => Uint8Array): Block[] {
   const chain: Block[] = [];
   let parentId: Uint8Array = labelled('parent');
