@@ -7,7 +7,6 @@ import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
 import { certifyLedger } from '../certificate/build.ts';
-import { openCertificate } from '../certificate/open.ts';
 import type { Payload } from '../consensus/application.ts';
 import type { ConsensusDriver } from '../consensus/driver.ts';
 import type { Commit } from '../consensus/effects.ts';
@@ -140,14 +139,10 @@ export class CadreMember {
     this.#init.onEnd();
   }
 
-  /** Builds the certificate, checks it as any stranger would, and stores it. */
+  /** Whoever fetches it verifies it; our own check would only delay the requester. */
   async #certify(commit: Commit<JobState>, ledger: LedgerState): Promise<BlobRef> {
-    const certificate = certifyLedger(this.plan, ledger, {
-      commit: commit.cert,
-      headers: commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block],
-    });
-    const opened = openCertificate(certificate);
-    if (!opened.ok) throw new Error(`bug: own certificate is refused: ${opened.reason}`);
+    const headers = commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block];
+    const certificate = certifyLedger(this.plan, ledger, { commit: commit.cert, headers });
     return this.#components.blobs.put(certificate);
   }
 

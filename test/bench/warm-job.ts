@@ -24,8 +24,18 @@ const lab = await startLab({
 try {
   const swarm = await connect({ network: lab.networkFile });
   const extent = 64;
-  const a = { data: Float32Array.from({ length: extent ** 2 }, (_, i) => i % 7), shape: [extent, extent] };
-  const samples: Record<string, number[]> = { total: [], plan: [], compute: [], commit: [], collect: [], wall: [] };
+  const a = {
+    data: Float32Array.from({ length: extent ** 2 }, (_, i) => i % 7),
+    shape: [extent, extent],
+  };
+  const samples: Record<string, number[]> = {
+    total: [],
+    plan: [],
+    compute: [],
+    commit: [],
+    collect: [],
+    wall: [],
+  };
   for (let i = -10; i < jobs; i++) {
     const startMs = performance.now();
     const job = await swarm.submit('gemm.f32@1', { inputs: { a, b: a }, shards: 4 });
@@ -37,8 +47,11 @@ try {
   await swarm.close();
   for (const [name, all] of Object.entries(samples)) {
     const sorted = all.toSorted((x, y) => x - y);
-    const at = (p: number) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))]!.toFixed(1);
-    process.stdout.write(`${name.padEnd(8)} p10 ${at(0.1)}  p50 ${at(0.5)}  p90 ${at(0.9)}  max ${at(1)} ms\n`);
+    const at = (p: number) =>
+      sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))]!.toFixed(1);
+    process.stdout.write(
+      `${name.padEnd(8)} p10 ${at(0.1)}  p50 ${at(0.5)}  p90 ${at(0.9)}  max ${at(1)} ms\n`,
+    );
   }
 } finally {
   await lab.stop();

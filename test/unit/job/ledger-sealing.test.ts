@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '../../../src/base/bytes.ts';
-import { awaitedOf } from '../../../src/job/ledger/read-ledger.ts';
+import { awaitedOf, shardRetries, viewShard } from '../../../src/job/ledger/read-ledger.ts';
 import { makeJob, overdueOf, refusalOf, workOf } from '../../support/job-factory.ts';
 import { LedgerRun } from '../../support/ledger-run.ts';
 
@@ -53,6 +53,8 @@ test('a refusal before the seal entitles the next in order, in the same wave', (
     { kind: 'entitled', wave: 0, worker: next, reason: 'refused', shards: [0] },
     { kind: 'retry', worker: first, reason: 'busy', shards: [0] },
   ]);
+  assert.deepEqual(shardRetries(run.state), [{ shard: 0, worker: first, reason: 'busy' }]);
+  assert.deepEqual(viewShard(run.job.plan, run.state, 0).phase, 'sealing');
   run.refuses(workOf(run.job, { worker: first, shards: SHARDS }).seal);
   run.block(workOf(run.job, { worker: next, shards: SHARDS }).seal);
 });
