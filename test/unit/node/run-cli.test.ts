@@ -87,6 +87,22 @@ test('with the cadre off the report has no certificate', async () => {
   assert.equal(ran.json().receipts, 'none');
 });
 
+test('an array whose data lies at an odd offset is read as any other', async () => {
+  const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), } \n";
+  const data = (await readFile(a)).subarray(-16);
+  for (const padding of ['', ' ', '  ', '   ']) {
+    const header = Buffer.from(padding + text);
+    const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0]);
+    const odd = join(folder, 'odd.npy');
+    await writeFile(odd, Buffer.concat([start, header, data]));
+    const node = makeFakeNode();
+    const argv = ['run', 'gemm.f32@1', '--in', `a=${odd}`, '--in', `b=${b}`, '--json'];
+    const ran = await runInProcess(argv, { node });
+    assert.equal(ran.status, 0, ran.stdout);
+    assert.deepEqual(node.submissions[0]!.work.inputs!.a!.data, Float32Array.of(1, 2, 3, 4));
+  }
+});
+
 test('people get lines, not JSON', async () => {
   const ran = await runInProcess(gemm().slice(0, -1), { node: makeFakeNode() });
   assert.equal(ran.status, 0);
