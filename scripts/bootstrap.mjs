@@ -111,7 +111,12 @@ async function install() {
     fail('node_modules is a link and does not match package-lock.json: install where it points', 7);
   }
   say('installing the packages of package-lock.json (npm ci), about a minute');
-  const status = await npm(['ci', '--include=dev', '--include=optional']);
+  const clean = ['ci', '--include=dev', '--include=optional'];
+  let status = await npm(clean);
+  if (status !== 0) {
+    say(`npm ci failed with status ${status}; trying once more`);
+    status = await npm(clean);
+  }
   if (status !== 0) fail(`npm ci failed with status ${status}: is the registry reachable?`, 7);
   if (nodeBinary() === undefined) {
     // The package `node` fetches its binary in an install script, which a user may have disabled.

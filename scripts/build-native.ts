@@ -39,12 +39,17 @@ const NAPI_FLAGS = ['-DNAPI_VERSION=9', '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS
 const LINK_FLAGS = ['-shared', '-static-libstdc++', '-static-libgcc', '-pthread', '-Wl,-s'];
 
 /**
- * One line per object file. A further CPU variant (AVX-512, NEON) is one more line with its own
+ * One line per object file. A further CPU variant (NEON, say) is one more line with its own
  * instruction set and its own KADRE_HAVE_ define; device code becomes one embedded object.
  */
 function unitsFor(arch: string): Unit[] {
   const variants: Unit[] =
-    arch === 'x64' ? [{ source: 'cpu/avx2.cc', flags: ['-mavx2', '-mfma'] }] : [];
+    arch === 'x64'
+      ? [
+          { source: 'cpu/avx2.cc', flags: ['-mavx2', '-mfma'] },
+          { source: 'cpu/avx512.cc', flags: ['-mavx512f', '-mfma', '-mprefer-vector-width=512'] },
+        ]
+      : [];
   return [
     { source: 'cpu/generic.cc', flags: [] },
     ...variants,
@@ -54,7 +59,8 @@ function unitsFor(arch: string): Unit[] {
   ];
 }
 
-const definesFor = (arch: string): string[] => (arch === 'x64' ? ['-DKADRE_HAVE_AVX2'] : []);
+const definesFor = (arch: string): string[] =>
+  arch === 'x64' ? ['-DKADRE_HAVE_AVX2', '-DKADRE_HAVE_AVX512'] : [];
 
 const NO_COMPILER = [
   'native build: no C++ compiler found; kernels will run on the slow JavaScript backend (cpu/js).',

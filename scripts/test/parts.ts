@@ -38,6 +38,7 @@ export const CHECKS: readonly Check[] = [
     args: ['--type-aware', '--deny-warnings', 'src', 'node', 'scripts', 'test'],
   },
   { kind: 'check', name: 'tidy', command: 'node', args: ['scripts/tidy.ts'] },
+  { kind: 'check', name: 'lock', command: 'node', args: ['scripts/lock.ts', '--check'] },
   {
     kind: 'check',
     name: 'unused',

@@ -6,14 +6,12 @@ import { concatBytes, equalBytes, toHex } from '../base/bytes.ts';
 import { DIGEST_BYTES, type Digest, type NodeId } from '../base/ids.ts';
 import {
   type RevealRecord,
-  recordIdOf,
   SALT_BYTES,
   type SealRecord,
   sealedTuple,
   shardResultDigest,
 } from '../job/records.ts';
 import { packShards, unpackShards } from '../job/shard-list.ts';
-import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { compareReceipts } from './check-receipts.ts';
 import type { Receipt } from './format.ts';
@@ -21,8 +19,8 @@ import type { ResultColumns } from './result-columns.ts';
 
 export interface SealedWork {
   readonly planId: Digest;
-  readonly seals: readonly SealRecord[];
-  readonly reveals: readonly RevealRecord[];
+  readonly seals: readonly { readonly id: Digest; readonly record: SealRecord }[];
+  readonly reveals: readonly { readonly record: RevealRecord }[];
   positionOf(node: NodeId): number | undefined;
 }
 
@@ -33,8 +31,8 @@ export function buildReceipts(columns: ResultColumns, work: SealedWork): Receipt
   const covered = new Uint8Array(columns.pairCount);
   const receipts: { receipt: Receipt; shards: number[] }[] = [];
   let pairs = 0;
-  for (const seal of work.seals) {
-    const salts = saltsBySeal.get(toHex(recordIdOf(encodeCanonical(seal))));
+  for (const { id, record: seal } of work.seals) {
+    const salts = saltsBySeal.get(toHex(id));
     const worker = work.positionOf(seal.worker);
     if (salts === undefined || worker === undefined) continue;
     const opened = openSeal(columns, { seal, worker, salts, planId: work.planId, covered });
@@ -49,10 +47,10 @@ export function buildReceipts(columns: ResultColumns, work: SealedWork): Receipt
 /** Per seal id, the salt of each shard that was revealed. */
 function collectSalts(
   shardCount: number,
-  reveals: readonly RevealRecord[],
+  reveals: SealedWork['reveals'],
 ): Map<string, Map<number, Uint8Array>> {
   const bySeal = new Map<string, Map<number, Uint8Array>>();
-  for (const reveal of reveals) {
+  for (const { record: reveal } of reveals) {
     const shards = unpackShards(reveal.shards, shardCount);
     if (!shards.ok) continue;
     const name = toHex(reveal.seal);

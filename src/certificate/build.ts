@@ -4,38 +4,60 @@
  * result runs it through `openCertificate` first.
  */
 import { concatBytes, toHex } from '../base/bytes.ts';
+import { assert } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Block, CommitCert } from '../consensus/types.ts';
+import type { LedgerState } from '../job/ledger/ledger-state.ts';
+import { acceptedDigests, agreeingWorkers } from '../job/ledger/read-ledger.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
 import { type PlanPackage, planIdOf, seedOf } from '../job/plan.ts';
 import type { RevealRecord, SealRecord } from '../job/records.ts';
-import type { ResolvedKernel } from '../kernel/contract.ts';
+import type { ArraySpec } from '../kernel/contract.ts';
 import { cadreOrder } from '../swarm/cadre-order.ts';
 import { rosterIndexOf, rosterPaths } from '../swarm/roster.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { buildReceipts } from './build-receipts.ts';
 import { type Certificate, type CertificateRoster, encodeCertificate } from './format.ts';
-import { packResults, ResultColumns, type ResultLeaf } from './result-columns.ts';
-
-/** What the ledger accepted for one shard. */
-export interface AcceptedShard {
-  /** Blob root per output. */
-  readonly digests: readonly Digest[];
-  /** Roster positions of the workers that agreed, ascending. */
-  readonly workers: readonly number[];
-}
+import { type AcceptedShard, packResults, ResultColumns } from './result-columns.ts';
 
 export interface CertificateParts {
   readonly package: PlanPackage;
-  readonly kernel: Pick<ResolvedKernel, 'outputs' | 'regions'>;
+  readonly outputs: readonly ArraySpec[];
   readonly commit: CommitCert;
   /** Newest first, from the commit's block back; none are needed. */
   readonly headers?: readonly Block[];
   /** By shard number, all of them. */
   readonly shards: readonly AcceptedShard[];
   /** Committed seals and reveals; without a complete set the receipts are attested only. */
-  readonly seals: readonly SealRecord[];
-  readonly reveals: readonly RevealRecord[];
+  readonly seals: readonly { readonly id: Digest; readonly record: SealRecord }[];
+  readonly reveals: readonly { readonly record: RevealRecord }[];
+}
+
+/** What makes a ledger state final. */
+export interface CommitProof {
+  /** Of the block that finished the job, or of a later one. */
+  readonly commit: CommitCert;
+  /** Newest first, from the commit's block back to the one that finished the job; may be empty. */
+  readonly headers: readonly Block[];
+}
+
+/** The certificate file of a job whose ledger is done. */
+export function certifyLedger(plan: OpenPlan, state: LedgerState, proof: CommitProof): Uint8Array {
+  assert(state.isDone, 'only a finished job has a certificate');
+  const shards = Array.from({ length: plan.spec.shards }, (_, shard) => ({
+    regions: plan.kernel.regions(plan.spec.shards, shard),
+    digests: acceptedDigests(plan, state, shard)!,
+    workers: agreeingWorkers(plan, state, shard),
+  }));
+  return buildCertificate({
+    package: plan.package,
+    outputs: plan.kernel.outputs,
+    shards,
+    seals: state.seals,
+    reveals: state.reveals,
+    ...proof,
+  });
 }
 
 /** The certificate file's bytes. */
@@ -45,14 +67,8 @@ export function buildCertificate(parts: CertificateParts): Uint8Array {
 
 /** The certificate before encoding. */
 export function composeCertificate(parts: CertificateParts): Certificate {
-  const { kernel, shards } = parts;
   const { job, plan, cadre, roster } = parts.package;
-  const leaves: ResultLeaf[] = shards.map((accepted, shard) => ({
-    regions: kernel.regions(shards.length, shard),
-    digests: accepted.digests,
-    workers: accepted.workers,
-  }));
-  const results = packResults(kernel.outputs, leaves);
+  const results = packResults(parts.outputs, parts.shards);
   const receipts = buildReceipts(new ResultColumns(results), {
     planId: planIdOf(plan),
     seals: parts.seals,
@@ -86,10 +102,13 @@ function chooseRoster(parts: CertificateParts): CertificateRoster {
 
 /** Seats, skipped candidates and agreeing workers, each with its inclusion path. */
 export function partOfRoster(
-  parts: Pick<CertificateParts, 'package' | 'shards'>,
+  parts: Pick<CertificateParts, 'package'> & {
+    readonly shards: readonly Pick<AcceptedShard, 'workers'>[];
+  },
 ): CertificateRoster {
   const { roster, cadre, plan } = parts.package;
-  const used = new Set(parts.shards.flatMap((shard) => shard.workers));
+  const used = new Set<number>();
+  for (const { workers } of parts.shards) for (const worker of workers) used.add(worker);
   const open = new Set(cadre.map((entry) => toHex(entry.node)));
   const capable = [...roster.keys()].filter((i) => roster[i]!.advert.roles.includes('cadre'));
   const order = cadreOrder(

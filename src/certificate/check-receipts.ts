@@ -7,13 +7,8 @@ import { concatBytes } from '../base/bytes.ts';
 import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
 import { isSignedBy } from '../crypto/portable/signed.ts';
-import {
-  SALT_BYTES,
-  sealBatchRoot,
-  sealBody,
-  sealedTuple,
-  shardResultDigest,
-} from '../job/records.ts';
+import { SALT_BYTES, sealBatchRoot, sealBody } from '../job/records.ts';
+import { sealBatch } from '../job/sealing.ts';
 import { SHARD_NUMBER_BYTES, unpackShards } from '../job/shard-list.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { TAGS } from '../wire/tags.ts';
@@ -97,26 +92,39 @@ export function checkReceiptSignatures(
 ): Refusal | undefined {
   for (const { receipt, shards, closedAt } of opened) {
     const worker = context.roster.at(receipt.worker)!.advert.node;
-    const closed = new Map(closedAt.map((at, i) => [at, i]));
-    const tuples: Uint8Array[] = [];
-    let next = 0;
-    for (let at = 0; at < shards.length + closedAt.length; at++) {
-      const index = closed.get(at);
-      if (index !== undefined) {
-        tuples.push(receipt.closed.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES));
-        continue;
-      }
-      const shard = shards[next]!;
-      const salt = receipt.salts.subarray(next * SALT_BYTES, (next + 1) * SALT_BYTES);
-      const digest = shardResultDigest(context.columns.digests(shard));
-      tuples.push(sealedTuple(digest, worker, { planId: context.planId, shard }, salt));
-      next += 1;
-    }
-    const root = sealBatchRoot(concatBytes(tuples));
+    const digests = concatBytes(shards.map((shard) => context.columns.digests(shard)));
+    const batch = sealBatch({
+      planId: context.planId,
+      worker,
+      shards,
+      salts: receipt.salts,
+      digests,
+    });
+    const tuples = interleave(batch.tuples, receipt.closed, closedAt);
+    const root = sealBatchRoot(tuples);
     const body = sealBody({ planId: context.planId, worker, wave: receipt.wave }, root);
     if (!isSignedBy(worker, TAGS.signSeal, body, receipt.signature)) {
       return refuse('bad-receipt-signature', 'reject', `roster position ${receipt.worker}`);
     }
   }
   return undefined;
+}
+
+/** The batch in its order: closed tuples at their positions, opened ones in between. */
+function interleave(
+  opened: Uint8Array,
+  closed: Uint8Array,
+  closedAt: readonly number[],
+): Uint8Array {
+  if (closedAt.length === 0) return opened;
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (const [i, at] of closedAt.entries()) {
+    // Of the `at` tuples before this one, i are closed.
+    const to = (at - i) * DIGEST_BYTES;
+    parts.push(opened.subarray(from, to));
+    parts.push(closed.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES));
+    from = to;
+  }
+  return concatBytes([...parts, opened.subarray(from)]);
 }

@@ -5,14 +5,11 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import { type Refusal, refuse } from '../base/verdict.ts';
-import { countedRoot } from '../crypto/portable/hash.ts';
-import { leafHash, treeHash } from '../crypto/portable/merkle.ts';
+import { type ResultLeaf, resultLeafHashes, resultsRootOf } from '../job/ledger/results.ts';
 import type { JobSpec } from '../job/spec.ts';
 import type { ArraySpec, Region, ResolvedKernel } from '../kernel/contract.ts';
 import { LIMITS } from '../wire/limits.ts';
-import { TAGS } from '../wire/tags.ts';
 import type { RosterView } from './check-roster.ts';
-import { resultLeafBytes } from './leaf-bytes.ts';
 import type { ResultColumns } from './result-columns.ts';
 import { isInside, isTileable, tilesExactly } from './tiling.ts';
 
@@ -121,13 +118,21 @@ export function speedOf(
 }
 
 /** The results root over all leaves, as the ledger computes it. */
-export function resultsRootOf(columns: ResultColumns, roster: RosterView): Digest {
-  const leaves: Digest[] = [];
+export function rootOfColumns(columns: ResultColumns, roster: Pick<RosterView, 'at'>): Digest {
+  return resultsRootOf(resultLeafHashes(leavesOf(columns, roster), columns.shardCount));
+}
+
+function* leavesOf(columns: ResultColumns, roster: Pick<RosterView, 'at'>): Generator<ResultLeaf> {
   for (let shard = 0; shard < columns.shardCount; shard++) {
+    const outputs = columns.outputs.map(({ name, dtype }, output) => ({
+      name,
+      dtype,
+      region: columns.region(shard, output),
+      digest: columns.digest(shard, output),
+    }));
     const workers = columns.workers(shard).map((position) => roster.at(position)!.advert.node);
-    leaves.push(leafHash(resultLeafBytes(columns, shard, workers)));
+    yield { shard, outputs, workers };
   }
-  return countedRoot(TAGS.results, leaves.length, treeHash(leaves));
 }
 
 function sameArrays(a: readonly ArraySpec[], b: readonly ArraySpec[]): boolean {

@@ -16,7 +16,7 @@ import {
   checkRegions,
   checkWorkers,
   mayCadreWork,
-  resultsRootOf,
+  rootOfColumns,
   speedOf,
 } from './check-results.ts';
 import { checkRoster, type RosterView } from './check-roster.ts';
@@ -139,7 +139,7 @@ function checkResults(
   const seatPositions = cadre.positions;
   const entitlement = checkEntitlement(columns, { spec, seed, roster, seatPositions });
   if (!entitlement.ok) return entitlement;
-  if (!equalBytes(resultsRootOf(columns, roster), certificate.commit.resultsRoot)) {
+  if (!equalBytes(rootOfColumns(columns, roster), certificate.commit.resultsRoot)) {
     return refuse('wrong-results-root');
   }
   const unsealed = checkReceiptSignatures(receipts.value, { planId, columns, roster });

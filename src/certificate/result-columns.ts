@@ -8,12 +8,12 @@ import { accept, type Checked, refuse } from '../base/verdict.ts';
 import type { ArraySpec, Region } from '../kernel/contract.ts';
 import { type CertificateResults, POSITION_BYTES } from './format.ts';
 
-/** One accepted shard. */
-export interface ResultLeaf {
+/** What the ledger accepted for one shard. */
+export interface AcceptedShard {
   /** Per output. */
   readonly regions: readonly Region[];
-  /** Blob root of each output's region. */
-  readonly digests: readonly Digest[];
+  /** Blob root of each output's region, joined. */
+  readonly digests: Uint8Array;
   /** Roster positions of the workers that agreed, ascending. */
   readonly workers: readonly number[];
 }
@@ -36,26 +36,33 @@ function readExtent(view: DataView, at: number, bytes: 4 | 8): number {
 
 export function packResults(
   outputs: readonly ArraySpec[],
-  leaves: readonly ResultLeaf[],
+  shards: readonly AcceptedShard[],
 ): CertificateResults {
   const width = extentBytes(outputs);
-  const extents = leaves.flatMap((leaf) =>
-    leaf.regions.flatMap((region) => [...region.offset, ...region.shape]),
-  );
-  const regions = new Uint8Array(extents.length * width);
+  const rankSum = outputs.reduce((sum, { shape }) => sum + shape.length, 0);
+  const regions = new Uint8Array(shards.length * 2 * rankSum * width);
   const regionView = new DataView(regions.buffer);
-  for (const [i, extent] of extents.entries()) writeExtent(regionView, i * width, extent, width);
-  const positions = leaves.flatMap((leaf) => leaf.workers);
-  const workers = new Uint8Array(positions.length * POSITION_BYTES);
+  const workers = new Uint8Array(
+    shards.reduce((sum, shard) => sum + shard.workers.length, 0) * POSITION_BYTES,
+  );
   const workerView = new DataView(workers.buffer);
-  for (const [i, position] of positions.entries()) {
-    workerView.setUint16(i * POSITION_BYTES, position);
+  let regionAt = 0;
+  let workerAt = 0;
+  for (const shard of shards) {
+    for (const extent of shard.regions.flatMap(({ offset, shape }) => [...offset, ...shape])) {
+      writeExtent(regionView, regionAt, extent, width);
+      regionAt += width;
+    }
+    for (const position of shard.workers) {
+      workerView.setUint16(workerAt, position);
+      workerAt += POSITION_BYTES;
+    }
   }
   return {
     outputs: outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] })),
-    digests: concatBytes(leaves.flatMap((leaf) => leaf.digests)),
+    digests: concatBytes(shards.map((shard) => shard.digests)),
     regions,
-    counts: Uint8Array.from(leaves, (leaf) => leaf.workers.length),
+    counts: Uint8Array.from(shards, (shard) => shard.workers.length),
     workers,
   };
 }

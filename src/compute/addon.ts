@@ -5,13 +5,14 @@
  * (docs/protocol/kernel.md, "Native interface").
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { concatBytes, toHex, utf8 } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
+import { sha256 } from '../crypto/portable/hash.ts';
 
 /** What src/native/napi/addon.cc exports. */
 export interface Addon {
@@ -48,8 +49,13 @@ const INTERFACE_VERSION = 1;
 const PROBE_TIMEOUT_MS = 10_000;
 const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
 
-/** Where the repository's own build puts it. */
-export const LOCAL_BUILD = fileURLToPath(new URL('../../build/kadre.node', import.meta.url));
+/** Where scripts/build-native.ts puts it, seen from the sources and from dist/. */
+const LOCAL_BUILD = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith('.ts') ? '../../build/kadre.node' : '../../../build/kadre.node',
+    import.meta.url,
+  ),
+);
 
 export interface AddonSearch {
   /** Files to try in order; default: the local build. */
@@ -87,7 +93,7 @@ async function tryFile(file: string): Promise<Loaded> {
 /** Loads the file in a child once per content; undefined when that went well. */
 async function probe(file: string, content: Uint8Array): Promise<string | undefined> {
   const runtime = `${process.version} ${process.arch}`;
-  const hash = createHash('sha256').update(runtime).update(content).digest('hex');
+  const hash = toHex(sha256(concatBytes([utf8(runtime), content])));
   const stamp = join(dirname(file), `kadre.probe-${hash.slice(0, 16)}`);
   if ((await readFile(stamp, 'utf8').catch(() => '')) === hash) return undefined;
   try {

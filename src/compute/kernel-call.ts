@@ -91,8 +91,8 @@ export function callOf(
     const bytes = readRange(input.segments, range);
     if (bytes !== undefined) return bytes;
     const data = { shard, ...range };
-    const message = `shard ${shard} needs ${range.length} bytes of ${range.input} from ${range.offset}`;
-    throw new KadreError({ code: 'BAD_INPUT', data }, message);
+    const missing = `${range.length} bytes of ${range.input} from ${range.offset}`;
+    throw new KadreError({ code: 'BAD_INPUT', data }, `shard ${shard} needs ${missing}`);
   });
   return { kernel: request.kernel, resolved, shardCount: request.shardCount, shard, reads };
 }

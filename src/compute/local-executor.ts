@@ -34,24 +34,29 @@ export class LocalExecutor implements Executor {
     request: ExecutionRequest,
     options: SignalOption = {},
   ): Promise<readonly ShardResult[]> {
-    const running: (ShardResult | Promise<ShardResult>)[] = [];
+    const results: ShardResult[] = [];
+    const running: Promise<void>[] = [];
     let operations = 0;
     try {
-      for (const shard of request.shards) {
+      for (const [i, shard] of request.shards.entries()) {
         throwIfAborted(options.signal);
         const outputs = this.#kernels.run(callOf(prepared, request, shard));
         if (outputs instanceof Promise) {
-          const result = outputs.then((contents) => resultOf(shard, contents));
-          running.push(this.#kernels.concurrent ? result : await result);
+          const done = outputs.then((contents) => {
+            results[i] = resultOf(shard, contents);
+          });
+          running.push(done);
+          if (!this.#kernels.concurrent) await done;
         } else {
-          running.push(resultOf(shard, outputs));
+          results[i] = resultOf(shard, outputs);
         }
         operations += prepared.resolved.cost(request.shardCount, shard).operations;
         if (operations < this.#kernels.pauseOperations) continue;
         operations = 0;
         await setImmediate();
       }
-      return await Promise.all(running);
+      await Promise.all(running);
+      return results;
     } catch (cause) {
       // Calls that were started end before the failure is told: nothing runs on unobserved.
       await Promise.allSettled(running);

@@ -15,24 +15,20 @@ const EXPONENTS: Readonly<Record<Exclude<SampleKind, 'any-bits'>, [first: number
     tiny: [50, 16],
   };
 
-/** xorshift32 (Marsaglia 2003), seeded with a non-zero number. */
-export function* xorshift32(seed: number): Generator<number, never> {
-  let state = seed >>> 0;
-  for (;;) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    yield state;
-  }
+/** The state after one step of xorshift32 (Marsaglia 2003); the state is never zero. */
+export function xorshift32(state: number): number {
+  let next = state ^ (state << 13);
+  next ^= next >>> 17;
+  next ^= next << 5;
+  return next >>> 0;
 }
 
 /** `count` binary32 values as little-endian bytes. */
 export function sampleFloats(kind: SampleKind, count: number, seed: number): Uint8Array {
   const words = new Uint32Array(count);
-  const numbers = xorshift32(seed);
+  let word = seed;
   for (let i = 0; i < count; i++) {
-    const word = numbers.next().value;
+    word = xorshift32(word);
     words[i] = kind === 'any-bits' ? word : withExponent(word, EXPONENTS[kind]);
   }
   return new Uint8Array(words.buffer);

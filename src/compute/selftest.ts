@@ -1,6 +1,7 @@
 /**
- * Does an executor give the bits that a kernel's name promises? Golden digests of small fixed cases,
- * the same on every machine and backend; a node advertises only kernels that pass.
+ * Does an executor give the bits that a kernel's name promises? Golden digests of small fixed
+ * cases, the same on every machine and backend; a node advertises only kernels that pass
+ * (docs/protocol/kernel.md, "Golden digests").
  */
 import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';

@@ -86,7 +86,7 @@ export function isExecutedOn<S>(
   );
 }
 
-/** Moves the root to the end of `chain` (from `chainTo`) and drops what does not descend from it. */
+/** Moves the root to the end of `chain` and drops what does not descend from it. */
 export function withRoot<S>(tree: BlockTree<S>, chain: readonly TreeEntry<S>[]): BlockTree<S> {
   const root = chain.at(-1);
   if (root === undefined) return tree;

@@ -4,12 +4,13 @@
  * this node lack. Consensus decisions are all in `step`; there are none here.
  */
 import { asKadreError, KadreError } from '../base/errors.ts';
-import type { Clock, Logger, Random, SignatureVerifier, Timer, Wal } from '../base/ports.ts';
-import { type Checked, type Refusal, refuse } from '../base/verdict.ts';
+import type { Timer } from '../base/ports.ts';
+import { type Refusal, refuse } from '../base/verdict.ts';
+import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
-import type { Application, Payload } from './application.ts';
+import type { Payload } from './application.ts';
+import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 import type { Commit, Effect, Release } from './effects.ts';
-import type { Equivocation } from './evidence.ts';
 import type { Input, TimerName } from './inputs.ts';
 import { leaderOrder } from './leader.ts';
 import { encodeRecord, type LogRecord, openRecord } from './log-records.ts';
@@ -18,73 +19,27 @@ import {
   encodeMessage,
   MESSAGE_BYTES_MAX,
   type Message,
-  type MessageOf,
   type SignedMessage,
   type SyncInfo,
 } from './messages.ts';
-import { PACEMAKER_DEFAULTS, type PacemakerOptions } from './pacemaker.ts';
-import { answersNeeded, isUnknownToLog, SeenMessages } from './probation.ts';
+import { PACEMAKER_DEFAULTS } from './pacemaker.ts';
 import { recover } from './recovery.ts';
 import { judge } from './relevance.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
-import type { CadreSeats } from './seats.ts';
-import { SignatureCache } from './signature-cache.ts';
-import { checksOf, type Electorate, signedPart } from './signature-checks.ts';
+import { checksOf, type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
+import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
 import { type CommitCert, markVerified, type Verified } from './types.ts';
 
-export interface DriverComponents<S> {
-  readonly application: Application<S>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly verifier: SignatureVerifier;
-  /** Signs with the key made for this plan. */
-  readonly signer: { sign(message: Uint8Array): Uint8Array };
-  readonly wal: Wal;
-  readonly log: Logger;
-  /** Fire and forget to a seat; a lost message is repaired by timeouts. */
-  send(seat: number, message: Uint8Array): void;
-  /** Judges payload bytes that a peer sent on request. */
-  checkPayload(bytes: Uint8Array): Promise<Checked<Payload>>;
-}
-
-export interface DriverInit {
-  readonly seats: CadreSeats;
-  /** What the log held when it was opened. */
-  readonly records: readonly Uint8Array[];
-  /** True only when the plan's key was made together with this log. */
-  readonly keyIsNew: boolean;
-  readonly pacemaker?: Partial<PacemakerOptions>;
-  /** The disk failed, or more than f seats are Byzantine: this driver has stopped for good. */
-  readonly onFatal?: (error: KadreError) => void;
-  /** A member sent something invalid. */
-  readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
-  readonly onEvidence?: (evidence: Equivocation) => void;
-}
-
-export interface ConsensusDriver<S> {
-  /** Recovers from the log, re-sends, begins. Recovered commits are reported first. */
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  /** Holds a payload that the application checked; idempotent, bounded. */
-  submit(payload: Payload): void;
-  /** A message from an authenticated member; never throws. */
-  receive(from: number, message: Uint8Array): void;
-  /** Sends our certificates to a member, e.g. when its connection is back. */
-  greet(seat: number): void;
-  /** A listener sees every final block once per run, in order of height; returns how to remove it. */
-  onCommit(listener: (commit: Commit<S>) => void): () => void;
-  readonly finalState: S;
-  readonly finalHeight: number;
-  readonly finalCert: CommitCert | undefined;
-  readonly round: number;
-  readonly signing: ReplicaState<S>['signing'];
-}
+export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 
 /** Messages of one member that may be under verification at once; more are dropped. */
 const INFLIGHT_PER_SEAT_MAX = 256;
+/** Inputs kept until the log was read. */
+const EARLY_MAX = 1024;
+const SIGNATURES_CACHED_MAX = 16_384;
 const PROBATION_RETRY_MS = 500;
 const PROBATION_RETRY_MS_MAX = 30_000;
 
@@ -104,12 +59,13 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #signatures: SignatureCache;
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
-  readonly #seen = new SeenMessages();
+  readonly #seen: SyncSeen;
   readonly #timers = new Map<TimerName | 'probation', Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
   readonly #inflight = new Map<number, number>();
-  readonly #clearedBy = new Set<number>();
   readonly #inputs: Input[] = [];
+  /** Messages that came before the log was read; bounded. */
+  #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
   #isStepping = false;
   #state: ReplicaState<S>;
   /** The last delivered commit's state: what is durable, unlike the replica's own. */
@@ -130,7 +86,14 @@ class Driver<S> implements ConsensusDriver<S> {
       pacemaker: { ...PACEMAKER_DEFAULTS, ...init.pacemaker },
     };
     this.#state = initialReplica(this.#config);
-    this.#signatures = new SignatureCache({ seats, verifier: components.verifier });
+    this.#signatures = new SignatureCache(components.verifier, {
+      entriesMax: SIGNATURES_CACHED_MAX,
+    });
+    this.#seen = new SyncSeen({
+      seats,
+      check: (checks) => this.#holds(checks),
+      safety: () => this.#state.safety,
+    });
     this.#server = new SyncServer({ clock: components.clock, state: () => this.#state });
     this.#client = new SyncClient({
       clock: components.clock,
@@ -170,6 +133,7 @@ class Driver<S> implements ConsensusDriver<S> {
     const { records, keyIsNew, seats } = this.#init;
     const checkPayload = (bytes: Uint8Array) => this.#world.checkPayload(bytes);
     const recovered = await recover(this.#config, { records, keyIsNew, checkPayload });
+    if (this.#isStopped()) return;
     this.#state = recovered.state;
     if (records.length === 0) {
       const { planId, epoch, cadreRoot, self } = seats;
@@ -177,12 +141,14 @@ class Driver<S> implements ConsensusDriver<S> {
         encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self })),
       ]);
     }
-    if (this.#phase === 'stopped') return;
+    if (this.#isStopped()) return;
     this.#phase = 'running';
     const { signing } = recovered.state;
     this.#world.log.log('info', 'consensus.start', { round: this.round, signing });
     for (const commit of recovered.commits) this.#deliver(commit);
-    this.#take({ kind: 'start' });
+    this.#inputs.unshift({ kind: 'start' });
+    this.#drain();
+    for (const { from, bytes } of this.#early.splice(0)) this.receive(from, bytes);
     if (this.signing === 'probation') this.#askWhatWasSeen(PROBATION_RETRY_MS);
   }
 
@@ -206,7 +172,11 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   receive(from: number, bytes: Uint8Array): void {
-    if (this.#phase !== 'running' || !this.#others.includes(from)) return;
+    if (this.#phase === 'stopped' || !this.#others.includes(from)) return;
+    if (this.#phase === 'new') {
+      if (this.#early.length < EARLY_MAX) this.#early.push({ from, bytes: new Uint8Array(bytes) });
+      return;
+    }
     const inflight = this.#inflight.get(from) ?? 0;
     if (inflight >= INFLIGHT_PER_SEAT_MAX) return;
     this.#inflight.set(from, inflight + 1);
@@ -240,7 +210,7 @@ class Driver<S> implements ConsensusDriver<S> {
         this.#send(from, this.#seen.answerTo(from));
         return undefined;
       case 'seen':
-        return this.#onSeen(from, message);
+        return this.#onSeen(from, message.messages);
       default:
         return this.#admitSigned(from, message);
     }
@@ -255,46 +225,34 @@ class Driver<S> implements ConsensusDriver<S> {
     }
     const checks = checksOf(this.#seats, judged.message, from);
     if (!checks.ok) return checks;
-    if (!(await this.#signatures.check(checks.value))) return refuse('bad-signature');
+    if (!(await this.#holds(checks.value))) return refuse('bad-signature');
     const message = judged.message;
+    this.#seen.note(message);
     if (message.kind === 'sync') this.#take({ kind: 'sync', message: markVerified(message), from });
-    else {
-      this.#seen.note(message);
-      this.#take(inputOf(markVerified(message)));
-    }
+    else this.#take(inputOf(markVerified(message)));
     return undefined;
   }
 
-  /** What another member has seen of our key; only checked signatures count. */
-  async #onSeen(from: number, message: MessageOf<'seen'>): Promise<Refusal | undefined> {
+  async #onSeen(from: number, answers: readonly Uint8Array[]): Promise<Refusal | undefined> {
     if (this.signing !== 'probation') return undefined;
-    for (const bytes of message.messages) {
-      const claim = decodeMessage(bytes);
-      if (!claim.ok) return claim;
-      const claimed = claim.value;
-      if (claimed.kind !== 'vote' && claimed.kind !== 'timeout' && claimed.kind !== 'commit') {
-        return refuse('seen-kind');
-      }
-      const part = signedPart(this.#seats, claimed);
-      const isOurs = part.seat === this.#seats.self && (await this.#signatures.check([part]));
-      if (!isOurs) return refuse('seen-signature');
-      if (!isUnknownToLog(this.#state.safety, claimed)) continue;
-      this.#world.log.log('error', 'consensus.disowned', { round: claimed.round });
+    const judged = await this.#seen.onSeen(from, answers);
+    if (!judged.ok) return judged;
+    if (judged.value === 'disowned') {
+      this.#world.log.log('error', 'consensus.disowned', { seat: this.#seats.self });
       this.#take({ kind: 'disowned' });
-      return undefined;
+    } else if (this.#seen.isCleared) {
+      this.#take({ kind: 'cleared' });
     }
-    this.#clearedBy.add(from);
-    if (this.#clearedBy.size >= answersNeeded(this.#seats)) this.#take({ kind: 'cleared' });
     return undefined;
   }
 
   #askWhatWasSeen(retryMs: number): void {
-    if (answersNeeded(this.#seats) === 0) {
+    if (this.#seen.isCleared) {
       this.#take({ kind: 'cleared' });
       return;
     }
     for (const seat of this.#others) {
-      if (this.#clearedBy.has(seat)) continue;
+      if (this.#seen.hasAnswered(seat)) continue;
       this.#send(seat, { kind: 'want-seen' });
       this.#send(seat, syncInfoOf(this.#state));
     }
@@ -305,10 +263,24 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#setTimer('probation', retryMs, again);
   }
 
+  #holds(checks: readonly SignatureCheck[]): Promise<boolean> {
+    return this.#signatures.check(checks.map((check) => this.#keyed(check)));
+  }
+
+  /** Every seat in a check was bounded by the cadre's size when it was made. */
+  #keyed(check: SignatureCheck): KeyedSignature {
+    return { ...check, key: this.#seats.seats[check.seat]!.key };
+  }
+
   /** Feeds the replica, one input after the other, also when an effect brings the next. */
   #take(input: Input): void {
-    if (this.#phase !== 'running') return;
+    if (this.#phase === 'stopped') return;
+    if (this.#phase === 'new' && this.#inputs.length >= EARLY_MAX) return;
     this.#inputs.push(input);
+    if (this.#phase === 'running') this.#drain();
+  }
+
+  #drain(): void {
     if (this.#isStepping) return;
     this.#isStepping = true;
     try {
@@ -383,7 +355,7 @@ class Driver<S> implements ConsensusDriver<S> {
       case 'loopback': {
         const { input } = release;
         if (input.kind === 'vote' || input.kind === 'timeout' || input.kind === 'commit') {
-          this.#signatures.trust(signedPart(this.#seats, input.message));
+          this.#signatures.trust(this.#keyed(signedPart(this.#seats, input.message)));
         }
         this.#take(input);
         return;
@@ -423,6 +395,10 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#halt();
     this.#world.log.log('error', 'consensus.fatal', { code: error.code, message: error.message });
     this.#init.onFatal?.(error);
+  }
+
+  #isStopped(): boolean {
+    return this.#phase === 'stopped';
   }
 
   #halt(): void {

@@ -49,6 +49,9 @@ extern const struct kadre_backend kadre_cpu_generic;
 #ifdef KADRE_HAVE_AVX2
 extern const struct kadre_backend kadre_cpu_avx2;
 #endif
+#ifdef KADRE_HAVE_AVX512
+extern const struct kadre_backend kadre_cpu_avx512;
+#endif
 
 #ifdef __cplusplus
 }

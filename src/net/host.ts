@@ -88,6 +88,9 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
     start: async () => {
       await network.start();
       await listening(libp2p, init.listen);
+      // libp2p itself writes these down only a second later; until then a DHT answer that names
+      // this node would leave it out for want of an address.
+      await libp2p.peerStore.patch(libp2p.peerId, { multiaddrs: libp2p.getMultiaddrs() });
       directory.start();
       bootstrap.start();
     },

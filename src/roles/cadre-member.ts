@@ -6,20 +6,14 @@ import { toHex } from '../base/bytes.ts';
 import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
-import { buildCertificate } from '../certificate/build.ts';
-import { openCertificate } from '../certificate/open.ts';
+import { certifyLedger } from '../certificate/build.ts';
 import type { Payload } from '../consensus/application.ts';
 import type { ConsensusDriver } from '../consensus/driver.ts';
 import type { Commit } from '../consensus/effects.ts';
 import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
 import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
-import {
-  type Awaited,
-  acceptedDigests,
-  agreeingWorkers,
-  awaitedOf,
-} from '../job/ledger/read-ledger.ts';
+import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { Announcer } from './announcer.ts';
 import { sendRecord } from './judges.ts';
@@ -145,27 +139,10 @@ export class CadreMember {
     this.#init.onEnd();
   }
 
-  /** Builds the certificate, checks it as any stranger would, and stores it. */
+  /** Whoever fetches it verifies it; our own check would only delay the requester. */
   async #certify(commit: Commit<JobState>, ledger: LedgerState): Promise<BlobRef> {
-    const { plan } = this;
-    const shards = Array.from({ length: plan.spec.shards }, (_, shard) => {
-      const digests = acceptedDigests(plan, ledger, shard)!;
-      return {
-        digests: plan.kernel.outputs.map((__, i) => digests.subarray(i * 32, i * 32 + 32)),
-        workers: agreeingWorkers(plan, ledger, shard),
-      };
-    });
-    const certificate = buildCertificate({
-      package: plan.package,
-      kernel: plan.kernel,
-      commit: commit.cert,
-      headers: commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block],
-      shards,
-      seals: ledger.seals.map(({ record }) => record),
-      reveals: ledger.reveals.map(({ record }) => record),
-    });
-    const opened = openCertificate(certificate);
-    if (!opened.ok) throw new Error(`bug: own certificate is refused: ${opened.reason}`);
+    const headers = commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block];
+    const certificate = certifyLedger(this.plan, ledger, { commit: commit.cert, headers });
     return this.#components.blobs.put(certificate);
   }
 

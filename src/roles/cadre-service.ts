@@ -3,7 +3,7 @@
  * records and consensus messages to the plan they are for (steps 4, 5 and 10 of the life of a job).
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
-import { asKadreError } from '../base/errors.ts';
+import { asKadreError, type KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type {
   BlobStore,
@@ -20,7 +20,7 @@ import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
 import { type OpenPlan, openDraft, type PlanChecks } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
-import type { PlanStore, StoredPlan } from '../store/plan-store.ts';
+import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
 import { CadreMember } from './cadre-member.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
@@ -59,8 +59,8 @@ export const CADRE_DEFAULTS: CadreServiceInit = {
   archiveAfterMs: 600_000,
 };
 
-/** Records that arrive between a seat's convening and its opening. */
-const EARLY_RECORDS_MAX = 256;
+/** Records and messages that arrive between a seat's convening and its replica's start. */
+const EARLY_MAX = 1_024;
 
 interface Draft {
   readonly package: PlanPackage;
@@ -68,13 +68,18 @@ interface Draft {
   readonly keySeed: Uint8Array;
   readonly requester: PeerId;
   readonly expiry: Timer;
-  readonly early: { readonly bytes: Uint8Array }[];
+  readonly early: ((member: CadreMember) => void)[];
   opening: Promise<Uint8Array> | undefined;
 }
+
+/** Something for a member that has not started yet: kept in order, or dropped at the bound. */
+type Early = Draft['early'];
 
 interface Live {
   readonly member: CadreMember;
   readonly requester: PeerId;
+  /** Emptied once the replica runs. */
+  early: Early | undefined;
   ended: boolean;
   archive: Timer | undefined;
 }
@@ -84,6 +89,8 @@ interface BeginInit {
   readonly planKey: Signer;
   readonly requester: PeerId;
   readonly keyIsNew: boolean;
+  readonly log: OpenedLog;
+  readonly early: Early;
 }
 
 export class CadreService {
@@ -111,12 +118,13 @@ export class CadreService {
     this.#unhandle = network.handle('consensus', {
       message: (from, body) => this.#consensus(from, body),
     });
-    for (const stored of await store.list()) {
+    const onDamaged = ({ code, message }: KadreError) =>
+      log.log('error', 'plan-not-resumed', { code, message });
+    for (const recovered of await store.recover(onDamaged)) {
       try {
-        await this.#resume(stored);
+        await this.#resume(recovered);
       } catch (cause) {
-        const { code, message } = asKadreError(cause, 'DATA_DIR_DAMAGED', 'plan not resumed');
-        log.log('error', 'plan-not-resumed', { planId: toHex(stored.planId), code, message });
+        onDamaged(asKadreError(cause, 'DATA_DIR_DAMAGED', toHex(recovered.plan.planId)));
       }
     }
   }
@@ -185,11 +193,11 @@ export class CadreService {
   record(planId: Digest, bytes: Uint8Array): Checked<CheckedRecord | undefined> | undefined {
     const key = toHex(planId);
     const live = this.#live.get(key);
-    if (live !== undefined) return live.member.record(bytes);
-    const draft = this.#drafts.get(key);
-    if (draft === undefined) return undefined;
+    if (live !== undefined && live.early === undefined) return live.member.record(bytes);
+    const early = live?.early ?? this.#drafts.get(key)?.early;
+    if (early === undefined) return undefined;
     // A quick worker is ahead of the requester's `open`: kept, judged when the plan is.
-    if (draft.early.length < EARLY_RECORDS_MAX) draft.early.push({ bytes });
+    keepEarly(early, (member) => member.record(bytes));
     return { ok: true, value: undefined };
   }
 
@@ -207,7 +215,7 @@ export class CadreService {
     draft: Draft,
     request: Extract<JobRequest, { t: 'open' }>,
   ): Promise<Uint8Array> {
-    const { plans, store, signer, log } = this.#components;
+    const { plans, store, signer } = this.#components;
     const { skipped, cadre } = request;
     const pkg = { ...draft.package, skipped, cadre };
     const plan = plans.open(pkg);
@@ -219,32 +227,31 @@ export class CadreService {
       return refusedAnswer('wrong-key');
     }
     const { planId } = plan.value;
-    const stored = { planId, keySeed: draft.keySeed, package: pkg };
-    // Losing this file loses the seat, never safety: the key is gone with it.
-    store.save(stored).catch((cause: unknown) => {
-      log.log('error', 'plan-not-saved', { planId: key, cause: String(cause) });
-    });
-    const requester = draft.requester;
-    const live = await this.#begin(plan.value, { seat, planKey, requester, keyIsNew: true });
+    const { requester, early } = draft;
     draft.expiry.cancel();
+    const log = await store.create({ planId, keySeed: draft.keySeed, package: pkg });
+    const begun = this.#begin(plan.value, { seat, planKey, requester, early, log, keyIsNew: true });
     this.#drafts.delete(key);
-    for (const { bytes } of draft.early) live.member.record(bytes);
+    await begun;
     return encodeMessage({ t: 'ok' });
   }
 
-  async #resume(stored: StoredPlan): Promise<void> {
+  async #resume({ plan: stored, log }: RecoveredPlan): Promise<void> {
     const { plans, signer, keys, store } = this.#components;
     const plan = plans.open(stored.package);
     const seat = plan.ok ? plan.value.seatOf(signer.nodeId) : undefined;
-    if (!plan.ok || seat === undefined) return store.remove(stored.planId);
+    if (!plan.ok || seat === undefined) {
+      await log.wal.close();
+      return store.remove(stored.planId);
+    }
     const requester = peerIdOf(plan.value.spec.requester);
     const planKey = keys.signer(stored.keySeed);
-    await this.#begin(plan.value, { seat, planKey, requester, keyIsNew: false });
+    const init = { seat, planKey, requester, early: [], log, keyIsNew: false };
+    await this.#begin(plan.value, init);
   }
 
-  async #begin(plan: OpenPlan, init: BeginInit): Promise<Live> {
-    const { seat, planKey, requester, keyIsNew } = init;
-    const log = await this.#components.store.openLog(plan.planId);
+  async #begin(plan: OpenPlan, init: BeginInit): Promise<void> {
+    const { seat, planKey, requester, log, keyIsNew } = init;
     const key = toHex(plan.planId);
     const member = new CadreMember(this.#components, {
       plan,
@@ -254,10 +261,12 @@ export class CadreService {
         makeDriver(this.#components, { plan, seat, planKey, log, member, keyIsNew }),
       onEnd: () => this.#ended(key),
     });
-    const live: Live = { member, requester, ended: false, archive: undefined };
+    const { early } = init;
+    const live: Live = { member, requester, early, ended: false, archive: undefined };
     this.#live.set(key, live);
     await member.start();
-    return live;
+    live.early = undefined;
+    for (const deliver of early) deliver(member);
   }
 
   #ended(key: string): void {
@@ -266,7 +275,8 @@ export class CadreService {
     live.ended = true;
     live.archive = this.#components.clock.setTimer(this.#init.archiveAfterMs, () => {
       this.#live.delete(key);
-      void live.member.stop().then(() => this.#components.store.remove(live.member.plan.planId));
+      const { planId } = live.member.plan;
+      void live.member.stop().then(() => this.#components.store.remove(planId));
     });
   }
 
@@ -281,9 +291,19 @@ export class CadreService {
 
   /** planId, then a consensus message; only seats are heard. */
   #consensus(from: PeerId, body: Uint8Array): void {
-    const live = this.#live.get(toHex(body.subarray(0, 32)));
-    const seat = live?.member.plan.seats.findIndex((entry) => peerIdOf(entry.node) === from) ?? -1;
-    if (live === undefined || seat < 0) return;
-    live.member.consensus(seat, body.subarray(32));
+    const key = toHex(body.subarray(0, 32));
+    const message = body.subarray(32);
+    const live = this.#live.get(key);
+    const deliver = (member: CadreMember) => {
+      const seat = member.plan.seats.findIndex((entry) => peerIdOf(entry.node) === from);
+      if (seat >= 0) member.consensus(seat, message);
+    };
+    const early = live === undefined ? this.#drafts.get(key)?.early : live.early;
+    if (early !== undefined) keepEarly(early, deliver);
+    else if (live !== undefined) deliver(live.member);
   }
+}
+
+function keepEarly(early: Early, deliver: (member: CadreMember) => void): void {
+  if (early.length < EARLY_MAX) early.push(deliver);
 }

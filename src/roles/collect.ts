@@ -7,13 +7,8 @@ import { KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import type { BlobRef, Network, SignalOption } from '../base/ports.ts';
 import { fetchBlobs } from '../blob/fetch-small.ts';
-import {
-  type ArraySpec,
-  arrayBytes,
-  DTYPE_BYTES,
-  elementCount,
-  type Region,
-} from '../kernel/contract.ts';
+import { placeRegion, regionBytes } from '../kernel/assemble.ts';
+import { type ArraySpec, arrayBytes, type Region } from '../kernel/contract.ts';
 
 /** One region of one output, its digest and who holds it. */
 export interface Piece {
@@ -32,7 +27,7 @@ export async function collect(
 ): Promise<Uint8Array[]> {
   const arrays = outputs.map((output) => new Uint8Array(arrayBytes(output)));
   const place = (piece: Piece, bytes: Uint8Array) =>
-    scatter(outputs[piece.output]!, piece.region, bytes, arrays[piece.output]!);
+    placeRegion(arrays[piece.output]!, outputs[piece.output]!, piece.region, bytes);
   let open = pieces;
   const failures: string[] = [];
   const holdersMax = pieces.reduce((most, piece) => Math.max(most, piece.holders.length), 0);
@@ -75,38 +70,6 @@ function groupByHolder(pieces: readonly Piece[], attempt: number): Map<PeerId, P
   return groups;
 }
 
-function refOf(outputs: readonly ArraySpec[], piece: Piece): BlobRef {
-  const { dtype } = outputs[piece.output]!;
-  return { root: piece.digest, bytes: elementCount(piece.region.shape) * DTYPE_BYTES[dtype] };
-}
-
-/** Copies a region's C-order bytes to its place in the whole array, row by row. */
-export function scatter(
-  array: Pick<ArraySpec, 'dtype' | 'shape'>,
-  region: Region,
-  content: Uint8Array,
-  into: Uint8Array,
-): void {
-  const unit = DTYPE_BYTES[array.dtype];
-  const rank = array.shape.length;
-  if (rank === 0) {
-    into.set(content);
-    return;
-  }
-  const rowBytes = region.shape[rank - 1]! * unit;
-  const rows = rowBytes === 0 ? 0 : content.length / rowBytes;
-  const index = new Array<number>(rank - 1).fill(0);
-  for (let row = 0; row < rows; row++) {
-    let element = 0;
-    for (let axis = 0; axis < rank; axis++) {
-      const at = axis < rank - 1 ? region.offset[axis]! + index[axis]! : region.offset[axis]!;
-      element = element * array.shape[axis]! + at;
-    }
-    into.set(content.subarray(row * rowBytes, (row + 1) * rowBytes), element * unit);
-    for (let axis = rank - 2; axis >= 0; axis--) {
-      index[axis]! += 1;
-      if (index[axis]! < region.shape[axis]!) break;
-      index[axis] = 0;
-    }
-  }
+function refOf(outputs: readonly ArraySpec[], { output, region, digest }: Piece): BlobRef {
+  return { root: digest, bytes: regionBytes(outputs[output]!.dtype, region) };
 }

@@ -63,6 +63,7 @@ export class RequesterJob {
   readonly #components: RequesterComponents;
   readonly #init: RequesterJobInit;
   readonly #cancelled = new AbortController();
+  #hasEnded = false;
   readonly #kernelMs = new Map<PeerId, number>();
   readonly #computedShards = new Map<PeerId, number>();
   readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0 };
@@ -119,6 +120,7 @@ export class RequesterJob {
       this.events.push({ type: 'failed', error: error.toJSON() });
       throw error;
     } finally {
+      this.#hasEnded = true;
       this.#judge?.stop();
       this.#dismissWorkers();
       this.events.close();
@@ -127,7 +129,7 @@ export class RequesterJob {
 
   /** Cancels: judges get the signed record, workers stop, `run` rejects with JOB_CANCELLED. */
   async cancel(): Promise<void> {
-    if (this.#cancelled.signal.aborted) return;
+    if (this.#hasEnded || this.#cancelled.signal.aborted) return;
     const { signer } = this.#components;
     const plan = this.#plan;
     if (plan !== undefined && plan.seats.length > 0) {

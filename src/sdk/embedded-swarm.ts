@@ -70,7 +70,7 @@ export class EmbeddedSwarm implements Swarm {
   }
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
-    const { blobs, random, signer, roles } = this.#components;
+    const { random, signer, roles } = this.#components;
     const signal = anySignal(options.signal, this.#closed.signal);
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
@@ -104,7 +104,7 @@ export class EmbeddedSwarm implements Swarm {
       signer,
     );
     const started = roles.requester.submit({ job, waitPeersMs });
-    return new EmbeddedJob({ blobs }, started, signal);
+    return new EmbeddedJob(started, signal);
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {
@@ -154,11 +154,14 @@ class EmbeddedJob implements JobHandle {
   readonly #started: StartedJob;
   readonly #closed: AbortSignal;
 
-  constructor(_: { readonly blobs: BlobStore }, started: StartedJob, closed: AbortSignal) {
+  constructor(started: StartedJob, closed: AbortSignal) {
     this.id = started.job.id;
     this.#started = started;
     this.#closed = closed;
-    closed.addEventListener('abort', () => void this.cancel(), { once: true });
+    const onClosed = () => void this.cancel();
+    closed.addEventListener('abort', onClosed, { once: true });
+    const forget = () => closed.removeEventListener('abort', onClosed);
+    started.finished.then(forget, forget);
   }
 
   events(): AsyncIterable<JobEvent> {

@@ -13,7 +13,7 @@ export const LOCK_FILE = 'lock';
 const SQLITE_BUSY = 5;
 
 export interface DirectoryLock {
-  /** Idempotent. */
+  /** Idempotent. Keep this object: a lock that nobody refers to may be collected. */
   release(): void;
 }
 

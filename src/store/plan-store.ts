@@ -1,9 +1,10 @@
 /**
- * What a member of a cadre needs after a restart, one folder per plan: the plan package and the key
- * made for it in one file, the consensus log beside it. Losing the folder loses the seat, never
- * safety, because the key goes with it (consensus.md section 1.10).
+ * What a member of a cadre needs after a restart: one file per plan, a write-ahead log whose first
+ * record holds the plan package and the key made for this plan, and whose other records are the
+ * replica's. Losing the file loses the seat, never safety, because the key goes with it
+ * (consensus.md section 1.10).
  */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
@@ -13,7 +14,6 @@ import { type PlanPackage, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { bytes, oneOf, struct } from '../wire/shape.ts';
-import { writeFilesAtomic } from './atomic-file.ts';
 import { openWal } from './wal.ts';
 
 export interface StoredPlan {
@@ -25,16 +25,20 @@ export interface StoredPlan {
 
 export interface OpenedLog {
   readonly wal: Wal;
-  /** What it held when it was opened. */
+  /** The replica's records that it held when it was opened. */
   readonly records: readonly Uint8Array[];
 }
 
+export interface RecoveredPlan {
+  readonly plan: StoredPlan;
+  readonly log: OpenedLog;
+}
+
 export interface PlanStore {
-  /** Durable when it resolves. */
-  save(plan: StoredPlan): Promise<void>;
-  /** The consensus log of a plan; made when it does not exist. */
-  openLog(planId: Digest): Promise<OpenedLog>;
-  list(): Promise<StoredPlan[]>;
+  /** Makes a plan's log; the plan is durable with the first record that is appended to it. */
+  create(plan: StoredPlan): Promise<OpenedLog>;
+  /** Every plan that can be taken up again; what cannot be read is reported, not removed. */
+  recover(onDamaged: (error: KadreError) => void): Promise<RecoveredPlan[]>;
   remove(planId: Digest): Promise<void>;
 }
 
@@ -45,62 +49,63 @@ const storedShape = struct({
   package: planPackageShape,
 });
 
+const FILE = /^[0-9a-f]{64}\.wal$/;
+
 export class DiskPlanStore implements PlanStore {
-  readonly #root: string;
+  readonly #directory: string;
 
   constructor(init: { readonly directory: string }) {
-    this.#root = init.directory;
+    this.#directory = init.directory;
   }
 
-  async save(plan: StoredPlan): Promise<void> {
-    const folder = await this.#folder(plan.planId);
-    const encoded = encodeCanonical({ v: 1, ...plan });
-    const file = join(folder, 'plan.cbor');
-    await writeFilesAtomic([{ file, parts: [encoded], mode: 0o600 }]);
-  }
-
-  async openLog(planId: Digest): Promise<OpenedLog> {
-    return openWal(join(await this.#folder(planId), 'consensus.wal'));
-  }
-
-  /** Folders without a readable plan are left overs of a crash: removed. */
-  async list(): Promise<StoredPlan[]> {
-    await mkdir(this.#root, { recursive: true });
-    const plans: StoredPlan[] = [];
-    for (const name of (await readdir(this.#root)).sort()) {
-      const plan = await this.#read(name);
-      if (plan === undefined) await rm(join(this.#root, name), { recursive: true, force: true });
-      else plans.push(plan);
+  async create(plan: StoredPlan): Promise<OpenedLog> {
+    const { wal, records } = await openWal(this.#pathOf(plan.planId));
+    if (records.length > 0) {
+      await wal.close();
+      throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
     }
-    return plans;
+    // Not awaited: appends are durable in order, and nothing is signed before the next one is.
+    wal.append([encodeCanonical({ v: 1, ...plan })]).catch(() => undefined);
+    return { wal, records: [] };
+  }
+
+  async recover(onDamaged: (error: KadreError) => void): Promise<RecoveredPlan[]> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const recovered: RecoveredPlan[] = [];
+    for (const name of (await readdir(this.#directory)).filter((file) => FILE.test(file)).sort()) {
+      try {
+        const plan = await this.#recoverOne(name);
+        if (plan !== undefined) recovered.push(plan);
+      } catch (cause) {
+        onDamaged(asKadreError(cause, 'DATA_DIR_DAMAGED', `the plan log ${name}`));
+      }
+    }
+    return recovered;
   }
 
   async remove(planId: Digest): Promise<void> {
-    await rm(join(this.#root, toHex(planId)), { recursive: true, force: true });
+    await rm(this.#pathOf(planId), { force: true });
   }
 
-  async #read(name: string): Promise<StoredPlan | undefined> {
-    let encoded: Uint8Array;
-    try {
-      encoded = await readFile(join(this.#root, name, 'plan.cbor'));
-    } catch {
+  /** A log without its first record is left over from a crash before anything was signed. */
+  async #recoverOne(name: string): Promise<RecoveredPlan | undefined> {
+    const path = join(this.#directory, name);
+    const { wal, records } = await openWal(path);
+    const [first, ...rest] = records;
+    if (first === undefined) {
+      await wal.close();
+      await rm(path, { force: true });
       return undefined;
     }
-    const decoded = decodeCanonical(encoded, storedShape, LIMITS.planBytesMax + 4_096);
-    if (decoded.ok && toHex(decoded.value.planId) === name) return decoded.value;
-    throw new KadreError(
-      { code: 'DATA_DIR_DAMAGED', data: { plan: name } },
-      `the plan file of ${name} is damaged`,
-    );
+    const stored = decodeCanonical(first, storedShape, LIMITS.planBytesMax + 4_096);
+    if (stored.ok && `${toHex(stored.value.planId)}.wal` === name) {
+      return { plan: stored.value, log: { wal, records: rest } };
+    }
+    await wal.close();
+    throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `${name} does not hold its plan`);
   }
 
-  async #folder(planId: Digest): Promise<string> {
-    const folder = join(this.#root, toHex(planId));
-    try {
-      await mkdir(folder, { recursive: true });
-    } catch (cause) {
-      throw asKadreError(cause, 'DISK_FAILED', `cannot make ${folder}`);
-    }
-    return folder;
+  #pathOf(planId: Digest): string {
+    return join(this.#directory, `${toHex(planId)}.wal`);
   }
 }

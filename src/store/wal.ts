@@ -6,7 +6,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asKadreError, KadreError } from '../base/errors.ts';
+import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import type { Wal } from '../base/ports.ts';
 import { encodeFrame, FRAME_BODY_BYTES_MAX, scanWal, WAL_HEADER } from './wal-frames.ts';
 
@@ -89,6 +89,10 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+function groupBytes(records: readonly Uint8Array[]): number {
+  return records.reduce((sum, record) => sum + record.length + 4, 0);
+}
+
 interface Waiting {
   readonly records: readonly Uint8Array[];
   readonly resolve: () => void;
@@ -114,6 +118,8 @@ export class GroupCommitWal implements Wal {
     if (this.#isClosed) {
       return Promise.reject(new KadreError({ code: 'STOPPED' }, 'the log is closed'));
     }
+    // A frame that a later scan would refuse must never be written.
+    assert(groupBytes(records) <= FRAME_BODY_BYTES_MAX, 'one append fits one frame');
     return new Promise((resolve, reject) => {
       this.#waiting.push({ records, resolve, reject });
       this.#writing ??= this.#drain();
@@ -153,7 +159,7 @@ export class GroupCommitWal implements Wal {
     let bytes = 0;
     let count = 0;
     for (const entry of this.#waiting) {
-      bytes += entry.records.reduce((sum, record) => sum + record.length + 4, 0);
+      bytes += groupBytes(entry.records);
       if (count > 0 && bytes > FRAME_BODY_BYTES_MAX) break;
       count += 1;
     }

@@ -142,11 +142,9 @@ export function variant<K extends string, const V extends Readonly<Record<string
   };
 }
 
+/** A decoded map and nothing else: lists, byte strings and links are objects of other classes. */
 function isPlainMap(value: unknown): value is Record<string, unknown> {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Uint8Array)
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
   );
 }

@@ -1,4 +1,4 @@
-/** Hostile bytes into the .npy parser: it answers, never throws, never promises what is not there. */
+/** Hostile bytes into the .npy parser: it answers, never throws, promises only what is there. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

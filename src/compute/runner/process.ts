@@ -31,7 +31,7 @@ export interface RunnerListener {
 const HEAP_MIB_MAX = 256;
 const MAIN = fileURLToPath(
   // Sources run as .ts, a published package as .js.
-  new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+  new URL(`./runner-main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
 );
 
 export class RunnerProcess {

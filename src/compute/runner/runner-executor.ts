@@ -25,6 +25,8 @@ import { type Batch, type BatchLimits, RunnerJob } from './runner-job.ts';
 export interface RunnerInit extends Partial<RunnerOptions> {
   /** Input bytes held by the runner at once; default 2 GiB. A larger request is refused. */
   readonly inputBytesMax?: number;
+  /** Output bytes of one shard; default 1 GiB. A request with a larger one is refused. */
+  readonly outputBytesMax?: number;
   /** Requests waiting or running; default 256. */
   readonly requestsMax?: number;
   /** How long a cancelled batch may still take before the process is killed; default 100 ms. */
@@ -52,6 +54,7 @@ export class RunnerExecutor implements Executor, Service {
   readonly #components: RunnerComponents;
   readonly #options: RunnerOptions;
   readonly #inputBytesMax: number;
+  readonly #outputBytesMax: number;
   readonly #requestsMax: number;
   readonly #cancelGraceMs: number;
   /** Round robin: the first is served next. */
@@ -66,10 +69,11 @@ export class RunnerExecutor implements Executor, Service {
   #stopping = false;
 
   constructor(components: RunnerComponents, init: RunnerInit = {}) {
-    const { inputBytesMax, requestsMax, cancelGraceMs, ...options } = init;
+    const { inputBytesMax, outputBytesMax, requestsMax, cancelGraceMs, ...options } = init;
     this.#components = components;
     this.#options = { backend: 'auto', niceness: 5, ...options };
     this.#inputBytesMax = inputBytesMax ?? 2 ** 31;
+    this.#outputBytesMax = outputBytesMax ?? 2 ** 30;
     this.#requestsMax = requestsMax ?? 256;
     this.#cancelGraceMs = cancelGraceMs ?? 100;
   }
@@ -163,7 +167,18 @@ export class RunnerExecutor implements Executor, Service {
 
   #sendBatch(process: RunnerProcess, job: RunnerJob): void {
     const isJs = this.#ready?.backend.name === 'cpu/js';
-    const batch = job.nextBatch(isJs ? JS_LIMITS : NATIVE_LIMITS);
+    const limits = isJs ? JS_LIMITS : NATIVE_LIMITS;
+    const outputBytes = Math.min(limits.outputBytes, this.#outputBytesMax);
+    const batch = job.nextBatch({ ...limits, outputBytes });
+    if (batch.outputBytes > this.#outputBytesMax) {
+      const data = { bytes: batch.outputBytes, max: this.#outputBytesMax };
+      this.#remove(job);
+      job.outcome.reject(
+        new KadreError({ code: 'OVERLOADED', data }, 'a shard is too large for the runner'),
+      );
+      this.#pump();
+      return;
+    }
     this.#flight = { job, batch };
     process.batch(() => {
       if (!job.isOpen) this.#open(process, job);
@@ -276,8 +291,8 @@ export class RunnerExecutor implements Executor, Service {
       this.#remove(flight.job);
       flight.job.outcome.reject(failure);
     }
-    // Warm again before the next request asks.
-    this.#process ??= this.#spawn();
+    // After a kill of ours, warm again before the next request asks; after a crash, when one does.
+    if (cancelled) this.#process ??= this.#spawn();
     this.#pump();
   }
 

@@ -1,4 +1,5 @@
 /** One request on its way through the runner: which shards are next, what has come back. */
+import { DIGEST_BYTES } from '../../base/ids.ts';
 import type { ExecutionRequest, ShardResult } from '../executor.ts';
 import type { PreparedRequest } from '../kernel-call.ts';
 import { jsonBody, openedJob, outputBytes, parseResults, resultBytes } from './messages.ts';
@@ -14,6 +15,7 @@ export interface Batch {
   readonly shards: readonly number[];
   /** Output sizes of each shard. */
   readonly expected: readonly (readonly number[])[];
+  readonly outputBytes: number;
   /** Exact length of the RESULT body. */
   readonly resultBytes: number;
 }
@@ -68,7 +70,9 @@ export class RunnerJob {
       shards.push(shard);
       expected.push(sizes);
     }
-    return { shards, expected, resultBytes: resultBytes(expected) };
+    const total = resultBytes(expected);
+    const roots = expected.reduce((count, sizes) => count + sizes.length, 0) * DIGEST_BYTES;
+    return { shards, expected, outputBytes: total - roots, resultBytes: total };
   }
 
   accept(batch: Batch, body: Uint8Array): void {

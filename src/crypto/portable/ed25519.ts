@@ -60,9 +60,22 @@ function nativeKey(crypto: NodeCrypto, publicKey: Uint8Array): object {
   return key;
 }
 
+/** Answers of `isAdmissibleKey`: one costs half a millisecond, and is asked of the same few keys. */
+const admissible = new Map<string, boolean>();
+
 /** Admission rule for identity and consensus keys: canonical encoding, no small-order part. */
 export function isAdmissibleKey(publicKey: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES) return false;
+  const name = toHex(publicKey);
+  const known = admissible.get(name);
+  if (known !== undefined) return known;
+  const answer = isTorsionFreeKey(publicKey);
+  if (admissible.size >= KEYS_CACHED_MAX) admissible.delete(admissible.keys().next().value!);
+  admissible.set(name, answer);
+  return answer;
+}
+
+function isTorsionFreeKey(publicKey: Uint8Array): boolean {
   try {
     const point = ed25519.Point.fromBytes(publicKey, false);
     return !point.is0() && point.isTorsionFree();

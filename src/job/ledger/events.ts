@@ -4,7 +4,7 @@
  * (docs/protocol/ledger.md, "Events" and "State root").
  */
 import { concatBytes, toHex } from '../../base/bytes.ts';
-import type { Digest } from '../../base/ids.ts';
+import { DIGEST_BYTES, type Digest } from '../../base/ids.ts';
 import { taggedHash } from '../../crypto/portable/hash.ts';
 import { encodeCanonical } from '../../wire/cbor.ts';
 import { TAGS } from '../../wire/tags.ts';
@@ -101,7 +101,7 @@ export class EventLog {
   readonly #retries = new Map<string, Group<RetryEvent>>();
   readonly #disputes = new Map<string, Group<DisputeEvent>>();
   readonly #accepted: number[] = [];
-  readonly #digests = new Map<number, Digest>();
+  readonly #digests: Digest[] = [];
   #end: FailedEvent | DoneEvent | undefined;
 
   entitled(shard: number, head: Omit<EntitledEvent, 'shards' | 'kind'>): void {
@@ -120,7 +120,7 @@ export class EventLog {
 
   accepted(shard: number, digest: Digest): void {
     this.#accepted.push(shard);
-    this.#digests.set(shard, digest);
+    this.#digests.push(digest);
   }
 
   retry(shard: number, worker: number, reason: RetryReason): void {
@@ -154,14 +154,20 @@ export class EventLog {
       ...finished<EntitledEvent>(this.#entitled),
       ...finished<ClosedEvent>(this.#closed),
     ];
-    if (this.#accepted.length > 0) {
-      const shards = this.#accepted.toSorted((a, b) => a - b);
-      const digests = concatBytes(shards.map((shard) => this.#digests.get(shard)!));
-      events.push({ kind: 'accepted', shards, digests });
-    }
+    if (this.#accepted.length > 0) events.push(this.#acceptedEvent());
     events.push(...this.retries(), ...this.disputes());
     if (this.#end !== undefined) events.push(this.#end);
     return events;
+  }
+
+  #acceptedEvent(): AcceptedEvent {
+    const accepted = this.#accepted;
+    const order = [...accepted.keys()].sort((a, b) => accepted[a]! - accepted[b]!);
+    const digests = new Uint8Array(order.length * DIGEST_BYTES);
+    order.forEach((from, to) => {
+      digests.set(this.#digests[from]!, to * DIGEST_BYTES);
+    });
+    return { kind: 'accepted', shards: order.map((at) => accepted[at]!), digests };
   }
 }
 

@@ -61,14 +61,14 @@ function finish(
 }
 
 /**
- * What comes first in a block. Results before complaints: a seal that arrives together with the mark
- * that it is late still counts.
+ * What comes first in a block. Results before complaints: a seal that arrives together with the
+ * mark that it is late still counts.
  */
 const ORDER = { cancel: 0, seal: 1, reveal: 2, refusal: 3, overdue: 4, deadline: 5 } as const;
 
 /**
- * The pending records that change something on this state, in the order in which they do. Any prefix
- * of the answer is a valid block too, so a leader may cut it at its limits.
+ * The pending records that change something on this state, in the order in which they do. Any
+ * prefix of the answer is a valid block too, so a leader may cut it at its limits.
  */
 export function selectRecords(
   plan: OpenPlan,

@@ -5,7 +5,7 @@
 import type { Digest, NodeId } from '../../base/ids.ts';
 import type { OpenPlan } from '../open-plan.ts';
 import type { CheckedReveal, CheckedSeal } from './check-record.ts';
-import type { DisputeEvent, LedgerFailureCode } from './events.ts';
+import type { DisputeEvent, RetryReason } from './events.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { ResultLeaf } from './results.ts';
 import { PHASES, STANDINGS } from './shard-table.ts';
@@ -186,7 +186,7 @@ export interface ShardRetry {
   readonly shard: number;
   /** Roster index. */
   readonly worker: number;
-  readonly reason: string;
+  readonly reason: RetryReason;
 }
 
 /** Ascending by shard, then worker. */
@@ -195,5 +195,3 @@ export function shardRetries(state: LedgerState): ShardRetry[] {
     .flatMap(({ shards, worker, reason }) => shards.map((shard) => ({ shard, worker, reason })))
     .sort((a, b) => a.shard - b.shard || a.worker - b.worker);
 }
-
-export type { LedgerFailureCode };

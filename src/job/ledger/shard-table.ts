@@ -48,7 +48,7 @@ export interface RecordPlace {
   readonly at: number;
 }
 
-/** One row per shard, `slotCount` slots per row; a slot is one worker in the order of entitlement. */
+/** One row per shard, `slotCount` slots per row; a slot is one worker, in order of entitlement. */
 export class ShardTable {
   readonly shardCount: number;
   /** Workers that one shard may use in total. */

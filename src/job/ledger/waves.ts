@@ -92,8 +92,8 @@ function closeSet(draft: LedgerDraft, shard: number): void {
 /**
  * Looks at the revealed digests of a shard whose set is closed.
  *
- * Accept d iff count(d) >= Q and count(d) is more than half of all reveals of the shard, where those
- * still awaited count as reveals of something else: so the answer never depends on who is fast.
+ * Accept d iff count(d) >= Q and count(d) is more than half of all reveals of the shard, where
+ * those still awaited count as reveals of something else: the answer never depends on who is fast.
  * When all are judged without an answer, the next wave opens.
  */
 export function reviewReveals(draft: LedgerDraft, shard: number): void {

@@ -61,7 +61,8 @@ const char *run(const kadre_task *task, uint32_t part, uint32_t parts) {
   if (task->kernel != KADRE_GEMM_F32) return "unknown-kernel";
   const kadre_fp_mode saved = kadre_fp_enter();
   const uint64_t rows = task->extents[0];
-  gemm_rows(task, kadre_part_start(rows, 1, part, parts), kadre_part_start(rows, 1, part + 1, parts));
+  const uint64_t first = kadre_part_start(rows, 1, part, parts);
+  gemm_rows(task, first, kadre_part_start(rows, 1, part + 1, parts));
   kadre_fp_leave(saved);
   return nullptr;
 }

@@ -32,7 +32,14 @@ const char *avx2_problem() {
 }
 #endif
 
+#ifdef KADRE_HAVE_AVX512
+const char *avx512_problem() { return __builtin_cpu_supports("avx512f") ? nullptr : "no-avx512f"; }
+#endif
+
 const Candidate CANDIDATES[] = {
+#ifdef KADRE_HAVE_AVX512
+    {&kadre_cpu_avx512, avx512_problem},
+#endif
 #ifdef KADRE_HAVE_AVX2
     {&kadre_cpu_avx2, avx2_problem},
 #endif
@@ -103,7 +110,8 @@ Napi::Value backends(const Napi::CallbackInfo &info) {
     Napi::Object item = Napi::Object::New(env);
     item.Set("name", CANDIDATES[i].backend->name);
     const char *problem = state.problems[i];
-    item.Set("problem", problem == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, problem)));
+    const Napi::Value reason = problem == nullptr ? env.Null() : Napi::String::New(env, problem);
+    item.Set("problem", reason);
     list.Set(static_cast<uint32_t>(i), item);
   }
   return list;

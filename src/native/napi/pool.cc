@@ -1,3 +1,4 @@
+/* One queue of parts under one lock: parts are milliseconds long, so the lock costs nothing. */
 #include "pool.h"
 
 #include <system_error>

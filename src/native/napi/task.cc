@@ -1,3 +1,7 @@
+/*
+ * Every length and alignment is checked here, on the JavaScript thread, so that kernels may trust
+ * their buffers.
+ */
 #include "task.h"
 
 #include <cmath>
@@ -10,7 +14,7 @@ struct Buffer {
   uint64_t bytes = 0;
 };
 
-/* Elements from the first to the last of `rows` rows of `width`, `stride` apart; false: too many. */
+/* Bytes from the first to the last element of rows that are `stride` apart; false: overflow. */
 bool span_bytes(uint64_t rows, uint64_t width, uint64_t stride, uint64_t *bytes) {
   if (rows == 0 || width == 0) {
     *bytes = 0;

@@ -64,6 +64,16 @@ describe('layout', () => {
     accepts({ 'test/unit/a.test.ts': "import { b } from '../../scripts/b.ts';\n" });
   });
 
+  test('scripts do not know tests, but writers of golden bytes share their factories', () => {
+    const layout = 'scripts/vectors/a.ts layout';
+    accepts({ 'scripts/vectors/a.ts': "import { b } from '../../test/support/b.ts';\n" });
+    refuses({ 'scripts/vectors/a.ts': "import { b } from '../../test/unit/b.ts';\n" }, layout);
+    refuses(
+      { 'scripts/a.ts': "import { b } from '../test/support/b.ts';\n" },
+      'scripts/a.ts layout',
+    );
+  });
+
   test('roles reach the network only through ports', () => {
     refuses({ 'src/roles/a.ts': "import { b } from '../net/b.ts';\n" }, 'src/roles/a.ts layout');
     refuses({ 'src/roles/a.ts': "import fs from 'node:fs';\n" }, 'src/roles/a.ts layout');
@@ -174,7 +184,9 @@ describe('shape', () => {
 
   test('a suite of tests may be long, a test may not', () => {
     const long = '  g();\n'.repeat(FUNCTION_LINES_MAX);
-    accepts({ 'test/unit/a.test.ts': `describe('a', () => {\n${long}});\n` });
+    const inner = "test('b', f);\n";
+    accepts({ 'test/unit/a.test.ts': `describe('a', () => {\n${inner}${long}});\n` });
+    refuses({ 'src/job/a.ts': `test('a', () => {\n${inner}${long}});\n` }, 'src/job/a.ts size');
     refuses(
       { 'test/unit/a.test.ts': `test('a', () => {\n${long}});\n` },
       'test/unit/a.test.ts size',

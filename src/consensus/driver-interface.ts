@@ -1,0 +1,62 @@
+/**
+ * What a driver needs of the world and what it offers: the boundary between consensus and whoever
+ * takes part in it. Everything a driver touches is one of these ports.
+ */
+import type { KadreError } from '../base/errors.ts';
+import type { Clock, Logger, Random, SignatureVerifier, Wal } from '../base/ports.ts';
+import type { Checked, Refusal } from '../base/verdict.ts';
+import type { Application, Payload } from './application.ts';
+import type { Commit } from './effects.ts';
+import type { Equivocation } from './evidence.ts';
+import type { PacemakerOptions } from './pacemaker.ts';
+import type { ReplicaState } from './replica-state.ts';
+import type { CadreSeats } from './seats.ts';
+import type { CommitCert } from './types.ts';
+
+export interface DriverComponents<S> {
+  readonly application: Application<S>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly verifier: SignatureVerifier;
+  /** Signs with the key made for this plan. */
+  readonly signer: { sign(message: Uint8Array): Uint8Array };
+  readonly wal: Wal;
+  readonly log: Logger;
+  /** Fire and forget to a seat; a lost message is repaired by timeouts. */
+  send(seat: number, message: Uint8Array): void;
+  /** Judges payload bytes that a peer sent on request. */
+  checkPayload(bytes: Uint8Array): Promise<Checked<Payload>>;
+}
+
+export interface DriverInit {
+  readonly seats: CadreSeats;
+  /** What the log held when it was opened. */
+  readonly records: readonly Uint8Array[];
+  /** True only when the plan's key was made together with this log. */
+  readonly keyIsNew: boolean;
+  readonly pacemaker?: Partial<PacemakerOptions>;
+  /** The disk failed, or more than f seats are Byzantine: this driver has stopped for good. */
+  readonly onFatal?: (error: KadreError) => void;
+  /** A member sent something invalid. */
+  readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
+  readonly onEvidence?: (evidence: Equivocation) => void;
+}
+
+export interface ConsensusDriver<S> {
+  /** Recovers from the log, re-sends, begins. Recovered commits are reported first. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Holds a payload that the application checked; idempotent, bounded. */
+  submit(payload: Payload): void;
+  /** A message from an authenticated member; never throws. */
+  receive(from: number, message: Uint8Array): void;
+  /** Sends our certificates to a member, e.g. when its connection is back. */
+  greet(seat: number): void;
+  /** A listener sees every final block once per run, by height; returns how to remove it. */
+  onCommit(listener: (commit: Commit<S>) => void): () => void;
+  readonly finalState: S;
+  readonly finalHeight: number;
+  readonly finalCert: CommitCert | undefined;
+  readonly round: number;
+  readonly signing: ReplicaState<S>['signing'];
+}

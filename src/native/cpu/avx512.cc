@@ -1,0 +1,55 @@
+/*
+ * AVX-512: 32 registers of sixteen floats.
+ * This file is compiled with its own instruction set; the addon calls it only on processors that
+ * have it. The blocking is gemm-blocked.h.
+ */
+#include <immintrin.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../backend.h"
+#include "rounding.h"
+#include "split.h"
+
+namespace {
+
+/* Register block: 14 x 32 floats are 28 of the 32 vector registers. */
+const uint64_t MR = 14;
+const uint64_t NR = 32;
+/* k of one panel: a sliver of b is 32 KiB, two thirds of the first-level cache. */
+const uint64_t KC = 256;
+/* Rows of a packed at once: at most 476 KiB, half of the second-level cache. */
+const uint64_t MC = 476;
+
+/* c[14][32] (stride ldc) continues its chains over kc more products. */
+void micro_kernel(uint64_t kc, const float *a, const float *b, float *c, uint64_t ldc) {
+  __m512 acc[MR][2];
+#pragma GCC unroll 14
+  for (uint64_t i = 0; i < MR; i++) {
+    acc[i][0] = _mm512_loadu_ps(c + i * ldc);
+    acc[i][1] = _mm512_loadu_ps(c + i * ldc + 16);
+  }
+  for (uint64_t p = 0; p < kc; p++) {
+    const __m512 b0 = _mm512_load_ps(b);
+    const __m512 b1 = _mm512_load_ps(b + 16);
+#pragma GCC unroll 14
+    for (uint64_t i = 0; i < MR; i++) {
+      const __m512 left = _mm512_set1_ps(a[i]);
+      acc[i][0] = _mm512_fmadd_ps(left, b0, acc[i][0]);
+      acc[i][1] = _mm512_fmadd_ps(left, b1, acc[i][1]);
+    }
+    a += MR;
+    b += NR;
+  }
+#pragma GCC unroll 14
+  for (uint64_t i = 0; i < MR; i++) {
+    _mm512_storeu_ps(c + i * ldc, acc[i][0]);
+    _mm512_storeu_ps(c + i * ldc + 16, acc[i][1]);
+  }
+}
+
+#include "gemm-blocked.h"
+
+}  // namespace
+
+extern "C" const kadre_backend kadre_cpu_avx512 = {"cpu/avx512", probe, parts_of, run};

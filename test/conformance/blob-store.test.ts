@@ -1,0 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DiskBlobStore } from '../../src/store/disk-blob-store.ts';
+import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
+import { silentLogger } from '../support/real-ports.ts';
+import { blobStoreConformance } from './blob-store.ts';
+
+blobStoreConformance('in memory', async (_t, init) => new MemoryBlobStore(init));
+
+for (const durability of ['synced', 'lazy'] as const) {
+  blobStoreConformance(`on disk, ${durability}`, async (t, init) => {
+    const directory = await mkdtemp(join(tmpdir(), 'kadre-blobs-'));
+    t.after(() => rm(directory, { recursive: true, force: true }));
+    return DiskBlobStore.open({ logger: silentLogger }, { directory, durability, ...init });
+  });
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { KadreError } from '../../../src/base/errors.ts';
+import type { Executor } from '../../../src/compute/executor.ts';
+import { GOLDEN_DIGESTS } from '../../../src/compute/golden-digests.ts';
+import { JsExecutor } from '../../../src/compute/local-executor.ts';
+import { runSelftest } from '../../../src/compute/selftest.ts';
+import { selftestAll } from '../../../src/compute/selftest-all.ts';
+import { selftestCases } from '../../../src/compute/selftest-cases.ts';
+import { measureSpeed } from '../../../src/compute/speed.ts';
+import { kernelId } from '../../../src/kernel/contract.ts';
+import { KERNELS } from '../../../src/kernel/registry.ts';
+import { silentLogger, testClock } from '../../oracles/test-clock.ts';
+
+const js = new JsExecutor();
+
+/** The reference with one bit of every gemm output wrong. */
+const liar: Executor = {
+  backend: { name: 'cpu/wrong', kernels: js.backend.kernels },
+  run: async (request, options) => {
+    const results = await js.run(request, options);
+    if (request.kernel === 'gemm.f32@1') results[0]!.outputs[0]!.content[0]! ^= 1;
+    return results;
+  },
+};
+
+test('golden digests are those of the vectors, one per case, every kernel covered', async () => {
+  const file = new URL('../../vectors/kernels.json', import.meta.url);
+  const { golden } = JSON.parse(await readFile(file, 'utf8'));
+  assert.deepEqual(GOLDEN_DIGESTS, golden);
+  const cases = selftestCases();
+  assert.deepEqual(cases.map(({ name }) => name).sort(), Object.keys(golden).sort());
+  const covered = new Set(cases.map(({ request }) => request.kernel));
+  for (const kernel of KERNELS) assert.ok(covered.has(kernelId(kernel)));
+});
+
+test('one wrong bit fails exactly the cases of its kernel', async () => {
+  const rows = await runSelftest(liar);
+  for (const { kernel, ok, backend } of rows) {
+    assert.equal(ok, kernel === 'noop@1');
+    assert.equal(backend, 'cpu/wrong');
+  }
+});
+
+test('an executor that fails is reported, not thrown', async () => {
+  const broken: Executor = {
+    backend: js.backend,
+    run: () => Promise.reject(new KadreError({ code: 'RUNNER_FAILED' }, 'gone')),
+  };
+  for (const row of await runSelftest(broken)) {
+    assert.ok(!row.ok);
+    assert.equal(row.actual, 'RUNNER_FAILED: gone');
+  }
+});
+
+test('kernels that an executor lacks are not tested', async () => {
+  const rows = await runSelftest({ ...liar, backend: { name: 'cpu/some', kernels: ['noop@1'] } });
+  assert.deepEqual([...new Set(rows.map(({ kernel }) => kernel))], ['noop@1']);
+});
+
+test('speed is a positive integer per kernel and stays within its budget', async () => {
+  // A clock on which every run takes 3 ms: samples grow until the next would not fit.
+  let nowMs = 0;
+  const clock = { monotonicMs: () => nowMs };
+  const runs: string[] = [];
+  const steady: Executor = {
+    backend: { name: 'cpu/steady', kernels: ['gemm.f32@1', 'noop@1', 'later@1'] },
+    run: async ({ kernel }) => {
+      runs.push(kernel);
+      nowMs += 3;
+      return [];
+    },
+  };
+  const speeds = await measureSpeed(steady, { clock, budgetMs: 64 });
+  assert.deepEqual(Object.keys(speeds).sort(), ['gemm.f32@1', 'noop@1']);
+  for (const speed of Object.values(speeds)) assert.ok(Number.isSafeInteger(speed) && speed > 0);
+  assert.ok(nowMs <= 64, `${nowMs} ms`);
+  assert.equal(runs.filter((kernel) => kernel === 'gemm.f32@1').length, 3);
+  assert.equal(speeds['gemm.f32@1'], Math.round((2 * 128 ** 3 * 1000) / 3));
+});
+
+test('every backend of this machine passes every case', async () => {
+  const { rows, addonFailures } = await selftestAll({ clock: testClock, logger: silentLogger });
+  for (const row of rows) assert.ok(row.ok, `${row.case} on ${row.backend}: ${row.actual}`);
+  const backends = new Set(rows.map(({ backend }) => backend));
+  assert.equal(rows.length, backends.size * selftestCases().length);
+  assert.ok(backends.has('cpu/js'));
+  assert.equal(backends.size > 1, addonFailures.length === 0);
+});

@@ -1,0 +1,287 @@
+/**
+ * A whole cadre in one seeded world, and the invariants that must hold after every event. The
+ * invariants look only at messages and deliveries, not into replicas.
+ */
+import assert from 'node:assert/strict';
+import { equalBytes, toHex } from '../../../src/base/bytes.ts';
+import { type ConsensusDriver, createDriver } from '../../../src/consensus/driver.ts';
+import type { Commit } from '../../../src/consensus/effects.ts';
+import { decodeRecord } from '../../../src/consensus/log-records.ts';
+import {
+  blockId,
+  commitSigningBytes,
+  decodeMessage,
+  type Message,
+  type SignedMessage,
+} from '../../../src/consensus/messages.ts';
+import { quorumOf, seatsOf } from '../../../src/consensus/seats.ts';
+import { signedPart } from '../../../src/consensus/signature-checks.ts';
+import type { Qc } from '../../../src/consensus/types.ts';
+import {
+  checkTextPayload,
+  fakeSign,
+  fakeVerifier,
+  MemoryLog,
+  SeededRandom,
+  silentLog,
+  type Tally,
+  tallyApplication,
+  testSeats,
+  textPayload,
+  VirtualTime,
+} from './world.ts';
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly seatCount: number;
+  /** Payloads until the application is final. */
+  readonly target: number;
+  /** Seats that run twice with one key: they equivocate in every way a replica can. */
+  readonly twins?: readonly number[];
+  readonly loss?: number;
+  readonly delayMaxMs?: number;
+}
+
+/** One running replica; twins of a seat are two of these. */
+export class Instance {
+  readonly seat: number;
+  readonly log: MemoryLog;
+  driver: ConsensusDriver<Tally> | undefined;
+  isUp = false;
+  heights: Commit<Tally>[] = [];
+  /** Height that was delivered before the last crash. */
+  promised = 0;
+  partition = 0;
+  /** What the log durably holds: signed messages, and ids of blocks, as hex. */
+  readonly #durable = new Set<string>();
+  #indexed = 0;
+
+  constructor(seat: number, log: MemoryLog) {
+    this.seat = seat;
+    this.log = log;
+  }
+
+  /** Forgets the newest records, as a disk does that was set back to an earlier state. */
+  rollBack(records: number): void {
+    this.log.durable.length = records;
+    this.#durable.clear();
+    this.#indexed = 0;
+  }
+
+  isDurable(hex: string): boolean {
+    for (; this.#indexed < this.log.durable.length; this.#indexed++) {
+      const record = decodeRecord(this.log.durable[this.#indexed]!);
+      assert.ok(record.ok);
+      if (record.value.kind === 'block') this.#durable.add(toHex(blockId(record.value.block)));
+      if (record.value.kind !== 'signed') continue;
+      this.#durable.add(toHex(record.value.message));
+      const message = decodeMessage(record.value.message);
+      assert.ok(message.ok);
+      if (message.value.kind !== 'proposal') continue;
+      this.#durable.add(toHex(blockId(message.value.block)));
+    }
+    return this.#durable.has(hex);
+  }
+}
+
+export class Cluster {
+  readonly time = new VirtualTime();
+  readonly random: SeededRandom;
+  readonly options: ClusterOptions;
+  readonly instances: Instance[] = [];
+  readonly faults: string[] = [];
+  loss: number;
+  delayMaxMs: number;
+  /** I1: the one block of every height. */
+  readonly #finals = new Map<number, string>();
+  /** I3: what every honest key signed, by seat, kind and round. */
+  readonly #signed = new Map<string, string>();
+  /** I4: the one certified block of every round. */
+  readonly #certified = new Map<number, string>();
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+    this.random = new SeededRandom(options.seed);
+    this.loss = options.loss ?? 0;
+    this.delayMaxMs = options.delayMaxMs ?? 10;
+    for (let seat = 0; seat < options.seatCount; seat++) {
+      const copies = this.#isTwin(seat) ? 2 : 1;
+      for (let copy = 0; copy < copies; copy++) {
+        this.instances.push(new Instance(seat, new MemoryLog(this.time, this.random)));
+      }
+    }
+  }
+
+  get honest(): Instance[] {
+    return this.instances.filter((instance) => !this.#isTwin(instance.seat));
+  }
+
+  #isTwin(seat: number): boolean {
+    return this.options.twins?.includes(seat) ?? false;
+  }
+
+  start(instance: Instance): void {
+    const { options } = this;
+    const seats = testSeats(options.seatCount, instance.seat);
+    const isCurrent = () => instance.isUp && instance.driver === driver;
+    instance.isUp = true;
+    instance.heights = [];
+    const driver: ConsensusDriver<Tally> = createDriver<Tally>(
+      {
+        application: tallyApplication(options.target),
+        // Twins see other wall clocks, so their blocks differ.
+        clock: this.time.clock(this.instances.indexOf(instance)),
+        random: this.random,
+        verifier: fakeVerifier,
+        signer: { sign: (message) => fakeSign(seats.seats[instance.seat]!.key, message) },
+        wal: instance.log.open(),
+        log: silentLog,
+        send: (to, message) => {
+          if (isCurrent()) this.#send(instance, to, message);
+        },
+        checkPayload: checkTextPayload,
+      },
+      {
+        seats,
+        records: instance.log.durable.slice(),
+        // This log never loses what it acknowledged: empty means that nothing was signed.
+        keyIsNew: instance.log.durable.length === 0,
+        onFatal: (error) => this.faults.push(`seat ${instance.seat}: ${error.message}`),
+        onMisbehaviour: (seat, refusal) => {
+          if (!this.#isTwin(seat)) this.faults.push(`seat ${seat} refused: ${refusal.reason}`);
+        },
+      },
+    );
+    instance.driver = driver;
+    driver.onCommit((commit) => this.#onCommit(instance, commit));
+    driver.start().then(
+      () => {
+        if (isCurrent() && instance.heights.length < instance.promised) {
+          this.faults.push(`I2: seat ${instance.seat} forgot height ${instance.promised}`);
+        }
+      },
+      (cause) => this.faults.push(`seat ${instance.seat} does not start: ${cause}`),
+    );
+  }
+
+  crash(instance: Instance): void {
+    if (!instance.isUp) return;
+    instance.isUp = false;
+    instance.promised = Math.max(instance.promised, instance.heights.length);
+    void instance.driver?.stop();
+    instance.log.crash();
+  }
+
+  submit(instance: Instance, text: string): void {
+    if (instance.isUp) instance.driver?.submit(textPayload(text));
+  }
+
+  /** Submits to everyone, each after its own delay; a lossy requester misses some. */
+  submitAll(text: string, reach = 1): void {
+    for (const instance of this.instances) {
+      if (this.random.next() > reach) continue;
+      this.time.after(this.random.between(0, 5), () => this.submit(instance, text));
+    }
+  }
+
+  async run(durationMs: number, done: () => boolean = () => false): Promise<boolean> {
+    const untilMs = this.time.nowMs + durationMs;
+    const reached = await this.time.run(untilMs, () => this.faults.length > 0 || done());
+    assert.deepEqual(this.faults, [], `seed ${JSON.stringify(this.options)}`);
+    return reached;
+  }
+
+  /** True when every honest instance that is up delivered `count` payloads. */
+  isDelivered(count: number): boolean {
+    return this.honest.every(
+      (instance) => !instance.isUp || (instance.driver?.finalState.texts.length ?? 0) >= count,
+    );
+  }
+
+  #send(from: Instance, to: number, bytes: Uint8Array): void {
+    const decoded = decodeMessage(bytes);
+    if (!decoded.ok) {
+      this.faults.push(`seat ${from.seat} sends what does not decode: ${decoded.reason}`);
+      return;
+    }
+    this.#inspect(from, decoded.value, bytes);
+    for (const target of this.instances) {
+      if (target.seat !== to || target.partition !== from.partition) continue;
+      if (this.random.next() < this.loss) continue;
+      const copies = this.random.next() < this.loss / 4 ? 2 : 1;
+      for (let i = 0; i < copies; i++) {
+        this.time.after(this.random.between(0.2, this.delayMaxMs), () => {
+          if (target.isUp) target.driver?.receive(from.seat, bytes);
+        });
+      }
+    }
+  }
+
+  #inspect(from: Instance, message: Message, bytes: Uint8Array): void {
+    const { kind } = message;
+    if (kind === 'proposal') this.#noteQc(message.block.qc);
+    if (kind === 'timeout' || kind === 'sync') this.#noteQc(message.highQc);
+    if (kind === 'commit') this.#noteQc(message.qc);
+    const isSigned =
+      kind === 'proposal' || kind === 'vote' || kind === 'timeout' || kind === 'commit';
+    if (!isSigned) return;
+    // Persist, then speak; and a vote's block must survive a power cut of the whole cadre.
+    const needs = [toHex(bytes)];
+    if (kind === 'vote' || kind === 'commit') needs.push(toHex(message.blockId));
+    if (needs.some((hex) => !from.isDurable(hex))) {
+      this.faults.push(`I9: seat ${from.seat} sent a ${kind} that is not durable`);
+    }
+    if (!this.#isTwin(from.seat)) this.#noteSigned(message);
+  }
+
+  #noteSigned(message: SignedMessage): void {
+    const part = signedPart(testSeats(this.options.seatCount, 0), message);
+    const name = `${part.seat} ${message.kind} ${part.round}`;
+    const bytes = toHex(part.message);
+    const before = this.#signed.get(name);
+    if (before !== undefined && before !== bytes) this.faults.push(`I3: ${name} signed twice`);
+    this.#signed.set(name, bytes);
+  }
+
+  #noteQc(qc: Qc): void {
+    const key = toHex(qc.blockId);
+    const before = this.#certified.get(qc.round);
+    if (before !== undefined && before !== key) {
+      this.faults.push(`I4: two certified blocks in round ${qc.round}`);
+    }
+    this.#certified.set(qc.round, key);
+  }
+
+  #onCommit(instance: Instance, commit: Commit<Tally>): void {
+    if (this.#isTwin(instance.seat)) return;
+    const key = toHex(commit.blockId);
+    const other = this.#finals.get(commit.height);
+    if (other !== undefined && other !== key) this.faults.push(`I1: fork at ${commit.height}`);
+    this.#finals.set(commit.height, key);
+    instance.heights.push(commit);
+    if (commit.height !== instance.heights.length) {
+      this.faults.push(`I6: seat ${instance.seat} delivered ${commit.height} out of order`);
+    }
+    if (new Set(commit.state.texts).size !== commit.state.texts.length) {
+      this.faults.push('I6: a payload was executed twice');
+    }
+    if (!this.#isCertificateValid(commit)) this.faults.push(`I8: bad certificate`);
+  }
+
+  /** I8, written apart from the code under test: q distinct signatures over the commit body. */
+  #isCertificateValid(commit: Commit<Tally>): boolean {
+    const { cert, links } = commit;
+    const seats = testSeats(this.options.seatCount, 0);
+    const signers = seatsOf(cert.signers, seats.seats.length) ?? [];
+    if (signers.length < quorumOf(seats.seats.length)) return false;
+    const message = commitSigningBytes(seats, cert);
+    const isSigned = signers.every((seat, i) =>
+      equalBytes(
+        fakeSign(seats.seats[seat]!.key, message),
+        cert.sigs.subarray(i * 64, i * 64 + 64),
+      ),
+    );
+    const tip = links.at(-1) ?? commit.block;
+    return isSigned && tip.height === cert.height && equalBytes(tip.stateRoot, cert.stateRoot);
+  }
+}

@@ -1,0 +1,182 @@
+/** The write-ahead log: what was acknowledged comes back, what was torn does not, damage is told. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import fc from 'fast-check';
+import { utf8 } from '../../../src/base/bytes.ts';
+import { crc32c } from '../../../src/store/crc32c.ts';
+import { GroupCommitWal, openWal, type WalFile } from '../../../src/store/wal.ts';
+import { encodeFrame, scanWal, WAL_HEADER } from '../../../src/store/wal-frames.ts';
+
+const directory = await mkdtemp(join(tmpdir(), 'kadre-wal-'));
+after(() => rm(directory, { recursive: true, force: true }));
+
+const texts = (records: readonly Uint8Array[]) => records.map((r) => new TextDecoder().decode(r));
+
+/** A file in memory whose syncs finish when told to. */
+class HeldFile implements WalFile {
+  written: Uint8Array[] = [];
+  syncs: { resolve: () => void; reject: (cause: Error) => void }[] = [];
+  onSync: () => void = () => {};
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.written.push(bytes);
+  }
+
+  datasync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.syncs.push({ resolve, reject });
+      this.onSync();
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  /** Waits until the next sync has begun. */
+  begun(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.onSync = () => {
+        if (this.syncs.length >= count) resolve();
+      };
+      this.onSync();
+    });
+  }
+}
+
+test('CRC-32C gives the check value of its definition', () => {
+  assert.equal(crc32c(utf8('123456789')), 0xe3069283);
+  assert.equal(crc32c(new Uint8Array(32)), 0x8a9136aa);
+});
+
+test('acknowledged records come back in order after reopening', async () => {
+  const path = join(directory, 'reopen');
+  const first = await openWal(path);
+  assert.deepEqual(first.records, []);
+  await Promise.all([first.wal.append([utf8('a'), utf8('b')]), first.wal.append([utf8('')])]);
+  await first.wal.append([utf8('c')]);
+  await first.wal.close();
+  const second = await openWal(path);
+  assert.deepEqual(texts(second.records), ['a', 'b', '', 'c']);
+  await second.wal.append([utf8('d')]);
+  await second.wal.close();
+  const third = await openWal(path);
+  assert.deepEqual(texts(third.records), ['a', 'b', '', 'c', 'd']);
+  await third.wal.close();
+});
+
+test('appends that arrive during a sync share the next one', async () => {
+  const file = new HeldFile();
+  const wal = new GroupCommitWal(file, 0);
+  const done: string[] = [];
+  const append = (name: string) => wal.append([utf8(name)]).then(() => done.push(name));
+  const all = [append('a'), append('b')];
+  await file.begun(1);
+  all.push(append('c'), append('d'), append('e'));
+  assert.deepEqual(done, [], 'nothing is acknowledged before its sync');
+  file.syncs[0]!.resolve();
+  await file.begun(2);
+  assert.deepEqual(done, ['a', 'b']);
+  file.syncs[1]!.resolve();
+  await Promise.all(all);
+  assert.deepEqual(done, ['a', 'b', 'c', 'd', 'e']);
+  assert.equal(file.syncs.length, 2);
+});
+
+test('a failed sync is final: no later append succeeds', async () => {
+  const file = new HeldFile();
+  const wal = new GroupCommitWal(file, 0);
+  const first = wal.append([utf8('a')]);
+  await file.begun(1);
+  const second = wal.append([utf8('b')]);
+  file.syncs[0]!.reject(new Error('EIO'));
+  await assert.rejects(first, { code: 'DISK_FAILED' });
+  await assert.rejects(second, { code: 'DISK_FAILED' });
+  await assert.rejects(wal.append([utf8('c')]), { code: 'DISK_FAILED' });
+  assert.equal(file.written.length, 1, 'nothing follows the doubtful frame');
+});
+
+test('a torn tail of any length is cut, and the log goes on', async () => {
+  const path = join(directory, 'torn');
+  const { wal } = await openWal(path);
+  await wal.append([utf8('one')]);
+  const { size: goodBytes } = await stat(path);
+  await wal.append([utf8('two'), utf8('three')]);
+  await wal.close();
+  const whole = await readFile(path);
+  for (let length = goodBytes; length < whole.length; length++) {
+    await writeFile(path, whole);
+    await truncate(path, length);
+    const opened = await openWal(path);
+    assert.deepEqual(texts(opened.records), ['one'], `${length} bytes`);
+    assert.equal(opened.tornBytes, length - goodBytes);
+    await opened.wal.append([utf8('again')]);
+    await opened.wal.close();
+    const again = await openWal(path);
+    assert.deepEqual(texts(again.records), ['one', 'again']);
+    await again.wal.close();
+  }
+});
+
+test('a log cut inside its header starts afresh', async () => {
+  const path = join(directory, 'header');
+  for (let length = 0; length < WAL_HEADER.length; length++) {
+    await writeFile(path, WAL_HEADER.subarray(0, length));
+    const { wal, records } = await openWal(path);
+    assert.deepEqual(records, []);
+    await wal.append([utf8('a')]);
+    await wal.close();
+    const again = await openWal(path);
+    assert.deepEqual(texts(again.records), ['a']);
+    await again.wal.close();
+  }
+});
+
+test('a bad frame followed by good ones is damage, told with the file name', async () => {
+  const path = join(directory, 'damaged');
+  const { wal } = await openWal(path);
+  for (const text of ['a', 'b', 'c']) await wal.append([utf8(text)]);
+  await wal.close();
+  const bytes = await readFile(path);
+  bytes[WAL_HEADER.length + 18]! ^= 1;
+  await writeFile(path, bytes);
+  await assert.rejects(openWal(path), { code: 'DATA_DIR_DAMAGED' });
+  await writeFile(path, 'something else entirely');
+  await assert.rejects(openWal(path), { code: 'DATA_DIR_DAMAGED' });
+  await assert.rejects(openWal(join(directory, 'missing', 'log')), { code: 'DISK_FAILED' });
+});
+
+test('any flipped bit costs at most the last group, or is told', () => {
+  const frames = [[utf8('alpha')], [utf8('beta'), utf8('gamma')], [utf8('delta')]];
+  const file = Buffer.concat([WAL_HEADER, ...frames.map((f, i) => encodeFrame(i, f))]);
+  const whole = texts(frames.flat());
+  const lastStart = file.length - encodeFrame(2, frames[2]!).length;
+  for (let bit = 0; bit < file.length * 8; bit++) {
+    const copy = new Uint8Array(file);
+    copy[bit >> 3]! ^= 1 << (bit & 7);
+    const scan = scanWal(copy);
+    if (bit >> 3 < lastStart) {
+      assert.equal(scan.kind, 'damaged', `bit ${bit}`);
+    } else {
+      assert.ok(scan.kind === 'usable' && scan.goodBytes === lastStart);
+      assert.deepEqual(texts(scan.records), whole.slice(0, 3));
+    }
+  }
+});
+
+test('whatever the bytes, a scan neither throws nor invents records', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 3 }), { maxLength: 5 }),
+      fc.uint8Array({ maxLength: 40 }),
+      (groups, garbage) => {
+        const frames = groups.map((group, i) => encodeFrame(i, group));
+        const scan = scanWal(Buffer.concat([WAL_HEADER, ...frames, garbage]));
+        assert.ok(scan.kind === 'usable');
+        assert.deepEqual(scan.records, groups.flat());
+        assert.equal(scan.nextSequence, groups.length);
+      },
+    ),
+  );
+});
