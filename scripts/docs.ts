@@ -1,5 +1,5 @@
 /**
- * Writes the generated pages: the table of error codes, the command line and the report of the public
+ * Writes the generated pages: the table of error codes, the command line, the report of the public
  * interface. CI
  * runs it with `--check`, which writes nothing and fails when a page is not current.
  *

@@ -85,13 +85,13 @@ const EXITS = `| exit | meaning |
 Every code with its exit: [errors.md](errors.md).
 `;
 
-const SETTINGS = `A setting is taken from the flag, else the environment variable, else \`config.json\` in the data
-directory, else the default. Relative paths start at the caller's folder (\`INIT_CWD\` when set, as
-npm does). With \`--json\` every verb prints one object with \`"v":1\`; the schemas are
+const SETTINGS = `A setting is taken from the flag, else the environment variable, else \`config.json\` in
+the data directory, else the default. Relative paths start at the caller's folder (\`INIT_CWD\` when
+set, as npm does). With \`--json\` every verb prints one object with \`"v":1\`; the schemas are
 \`node/schemas/VERB.json\`, and \`error.json\` for failures.
 
-\`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running in
-\`--data\` (unless \`--network\` names another network than that node's), else as a client of the
+\`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running
+in \`--data\` (unless \`--network\` names another network than that node's), else as a client of the
 network. A job that goes through a node goes on when \`--timeout\` passes; a client of its own takes
 its job with it.
 `;
@@ -105,10 +105,11 @@ const DATA_DIRECTORY = `## Data directory
 | \`lock\` | held by the process that uses the directory |
 | \`node.json\` | while a node runs: \`{v, pid, api, startedMs}\` |
 | \`api-token\` | while a node runs: the bearer token of its API, mode 0600 |
-| \`state.json\`, \`blobs\`, \`plans\` | the node's own: speeds and sequence numbers, content, consensus logs |
+| \`state.json\`, \`blobs\`, \`plans\` | the node's own: speeds, content, consensus logs |
 
-A running node also leaves \`$XDG_RUNTIME_DIR/kadre/PORT.json\` (else \`~/.kadre/run/PORT.json\`), mode
-0600, so that \`--api URL\` alone finds its token. \`--token-file\` and \`KADRE_API_TOKEN\` win over it.
+A running node also leaves \`$XDG_RUNTIME_DIR/kadre/PORT.json\` (else \`~/.kadre/run/PORT.json\`),
+mode 0600, so that \`--api URL\` alone finds its token. \`--token-file\` and \`KADRE_API_TOKEN\`
+win over it.
 `;
 
 /** The whole of docs/cli.md. */

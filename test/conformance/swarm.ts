@@ -1,6 +1,5 @@
 /**
- * What every `Swarm` must do, whoever implements it (contract.md, "SDK"). `stalling` is a swarm whose
- * jobs do not end by themselves.
+ * What every `Swarm` must do, whoever implements it (contract.md, "SDK").
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,6 +9,7 @@ import { verify } from '../../src/verify.ts';
 export interface SwarmSubject {
   readonly name: string;
   open(): Promise<Swarm & AsyncDisposable>;
+  /** One whose jobs do not end by themselves. */
   openStalling(): Promise<Swarm & AsyncDisposable>;
 }
 

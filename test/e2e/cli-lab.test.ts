@@ -1,12 +1,12 @@
 /** The command line against a real swarm of processes: both ways in, verification, and the end. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { arrayOfBytes } from '../../src/kernel/nd-array.ts';
 import { parseNpy, writeNpy } from '../../src/kernel/npy.ts';
+import { connectionEnd } from '../support/connection-end.ts';
 import { schemaOf, schemaProblems } from '../support/json-schema.ts';
 import { type KadreProcess, kadre, startKadre } from '../support/kadre-process.ts';
 
@@ -90,16 +90,8 @@ test('unreachable bootstraps are exit 3, within the time given', async () => {
 test('nodes end with a lab that is killed without warning', async () => {
   const other = startKadre(['lab', 'up', '--nodes', '2', '--json'], { env });
   const { nodes, networkFile } = (await other.firstLine) as unknown as Ready;
+  const ends = nodes.map((node) => connectionEnd(node.api));
   other.child.kill('SIGKILL');
-  await once(other.child, 'exit');
-  const isRunning = ({ pid }: { readonly pid: number }) => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  };
-  // Ends by itself, or at the deadline of the test run.
-  while (nodes.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await Promise.all(ends);
   await rm(dirname(networkFile), { recursive: true, force: true });
 });

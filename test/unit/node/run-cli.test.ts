@@ -171,7 +171,21 @@ async function pollSubmission(node: ReturnType<typeof makeFakeNode>): Promise<vo
   while (node.submissions.length === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
+/** Each command line with the code that it must be refused with, before anyone is dialled. */
+async function refusedLocally(bad: readonly (readonly [string[], string])[]): Promise<void> {
+  const node = makeFakeNode();
+  for (const [argv, code] of bad) {
+    const flagged = argv.includes('--json') ? argv : ['--json', ...argv];
+    const ran = await runInProcess(flagged, { node });
+    assert.deepEqual(ran.connects, [], argv.join(' '));
+    assert.equal(ran.status, 2, `${argv.join(' ')}: ${ran.stdout}${ran.stderr}`);
+    fits('error', ran.json());
+    assert.equal((ran.json().error as { code: string }).code, code, argv.join(' '));
+  }
+  assert.equal(node.submissions.length, 0);
+}
+
+test('a file that is wrong is exit 2, and nobody is dialled', async () => {
   const npy = await readFile(a);
   const f8 = Buffer.from(npy);
   f8.write('<f8', npy.indexOf('<f4'));
@@ -197,7 +211,7 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     '--in',
     `b=${join(folder, name)}`,
   ];
-  const bad: [string[], string][] = [
+  await refusedLocally([
     [withB('truncated.npy'), 'MALFORMED_FILE'],
     [withB('trailing.npy'), 'MALFORMED_FILE'],
     [withB('magic.npy'), 'MALFORMED_FILE'],
@@ -208,6 +222,11 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     [withB('flat.npy'), 'BAD_INPUT'],
     [withB('wide.npy'), 'BAD_INPUT'],
     [withB('int.npy'), 'BAD_INPUT'],
+  ]);
+});
+
+test('a job that is wrong is exit 2, and nobody is dialled', async () => {
+  await refusedLocally([
     [gemm().slice(0, 4), 'BAD_INPUT'],
     [[...gemm(), '--in', `x=${a}`], 'BAD_INPUT'],
     [[...gemm(), '--in', `a=${a}`], 'USAGE'],
@@ -237,6 +256,11 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     [[...gemm(), '--frob'], 'USAGE'],
     [['frob'], 'USAGE'],
     [[], 'USAGE'],
+  ]);
+});
+
+test('other verbs refuse what is wrong in the same way', async () => {
+  await refusedLocally([
     [['verify', '/nonexistent.kadre'], 'CERTIFICATE_UNREADABLE'],
     [['verify', folder], 'CERTIFICATE_UNREADABLE'],
     [['up', '--roles', 'king'], 'USAGE'],
@@ -251,17 +275,7 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     [['lab', 'up', '--nodes', '2', '--byzantine', '2'], 'USAGE'],
     [['kernels', 'inspect', 'gem.f32@1'], 'UNKNOWN_KERNEL'],
     [['config', 'explain', 'shrae'], 'USAGE'],
-  ];
-  const node = makeFakeNode();
-  for (const [argv, code] of bad) {
-    const flagged = argv.includes('--json') ? argv : ['--json', ...argv];
-    const ran = await runInProcess(flagged, { node });
-    assert.deepEqual(ran.connects, [], argv.join(' '));
-    assert.equal(ran.status, 2, `${argv.join(' ')}: ${ran.stdout}${ran.stderr}`);
-    fits('error', ran.json());
-    assert.equal((ran.json().error as { code: string }).code, code, argv.join(' '));
-  }
-  assert.equal(node.submissions.length, 0);
+  ]);
 });
 
 test('verbs without a node answer by themselves, each with its schema', async () => {
