@@ -85,9 +85,16 @@ const EXITS = `| exit | meaning |
 Every code with its exit: [errors.md](errors.md).
 `;
 
-const SETTINGS = `A setting is taken from the flag, else the environment variable, else \`config.json\` in
-the data directory, else the default. Relative paths start at the caller's folder (\`INIT_CWD\` when
-set, as npm does). With \`--json\` every verb prints one object with \`"v":1\`; the schemas are
+const SETTINGS = `A setting is taken from the flag, else the environment variable, else
+\`config.json\` in the data directory, else the default. Relative paths start at the caller's
+folder (\`INIT_CWD\` when set, as npm does). With \`--json\` every verb prints one object with
+\`"v":1\`; the schemas are \`node/schemas/VERB.json\`, and \`error.json\` for failures.
+
+\`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running
+in \`--data\` (unless \`--network\` names another network than that node's), else as a client of
+the network. A job that goes through a node goes on when \`--timeout\` passes; a client of its own
+takes its job with it.
+`; the schemas are
 \`node/schemas/VERB.json\`, and \`error.json\` for failures.
 
 \`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running
