@@ -94,13 +94,6 @@ folder (\`INIT_CWD\` when set, as npm does). With \`--json\` every verb prints o
 in \`--data\` (unless \`--network\` names another network than that node's), else as a client of
 the network. A job that goes through a node goes on when \`--timeout\` passes; a client of its own
 takes its job with it.
-`; the schemas are
-\`node/schemas/VERB.json\`, and \`error.json\` for failures.
-
-\`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running
-in \`--data\` (unless \`--network\` names another network than that node's), else as a client of the
-network. A job that goes through a node goes on when \`--timeout\` passes; a client of its own takes
-its job with it.
 `;
 
 const DATA_DIRECTORY = `## Data directory
