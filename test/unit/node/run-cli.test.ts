@@ -164,6 +164,9 @@ test('patience that runs out leaves the job alone: 5', async () => {
   assert.equal(ran.status, 5, ran.stdout);
   assert.equal((ran.json().error as { code: string }).code, 'TIMEOUT');
   assert.deepEqual(node.cancelled, []);
+  const refusal = new KadreError({ code: 'TIMEOUT' }, 'before anything was submitted');
+  const early = await runInProcess(gemm(), { node: makeFakeNode({ refusal }) });
+  assert.match(early.stdout, /nothing was submitted yet/);
 });
 
 /** Resolves once a job was submitted to the fake. */
