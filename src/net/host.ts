@@ -16,6 +16,7 @@ import { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random } from '../base/ports.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
 import { BoundedDatastore } from './bounded-datastore.ts';
+import { withBatchedWrites } from './batched-writes.ts';
 import { componentLogger } from './component-logger.ts';
 import { KadDirectory } from './kad-directory.ts';
 import { Libp2pNetwork, type Libp2pNetworkInit } from './libp2p-network.ts';
@@ -115,7 +116,7 @@ function libp2pOptions(
     logger: componentLogger(logger),
     datastore: new BoundedDatastore(),
     transports: [tcp({ backlog: PENDING_INBOUND_MAX })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [withBatchedWrites(noise())],
     streamMuxers: [
       yamux({
         streamOptions: {
