@@ -179,7 +179,7 @@ describe('blob exchange', () => {
     assert.deepEqual(fetcher.penalties, []);
   });
 
-  it('asks the next when one does not hold it, without blame, and says who failed how', async () => {
+  it('asks the next when one does not hold it, without blame, and says who failed', async () => {
     const content = blob(100);
     const { fetcher, ids } = world(await storeOf(), await storeOf(content));
     assertSame(await fetchBlob(fetcher, { holders: ids, ref: refOf(content) }), content);
