@@ -118,7 +118,7 @@ describe('bootstrap loop', () => {
     await assert.rejects(loop.joined(AbortSignal.timeout(1000)), { code: 'STOPPED' });
   });
 
-  it('explores while the routing table is small and resolves joined with its first entry', async () => {
+  it('explores while the table is small and resolves joined with its first entry', async () => {
     const { loop, state, table } = world();
     loop.start();
     const joined = loop.joined(AbortSignal.timeout(5000));
