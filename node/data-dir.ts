@@ -54,7 +54,7 @@ export async function openDataDir(path: string): Promise<DataDir> {
     const { seed } = await openIdentity(files.identity);
     return { path, files, identitySeed: seed, release: async () => lock.release() };
   } catch (cause) {
-    await lock.release();
+    lock.release();
     throw cause;
   }
 }
