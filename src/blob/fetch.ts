@@ -20,7 +20,7 @@ import {
 } from './protocol.ts';
 import { blobLeaves, blobRootOf, LEAF_BYTES } from './tree.ts';
 
-export type FetchNetwork = Pick<Network, 'openStream' | 'penalise'>;
+export type FetchNetwork = Pick<Network, 'openStream' | 'request' | 'penalise'>;
 
 export interface BlobSource {
   /** In order of preference; each is tried a few times at most. */

@@ -29,7 +29,24 @@ export interface ServeBlobsComponents {
 export function serveBlobs(components: ServeBlobsComponents): () => void {
   return components.network.handle('blob', {
     stream: (from, body, options) => answer(components, from, body, options),
+    request: (from, body, options) => answerAtOnce(components, from, body, options),
   });
+}
+
+/** A few small blobs over the stream that is open anyway: a stream of their own costs more. */
+async function answerAtOnce(
+  components: ServeBlobsComponents,
+  from: PeerId,
+  body: Uint8Array,
+  options: SignalOption,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of answer(components, from, body, options)) {
+    pieces.push(piece);
+    if (pieces.length > 1) break;
+  }
+  if (pieces.length === 1) return pieces[0]!;
+  throw new KadreError({ code: 'PEER_REFUSED' }, 'this answer needs a stream of its own');
 }
 
 async function* answer(
