@@ -15,8 +15,9 @@ import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import { recordBatches } from '../job/shard-list.ts';
 import { Announcer } from './announcer.ts';
-import { sendRecord } from './judges.ts';
+import { checkSentRecord, sendRecord } from './judges.ts';
 import { type JobState, payloadOf } from './ledger-application.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 
@@ -82,8 +83,8 @@ export class CadreMember {
   }
 
   /** A record from a worker, another member or the requester. */
-  record(bytes: Uint8Array): Checked<CheckedRecord> {
-    const checked = checkRecord(this.plan, bytes);
+  record(from: PeerId, bytes: Uint8Array): Checked<CheckedRecord> {
+    const checked = checkSentRecord(this.plan, from, bytes);
     if (checked.ok && !this.#ended) this.#driver.submit(payloadOf(checked.value, bytes));
     return checked;
   }
@@ -147,9 +148,11 @@ export class CadreMember {
   }
 
   #markOverdue({ phase, worker, wave, shards }: Awaited): void {
-    const scope = { planId: this.plan.planId, wave, shards };
     const late = { worker: this.plan.nodes[worker]!, phase };
-    this.#mark(buildOverdue(this.#marker, scope, late));
+    for (const batch of recordBatches(shards)) {
+      const scope = { planId: this.plan.planId, wave, shards: batch };
+      this.#mark(buildOverdue(this.#marker, scope, late));
+    }
   }
 
   /** Our own mark: held here, and sent to the other members. */

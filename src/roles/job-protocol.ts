@@ -83,7 +83,7 @@ export class JobProtocol {
   #record(from: PeerId, planId: Uint8Array, record: Uint8Array): Uint8Array {
     const { cadre, requester } = this.#components;
     const judge = requester.judgeOf(planId);
-    const taken = judge?.record(record) ?? cadre?.record(planId, record);
+    const taken = judge?.record(from, record) ?? cadre?.record(from, planId, record);
     if (taken === undefined) return refusedAnswer('unknown-plan');
     return taken.ok ? encodeMessage({ t: 'ok' }) : this.#refuse(from, taken);
   }
@@ -110,7 +110,8 @@ export class JobProtocol {
         worker?.ended(from, value.planId);
         return;
       case 'suspect':
-        requester.judgeOf(value.planId)?.suspect(value.worker);
+        // Without a cadre the requester tells itself; nobody else has a say.
+        if (from === network.self) requester.judgeOf(value.planId)?.suspect(value.worker);
         cadre?.suspect(from, value.planId, value.worker);
         return;
       case 'computed':

@@ -16,7 +16,7 @@ import { EmbeddedSwarm } from '../../src/sdk/embedded-swarm.ts';
 import type { JobHandle, JobResult, SubmitOptions, Work } from '../../src/sdk/types.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
 import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
-import type { Device, Role } from '../../src/swarm/advert.ts';
+import type { Role } from '../../src/swarm/advert.ts';
 import { seededIntegers } from './ledger-world.ts';
 import { type MemoryNetwork, MemoryNetworkHub } from './memory-network.ts';
 import { silentLogger } from './real-ports.ts';
@@ -106,8 +106,9 @@ export interface VirtualNodeInit {
 }
 
 const SPEED = 1_000_000;
-const DEVICE: Omit<Device, 'name'> = {
-  kind: 'cpu',
+const DEVICE = {
+  kind: 'cpu' as const,
+  name: 'cpu/js',
   model: 'Memory',
   cores: 1,
   memory: 1_073_741_824,
@@ -227,7 +228,7 @@ export class VirtualSwarm {
       software: 'kadre/test',
       lastSequence: 0,
       onSequence: () => {},
-      facts: () => ({ devices: [{ ...DEVICE, name: inner.backend.name }], kernels }),
+      facts: () => ({ devices: [DEVICE], kernels }),
     };
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Behaviour, hooksOf } from '../../../node/lab/behaviours.ts';
+import { hooksOf } from '../../../node/lab/behaviours.ts';
+import type { Behaviour } from '../../../node/lab/lab-order.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { blobRoot } from '../../../src/blob/tree.ts';
 import type { Executor } from '../../../src/compute/executor.ts';
