@@ -3,7 +3,7 @@
  * clock for marks, and the certificate when the last shard is accepted (steps 10 and 11).
  */
 import { toHex } from '../base/bytes.ts';
-import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
+import type { NodeId, PeerId } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
 import { certifyLedger } from '../certificate/build.ts';
@@ -49,7 +49,6 @@ export class CadreMember {
   readonly #marker: Marker;
   readonly #stopping = new AbortController();
   #ended = false;
-  #outcome: (() => void) | undefined;
 
   constructor(components: CadreMemberComponents, init: CadreMemberInit) {
     const { plan } = init;
@@ -105,12 +104,9 @@ export class CadreMember {
     if (worker !== undefined) this.#watch.suspect(worker);
   }
 
-  /** A worker lost notices: says again what is closed, and to all how it ended. */
-  repeatClosed(from: PeerId): void {
-    const worker = this.plan.nodes.findIndex((node) => peerIdOf(node) === from);
-    if (worker < 0) return;
-    this.#announcer.repeatClosed(worker);
-    if (this.#outcome !== undefined) this.#outcome();
+  /** A worker or the requester lost notices: tells it again what is closed, and how it ended. */
+  repeat(from: PeerId): void {
+    this.#announcer.repeat(from);
   }
 
   /** A block is final, in order of height. */
@@ -129,8 +125,7 @@ export class CadreMember {
     this.#watch.stop();
     try {
       const certificate = ledger.isDone ? await this.#certify(commit, ledger) : undefined;
-      this.#outcome = () => this.#announcer.end(ledger, certificate);
-      this.#outcome();
+      this.#announcer.end(ledger, certificate);
     } catch (cause) {
       log.log('error', 'certificate-not-made', {
         planId: toHex(this.plan.planId),

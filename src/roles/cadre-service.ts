@@ -235,8 +235,9 @@ export class CadreService {
     if (live?.requester === from) live.member.suspect(node);
   }
 
-  repeatClosed(from: PeerId, planId: Digest): void {
-    this.#live.get(toHex(planId))?.member.repeatClosed(from);
+  /** Somebody lost notices. */
+  repeat(from: PeerId, planId: Digest): void {
+    this.#live.get(toHex(planId))?.member.repeat(from);
   }
 
   async #openDraft(

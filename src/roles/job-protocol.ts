@@ -72,8 +72,7 @@ export class JobProtocol {
       case 'record':
         return this.#record(from, request.planId, request.record);
       case 'ask':
-        this.#repeat(from, request.planId);
-        return encodeMessage({ t: 'ok' });
+        return this.#repeat(from, request.planId);
       case 'alive':
         if (worker?.worksOn(request.planId)) return encodeMessage({ t: 'ok' });
         throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this plan is not worked on here');
@@ -88,10 +87,13 @@ export class JobProtocol {
     return taken.ok ? encodeMessage({ t: 'ok' }) : this.#refuse(from, taken);
   }
 
-  #repeat(from: PeerId, planId: Uint8Array): void {
+  #repeat(from: PeerId, planId: Uint8Array): Uint8Array {
     const { cadre, requester } = this.#components;
-    requester.judgeOf(planId)?.repeatClosed(from);
-    cadre?.repeatClosed(from, planId);
+    const judge = requester.judgeOf(planId);
+    judge?.repeat(from);
+    cadre?.repeat(from, planId);
+    const isKnown = judge !== undefined || cadre?.knows(planId) === true;
+    return isKnown ? encodeMessage({ t: 'ok' }) : refusedAnswer('unknown-plan');
   }
 
   #message(from: PeerId, body: Uint8Array): void {

@@ -3,7 +3,7 @@
  * and no certificate comes out (`--cadre 0`). Nothing else about a job changes.
  */
 import { toHex } from '../base/bytes.ts';
-import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
+import type { NodeId, PeerId } from '../base/ids.ts';
 import type { Clock, Logger, Network } from '../base/ports.ts';
 import type { Checked } from '../base/verdict.ts';
 import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
@@ -89,9 +89,9 @@ export class LocalJudge {
     if (worker !== undefined) this.#watch.suspect(worker);
   }
 
-  repeatClosed(from: PeerId): void {
-    const worker = this.#plan.nodes.findIndex((node) => peerIdOf(node) === from);
-    if (worker >= 0) this.#announcer.repeatClosed(worker);
+  /** A worker lost notices: tells it again what is closed. */
+  repeat(from: PeerId): void {
+    this.#announcer.repeat(from);
   }
 
   #markOverdue({ phase, worker, wave, shards }: Awaited): void {
