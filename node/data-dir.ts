@@ -38,7 +38,7 @@ export interface DataDir {
   release(): Promise<void>;
 }
 
-/** Makes, locks and reads a data directory. Errors: DATA_DIR_LOCKED, DATA_DIR_DAMAGED, DISK_FAILED. */
+/** Makes, locks, reads. Errors: DATA_DIR_LOCKED, DATA_DIR_DAMAGED, DISK_FAILED. */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -54,7 +54,7 @@ export async function openDataDir(path: string): Promise<DataDir> {
     const { seed } = await openIdentity(files.identity);
     return { path, files, identitySeed: seed, release: async () => lock.release() };
   } catch (cause) {
-    await lock.release();
+    lock.release();
     throw cause;
   }
 }

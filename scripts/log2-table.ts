@@ -1,7 +1,7 @@
 /**
  * Writes src/swarm/log2-table.ts: T[i] = round(2^32 log2(1 + i/1024)), i = 0..1024, by the
- * digit-by-digit method in 160-bit integers (square the mantissa; a carry out is the next bit of the
- * logarithm). Run: node scripts/log2-table.ts
+ * digit-by-digit method in 160-bit integers (square the mantissa; a carry out is the next bit of
+ * the logarithm). Run: node scripts/log2-table.ts
  */
 import { writeFileSync } from 'node:fs';
 

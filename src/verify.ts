@@ -39,7 +39,9 @@ export interface ValidVerdict {
   readonly computationId: string;
   readonly kernel: string;
   readonly kernelDigest: string;
-  /** null: this build does not know the kernel, so only the structure of its regions was checked. */
+  /**
+   * null: this build does not know the kernel, so only the structure of its regions was checked.
+   */
   readonly numericContract: number | null;
   readonly resultsRoot: string;
   readonly cadreRoot: string;

@@ -62,9 +62,9 @@ function checkSize(file: SourceFile): Finding[] {
     findings.push(finding(file, count, 'size', `${count} lines, at most ${FILE_LINES_MAX}`));
   }
   file.lines.forEach((line, index) => {
-    // A long literal or address cannot be broken without hiding it from a search.
-    const isOneWord = /^\s*\S*(?:https?:\/\/|'[^' ]{60,}'|\/[^/ ]{60,}\/)\S*$/.test(line);
-    if (line.length > LINE_COLUMNS_MAX && !isOneWord) {
+    // A long text or address cannot be broken without hiding it from a search.
+    const isLongText = /https?:\/\/\S{60,}|(['"`])(?:(?!\1).){60,}\1/.test(line);
+    if (line.length > LINE_COLUMNS_MAX && !isLongText) {
       findings.push(finding(file, index + 1, 'size', `over ${LINE_COLUMNS_MAX} columns`));
     }
   });

@@ -84,10 +84,15 @@ export function composeCertificate(parts: CertificateParts): Certificate {
     cadre,
     epochs: [],
     commit: parts.commit,
-    headers: [...(parts.headers ?? [])],
+    headers: chooseHeaders(parts.headers ?? []),
     results,
     ...(receipts === undefined ? {} : { receipts }),
   };
+}
+
+/** The commit's body alone proves the results root: a chain beyond the limit is left out. */
+function chooseHeaders(headers: readonly Block[]): readonly Block[] {
+  return headers.length <= LIMITS.certificateHeadersMax ? headers : [];
 }
 
 /** Whole while it is small, because then placement and cadre order can be proven. */

@@ -1,6 +1,6 @@
 /**
- * The seats of a certificate: complete, distinct, taken by roster nodes that offer the role, and, as
- * far as the roster shown can tell, the ones that the seed chose (docs/protocol/certificate.md,
+ * The seats of a certificate: complete, distinct, taken by roster nodes that offer the role, and,
+ * as far as the roster shown can tell, the ones that the seed chose (docs/protocol/certificate.md,
  * section 2; docs/protocol/placement.md, section 7).
  */
 import { toHex } from '../base/bytes.ts';

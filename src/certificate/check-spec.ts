@@ -46,7 +46,9 @@ export function checkSpec(certificate: Certificate): Checked<SpecFacts> {
   return accept({ spec, jobId, planId, seed: seedOf(planId), kernel: kernel.value });
 }
 
-/** A known name with another digest is refused: it would be printed under a name it does not have. */
+/**
+ * A known name with another digest is refused: it would be printed under a name it does not have.
+ */
 function checkKernel(spec: JobSpec): Checked<KnownKernel | undefined> {
   const kernel = findKernel(spec.kernel);
   if (kernel === undefined) return accept(undefined);

@@ -41,7 +41,6 @@ const memberShape = struct({
   /** Inclusion path, leaf to root, 32 bytes each. */
   path: bytesUpTo(32 * Math.ceil(Math.log2(LIMITS.rosterAdvertsMax)), 32),
 });
-export type RosterMember = Infer<typeof memberShape>;
 
 const rosterShape = variant('kind', {
   whole: struct({

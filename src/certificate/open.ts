@@ -1,7 +1,7 @@
 /**
- * Opens a certificate: bytes in, every check of docs/protocol/certificate.md section 5 up to step 8,
- * facts out. Cheap bounds come before hashes and hashes before signatures, so that a hostile file
- * cannot burn the processor of whoever looks at it.
+ * Opens a certificate: bytes in, every check of docs/protocol/certificate.md section 5 up to step
+ * 8, facts out. Cheap bounds come before hashes and hashes before signatures, so that a hostile
+ * file cannot burn the processor of whoever looks at it.
  */
 import { equalBytes } from '../base/bytes.ts';
 import type { Digest, NodeId } from '../base/ids.ts';
@@ -33,7 +33,9 @@ export interface OpenedCertificate {
   readonly planId: Digest;
   readonly cadreRoot: Digest;
   readonly resultsRoot: Digest;
-  /** Version of the kernel's numeric contract; undefined when this build does not know the kernel. */
+  /**
+   * Version of the kernel's numeric contract; undefined when this build does not know the kernel.
+   */
   readonly numericContract: number | undefined;
   readonly roster: RosterView;
   /** Seats that signed, ascending. */

@@ -1,9 +1,9 @@
 /**
  * Whether boxes tile an array exactly, in any number of dimensions and any order of boxes
  * (docs/protocol/certificate.md, section 3). Rule: the signed sum of corners over all boxes equals
- * that of the whole. Taking signed corners is taking one difference per dimension of "how many boxes
- * cover this element"; differences lose nothing of a function that is zero outside a bounded set, so
- * equal corners mean equal cover, and the whole covers every element once.
+ * that of the whole. Taking signed corners is taking one difference per dimension of "how many
+ * boxes cover this element"; differences lose nothing of a function that is zero outside a bounded
+ * set, so equal corners mean equal cover, and the whole covers every element once.
  */
 import type { Region } from '../kernel/contract.ts';
 

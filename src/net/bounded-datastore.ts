@@ -1,7 +1,8 @@
 /**
  * Where libp2p keeps what other peers told it: DHT provider records and the address book. It is
  * in memory and bounded, because strangers write to it: at most `PROVIDERS_MAX` provider records,
- * `PROVIDERS_PER_PEER_MAX` of any one peer, and `PEERS_MAX` peers; the longest untouched goes first.
+ * `PROVIDERS_PER_PEER_MAX` of any one peer, and `PEERS_MAX` peers; the longest untouched goes
+ * first.
  *
  * A provider record of a peer that the address book has dropped would make every answer for its key
  * fail inside the DHT, so forgetting a peer forgets its records too.

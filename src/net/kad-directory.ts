@@ -1,7 +1,7 @@
 /**
- * The `Directory` port over the DHT's provider records: capability class to peers. A class is spread
- * over a few keys (buckets) so that no single key becomes hot; a node announces itself under one of
- * them, chosen by its id, and a finder asks them in random order until it has enough
+ * The `Directory` port over the DHT's provider records: capability class to peers. A class is
+ * spread over a few keys (buckets) so that no single key becomes hot; a node announces itself under
+ * one of them, chosen by its id, and a finder asks them in random order until it has enough
  * (docs/protocol/directory.md).
  */
 import type { IdentifyResult } from '@libp2p/interface';
@@ -92,9 +92,9 @@ export class KadDirectory implements Directory {
   }
 
   /**
-   * Publishes that this node provides exactly these classes; earlier ones lapse. Records are renewed
-   * by themselves before they expire. Resolves when the closest peers known now have them; with no
-   * peer it resolves at once and the first peers to appear are told.
+   * Publishes that this node provides exactly these classes; earlier ones lapse. Records are
+   * renewed by themselves before they expire. Resolves when the closest peers known now have them;
+   * with no peer it resolves at once and the first peers to appear are told.
    */
   async announce(classes: readonly string[], options: SignalOption = {}): Promise<void> {
     if (classes.length > CLASSES_MAX) {

@@ -25,7 +25,9 @@ export interface ProtocolLimits {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Why these: an advert batch; a plan or record of 8 MiB with its envelope; a blob piece of 256 KiB. */
+/**
+ * Why these: an advert batch; a plan or record of 8 MiB with its envelope; a blob piece of 256 KiB.
+ */
 export const PROTOCOL_LIMITS: Readonly<Record<ProtocolName, ProtocolLimits>> = {
   advert: { bodyBytesMax: MIB },
   job: { bodyBytesMax: 9 * MIB },

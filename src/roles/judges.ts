@@ -22,8 +22,8 @@ export function judgesOf(plan: OpenPlan): Judges {
 }
 
 /**
- * Judges a record that a peer sent. A reveal carries no signature, so it counts only from the worker
- * it is of: anybody else could fill the judges' memory with made-up ones. Reasons: those of
+ * Judges a record that a peer sent. A reveal carries no signature, so it counts only from the
+ * worker it is of: anybody else could fill the judges' memory with made-up ones. Reasons: those of
  * `checkRecord`, and `not-the-worker`.
  */
 export function checkSentRecord(

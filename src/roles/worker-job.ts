@@ -9,7 +9,7 @@ import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type RefusalReason, SALT_BYTES } from '../job/records.ts';
-import { recordBatches, SHARD_NUMBER_BYTES } from '../job/shard-list.ts';
+import { recordBatches } from '../job/shard-list.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
@@ -31,21 +31,15 @@ export interface WorkerComponents {
 /** A chunk aims at this much kernel time: seals flow, and a cancel is felt soon. */
 const CHUNK_MS = 250;
 /**
- * Records are sent again until the job ends, because a judge may have restarted: soon after the last
- * news of the job, then ever more seldom, because all judges may be gone.
+ * Records are sent again until the job ends, because a judge may have restarted: soon after the
+ * last news of the job, then ever more seldom, because all judges may be gone.
  */
 const RESEND_MS = 3_000;
 const RESEND_MS_MAX = 60_000;
 /** Shards sealed in one record at most, whatever they cost. */
 const CHUNK_SHARDS_MAX = 16_384;
-/** A record travels in one consensus message; this leaves room for its other fields. */
-const RECORD_LISTS_BYTES_MAX = 1_000_000;
-
-/** A reveal is the larger record: number, salt and digests of each shard. */
-export function chunkShardsMax(outputsPerShard: number): number {
-  const bytesPerShard = SHARD_NUMBER_BYTES + SALT_BYTES + 32 * outputsPerShard;
-  return Math.min(CHUNK_SHARDS_MAX, Math.floor(RECORD_LISTS_BYTES_MAX / bytesPerShard));
-}
+/** Bytes of one reveal; consensus carries payloads of up to 1 MiB. */
+const REVEAL_BYTES_MAX = 950_000;
 
 export class WorkerJob {
   readonly #components: WorkerComponents;
@@ -136,7 +130,8 @@ export class WorkerJob {
     const wave = this.#queue[0]!.wave;
     const shards: number[] = [];
     let estimatedMs = 0;
-    const shardsMax = chunkShardsMax(this.#plan.outputsPerShard);
+    const revealBytes = 4 + SALT_BYTES + 32 * this.#plan.outputsPerShard;
+    const shardsMax = Math.min(CHUNK_SHARDS_MAX, Math.floor(REVEAL_BYTES_MAX / revealBytes));
     while (shards.length < shardsMax && this.#queue[0]?.wave === wave) {
       const { shard } = this.#queue[0];
       estimatedMs += (kernel.cost(spec.shards, shard).operations / speed) * 1000;

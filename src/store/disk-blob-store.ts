@@ -28,8 +28,8 @@ export interface DiskBlobStoreInit {
   /** Content held at most; a put beyond it throws DISK_FAILED. Default 1 TiB. */
   readonly bytesMax?: number;
   /**
-   * `synced`: a resolved put survives a power cut. `lazy`: it survives a crash of the process; after
-   * a power cut a blob may be missing, never wrong. Default `synced`.
+   * `synced`: a resolved put survives a power cut. `lazy`: it survives a crash of the process;
+   * after a power cut a blob may be missing, never wrong. Default `synced`.
    */
   readonly durability?: 'synced' | 'lazy';
 }

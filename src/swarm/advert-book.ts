@@ -1,6 +1,7 @@
 /**
- * The best known advert of each peer, bounded, and a memory of what has been verified: a job's roster
- * of known adverts costs no signature checks (docs/protocol/advert.md section 3, last paragraph).
+ * The best known advert of each peer, bounded, and a memory of what has been verified: a job's
+ * roster of known adverts costs no signature checks (docs/protocol/advert.md section 3, last
+ * paragraph).
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';

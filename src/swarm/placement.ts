@@ -1,7 +1,7 @@
 /**
  * Placement: which workers run which shard, and who comes next when they fail. Weighted rendezvous
- * hashing with bounded loads, in integers, so that requester, workers, cadre and auditors all compute
- * the same lists from the plan alone (docs/protocol/placement.md; Thaler and Ravishankar's
+ * hashing with bounded loads, in integers, so that requester, workers, cadre and auditors all
+ * compute the same lists from the plan alone (docs/protocol/placement.md; Thaler and Ravishankar's
  * highest-random-weight hashing; Mirrokni et al., "Consistent hashing with bounded loads").
  */
 import { compareBytes } from '../base/bytes.ts';

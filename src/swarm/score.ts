@@ -1,7 +1,7 @@
 /**
- * The score of a worker for a shard: -log2 of a hash, in fixed point, divided by the worker's weight;
- * smallest first (docs/protocol/placement.md section 2). Integers only, all below 2^53, so that
- * doubles hold them exactly and every machine computes the same.
+ * The score of a worker for a shard: -log2 of a hash, in fixed point, divided by the worker's
+ * weight; smallest first (docs/protocol/placement.md section 2). Integers only, all below 2^53, so
+ * that doubles hold them exactly and every machine computes the same.
  */
 import { writeU64 } from '../base/bytes.ts';
 import { type Digest, NODE_ID_BYTES, type NodeId } from '../base/ids.ts';

@@ -15,7 +15,9 @@ export const LIMITS = {
   cadreSeatsMax: 100,
   /** Shards of one job: a certificate of this many leaves stays under 64 MiB. */
   shardsMax: 1_048_576,
-  /** Scores that placing one job takes, candidates times shards: four to ten seconds of one core. */
+  /**
+   * Scores that placing one job takes, candidates times shards: four to ten seconds of one core.
+   */
   placementScoresMax: 16_777_216,
   /** Shards in one ledger record: a reveal of this many fits a frame. */
   recordShardsMax: 65_536,
@@ -27,9 +29,13 @@ export const LIMITS = {
   certificateBytesMax: 67_108_864,
   /** Nesting of a certificate's encoding: its deepest field, a block's QC, is at 6. */
   certificateDepthMax: 16,
-  /** Items in a certificate's encoding: 512 adverts of 128 kernels each; bulk is in byte strings. */
+  /**
+   * Items in a certificate's encoding: 512 adverts of 128 kernels each; bulk is in byte strings.
+   */
   certificateItemsMax: 1_048_576,
-  /** Block headers in a certificate: one pruning window would be absurd, a few rounds are normal. */
+  /**
+   * Block headers in a certificate: one pruning window would be absurd, a few rounds are normal.
+   */
   certificateHeadersMax: 64,
   /** Opened (shard, worker) pairs in a certificate: beyond it, receipts are attested only. */
   receiptPairsMax: 65_536,

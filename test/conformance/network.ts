@@ -31,8 +31,8 @@ export function networkConformance(name: string, make: () => Promise<NetworkPair
       pair = await make();
     });
     after(() => pair.stop());
-    const test = (what: string, body: () => Promise<void>) =>
-      it(what, async () => {
+    const test = (what: string, body: () => Promise<void>): void => {
+      void it(what, async () => {
         try {
           await body();
         } finally {
@@ -40,6 +40,7 @@ export function networkConformance(name: string, make: () => Promise<NetworkPair
           remove = [];
         }
       });
+    };
 
     test('answers a request in either direction, whatever its size', async () => {
       const echo = { request: async (_from: string, body: Uint8Array) => body };

@@ -1,7 +1,7 @@
 /**
- * Makes certificates with real keys: a small swarm, a job, seats, results, seals and votes, each step
- * built from the one before, so that a test can bend one step and have everything after it signed
- * properly. All randomness comes from labels: the same recipe gives the same bytes.
+ * Makes certificates with real keys: a small swarm, a job, seats, results, seals and votes, each
+ * step built from the one before, so that a test can bend one step and have everything after it
+ * signed properly. All randomness comes from labels: the same recipe gives the same bytes.
  */
 import type { Signer } from '../../src/base/ports.ts';
 import { composeCertificate } from '../../src/certificate/build.ts';
@@ -101,5 +101,5 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
 }
 
 export { voteFor } from './certificate/commit.ts';
-export type { Bends, Recipe } from './certificate/recipe.ts';
+export type { Recipe } from './certificate/recipe.ts';
 export { NETWORK, namedSigner } from './certificate/recipe.ts';

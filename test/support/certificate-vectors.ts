@@ -1,7 +1,7 @@
 /**
- * Certificates that must be accepted, and certificates that must each be refused for its own reason.
- * Everything behind the one bent step is hashed and signed anew, so only that step is wrong.
- * `scripts/vectors/certificate.ts` writes them to `test/vectors/certificate.json`.
+ * Certificates that must be accepted, and certificates that must each be refused for its own
+ * reason. Everything behind the one bent step is hashed and signed anew, so only that step is
+ * wrong. `scripts/vectors/certificate.ts` writes them to `test/vectors/certificate.json`.
  */
 import { cadreVectors, commitVectors } from './certificate/cadre-vectors.ts';
 import { formatVectors, rosterVectors, specVectors } from './certificate/plan-vectors.ts';
@@ -22,5 +22,4 @@ export function badVectors(): BadVector[] {
 }
 
 export { goodVectors } from './certificate/good-vectors.ts';
-export type { BadVector, GoodVector } from './certificate/vector.ts';
 export { withPart } from './certificate/vector.ts';

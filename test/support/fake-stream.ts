@@ -1,4 +1,6 @@
-/** A libp2p stream without a connection: records what is sent and lets a test play the other end. */
+/**
+ * A libp2p stream without a connection: records what is sent and lets a test play the other end.
+ */
 import type { Stream } from '@libp2p/interface';
 
 type Listener = (event: never) => void;

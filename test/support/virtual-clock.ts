@@ -3,7 +3,6 @@
  * runs first, then time jumps to the next timer.
  */
 import assert from 'node:assert/strict';
-import { setImmediate } from 'node:timers/promises';
 import type { Clock, Timer } from '../../src/base/ports.ts';
 
 interface Pending {
@@ -95,5 +94,7 @@ export class VirtualClock implements Clock {
 
 /** Lets everything run that waits for nothing but its turn. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < SETTLE_TURNS; turn++) await setImmediate();
+  for (let turn = 0; turn < SETTLE_TURNS; turn++) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
 }

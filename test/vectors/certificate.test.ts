@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { toHex } from '../../src/base/bytes.ts';
 import { verify } from '../../src/verify.ts';
 import { badVectors, goodVectors } from '../support/certificate-vectors.ts';
@@ -40,5 +42,37 @@ test('the recipes still make the very bytes that are written down', () => {
   assert.deepEqual(
     made.map(({ name, bytes }) => [name, toHex(bytes)]),
     written.map((vector) => [vector.name, toHex(bytesOf(vector))]),
+  );
+});
+
+/** As in a browser: no native hash, no native signature check. */
+const PORTABLE = `
+process.getBuiltinModule = undefined;
+const { verify } = await import(process.argv[1]);
+const { readFileSync } = await import('node:fs');
+const { good, bad } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const verdicts = [];
+for (const { base64 } of [...good, ...bad]) {
+  verdicts.push(await verify(Uint8Array.from(Buffer.from(base64, 'base64'))));
+}
+process.stdout.write(JSON.stringify(verdicts));
+`;
+
+test('verdicts are the same without any native crypto', async () => {
+  const verifier = new URL('../../src/verify.ts', import.meta.url).href;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', PORTABLE, verifier, file.pathname],
+    { maxBuffer: 1 << 24 },
+  );
+  const verdicts = JSON.parse(stdout);
+  const { length } = vectors.good;
+  assert.deepEqual(
+    verdicts.slice(0, length),
+    vectors.good.map(({ verdict }) => verdict),
+  );
+  assert.deepEqual(
+    verdicts.slice(length).map(({ reason }: { reason?: string }) => reason),
+    vectors.bad.map(({ reason }) => reason),
   );
 });

@@ -1,7 +1,7 @@
 /**
  * The identity file: one line of text, `kadre-identity-1 <seed> <check>`, where the seed is 32
- * bytes of Ed25519 seed and the check the first four bytes of its SHA-256, both lowercase hex. It is
- * created once, whole or not at all, readable by its owner only; a file that does not read back
+ * bytes of Ed25519 seed and the check the first four bytes of its SHA-256, both lowercase hex. It
+ * is created once, whole or not at all, readable by its owner only; a file that does not read back
  * exactly is never replaced, because that would silently change who this node is.
  */
 import { randomBytes } from 'node:crypto';

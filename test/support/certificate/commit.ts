@@ -9,7 +9,7 @@ import {
   ResultColumns,
 } from '../../../src/certificate/result-columns.ts';
 import { commitSigningBytes } from '../../../src/consensus/messages.ts';
-import { bitmapOf, quorumOf } from '../../../src/consensus/seats.ts';
+import { bitmapOf } from '../../../src/consensus/seats.ts';
 import type { Block, CommitCert } from '../../../src/consensus/types.ts';
 import { type CadreEntry, cadreRootOf, type Plan, planIdOf } from '../../../src/job/plan.ts';
 import type { ArraySpec } from '../../../src/kernel/contract.ts';
@@ -77,7 +77,9 @@ export interface HeaderChain {
   readonly blocks: number;
 }
 
-/** A chain of empty blocks over the result block, newest first, and the commit body that names it. */
+/**
+ * A chain of empty blocks over the result block, newest first, and the commit body that names it.
+ */
 export function headerChain(init: HeaderChain, idOf: (block: Block) => Uint8Array): Block[] {
   const chain: Block[] = [];
   let parentId: Uint8Array = labelled('parent');
@@ -108,9 +110,4 @@ export function headerChain(init: HeaderChain, idOf: (block: Block) => Uint8Arra
     parentId = idOf(block);
   }
   return chain;
-}
-
-/** The smallest number of votes that certifies. */
-export function quorumVotes(seats: number): number[] {
-  return Array.from({ length: quorumOf(seats) }, (_, seat) => seat);
 }

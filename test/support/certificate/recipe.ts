@@ -1,6 +1,6 @@
 /**
- * What a test certificate is made from: sizes, labels that stand for randomness, and the one step that is
- * bent.
+ * What a test certificate is made from: sizes, labels that stand for randomness, and the one step
+ * that is bent.
  */
 import { utf8 } from '../../../src/base/bytes.ts';
 import type { Signer } from '../../../src/base/ports.ts';

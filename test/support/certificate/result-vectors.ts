@@ -16,13 +16,6 @@ const unknownKernel: Pick<Bends, 'spec'> = {
 };
 
 export function regionVectors(): BadVector[] {
-  const regions = (name: string, reason: string, shape: number[], boxes: Region[]) =>
-    bad(name, reason, SMALL, {
-      ...unknownKernel,
-      outputs: () => [{ name: 'out', dtype: '|u1', shape }],
-      leaf: (leaf, shard) => ({ ...leaf, regions: [boxes[shard]!] }),
-    });
-  const line = (offset: number, extent: number): Region => ({ offset: [offset], shape: [extent] });
   return [
     edited('a leaf too few', 'WRONG_LEAF_COUNT', SMALL, (good) => ({
       ...good,
@@ -50,6 +43,32 @@ export function regionVectors(): BadVector[] {
     bad('output of another dtype', 'WRONG_OUTPUTS', SMALL, {
       outputs: ([out]) => [{ ...out!, dtype: '|i1' }],
     }),
+    bad('cut otherwise than the kernel cuts', 'WRONG_REGIONS', SMALL, {
+      leaf: (leaf, shard) => ({
+        ...leaf,
+        regions: [shard === 0 ? { offset: [0], shape: [31] } : { offset: [31], shape: [33] }],
+      }),
+    }),
+    bad('committed root of other results', 'WRONG_RESULTS_ROOT', SMALL, {
+      commit: (body) => ({ ...body, resultsRoot: body.blockId }),
+    }),
+    edited('a digest exchanged', 'WRONG_RESULTS_ROOT', { ...SMALL, receipts: false }, (good) => ({
+      ...good,
+      results: { ...good.results, digests: good.results.digests.toReversed() },
+    })),
+    ...tilingVectors(),
+  ];
+}
+
+function tilingVectors(): BadVector[] {
+  const regions = (name: string, reason: string, shape: number[], boxes: Region[]) =>
+    bad(name, reason, SMALL, {
+      ...unknownKernel,
+      outputs: () => [{ name: 'out', dtype: '|u1', shape }],
+      leaf: (leaf, shard) => ({ ...leaf, regions: [boxes[shard]!] }),
+    });
+  const line = (offset: number, extent: number): Region => ({ offset: [offset], shape: [extent] });
+  return [
     regions(
       'output beyond exact arithmetic',
       'OUTPUT_TOO_LARGE',
@@ -80,33 +99,16 @@ export function regionVectors(): BadVector[] {
         { offset: [0, 5], shape: [0, 1] },
       ],
     ),
-    bad('cut otherwise than the kernel cuts', 'WRONG_REGIONS', SMALL, {
-      leaf: (leaf, shard) => ({ ...leaf, regions: [shard === 0 ? line(0, 31) : line(31, 33)] }),
-    }),
-    bad('committed root of other results', 'WRONG_RESULTS_ROOT', SMALL, {
-      commit: (body) => ({ ...body, resultsRoot: body.blockId }),
-    }),
-    edited('a digest exchanged', 'WRONG_RESULTS_ROOT', { ...SMALL, receipts: false }, (good) => ({
-      ...good,
-      results: { ...good.results, digests: good.results.digests.toReversed() },
-    })),
   ];
 }
 
 export function workerVectors(): BadVector[] {
-  const workers = (
-    name: string,
-    reason: string,
-    recipe: Recipe,
-    list: number[],
-    more: Bends = {},
-  ) =>
+  const workers = (name: string, reason: string, recipe: Recipe, list: number[]) =>
     bad(
       name,
       reason,
       { ...recipe, receipts: false },
       {
-        ...more,
         leaf: (leaf) => ({ ...leaf, workers: list }),
       },
     );

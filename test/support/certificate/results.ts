@@ -68,7 +68,9 @@ function resolveOf(spec: JobSpec): ResolvedKernel {
   return resolved.value;
 }
 
-/** noop writes zeros; other kernels get bytes that differ everywhere, as no arithmetic is at stake. */
+/**
+ * noop writes zeros; other kernels get bytes that differ everywhere, as no arithmetic is at stake.
+ */
 function outputBytes(kernel: string, output: ArraySpec): Uint8Array {
   const bytes = new Uint8Array(arrayBytes(output));
   if (kernel !== 'noop@1') for (let i = 0; i < bytes.length; i++) bytes[i] = (i * 131 + 7) & 63;

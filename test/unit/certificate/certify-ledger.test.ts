@@ -4,6 +4,7 @@ import { concatBytes, equalBytes } from '../../../src/base/bytes.ts';
 import { accept } from '../../../src/base/verdict.ts';
 import { certifyLedger } from '../../../src/certificate/build.ts';
 import { openCertificate } from '../../../src/certificate/open.ts';
+import { blockId } from '../../../src/consensus/messages.ts';
 import type { CommitCert } from '../../../src/consensus/types.ts';
 import { sha256 } from '../../../src/crypto/portable/hash.ts';
 import { buildReveal, buildSeal, encodeRecord } from '../../../src/job/build-record.ts';
@@ -14,6 +15,8 @@ import { type OpenPlan, openPlan } from '../../../src/job/open-plan.ts';
 import { type LedgerRecord, SALT_BYTES } from '../../../src/job/records.ts';
 import { sealBatch } from '../../../src/job/sealing.ts';
 import { verify } from '../../../src/verify.ts';
+import { LIMITS } from '../../../src/wire/limits.ts';
+import { headerChain } from '../../support/certificate/commit.ts';
 import { makeCertificate, NETWORK, voteFor } from '../../support/certificate-factory.ts';
 
 const made = makeCertificate({ label: 'ledger', shards: 6 });
@@ -66,18 +69,21 @@ function runJob(liar: number | undefined): LedgerState {
   );
 }
 
-function certify(state: LedgerState): Uint8Array {
+function certify(state: LedgerState, blocks = 0): Uint8Array {
+  const { planId } = plan;
+  const { resultsRoot } = state;
+  const headers = headerChain({ planId, resultsRoot, height: 100, blocks }, blockId);
   const body: CommitCert = {
     epoch: 0,
     round: 3,
-    height: 2,
-    blockId: sha256(new Uint8Array(2)),
+    height: 100,
+    blockId: headers[0] === undefined ? sha256(new Uint8Array(2)) : blockId(headers[0]),
     stateRoot: state.stateRoot,
-    resultsRoot: state.resultsRoot,
+    resultsRoot,
     signers: new Uint8Array(0),
     sigs: new Uint8Array(0),
   };
-  return certifyLedger(plan, state, { commit: voteFor(body, made.voters), headers: [] });
+  return certifyLedger(plan, state, { commit: voteFor(body, made.voters), headers });
 }
 
 test('a finished ledger becomes a certificate that holds, with all receipts', async () => {
@@ -120,4 +126,17 @@ test('without a reveal of every pair the receipts are attested only', async () =
 
 test('an unfinished ledger has no certificate', () => {
   assert.throws(() => certify(ledgerGenesis(plan)), /only a finished job/);
+});
+
+test('headers lead back from a later block; a chain beyond the limit is left out', () => {
+  const state = runJob(undefined);
+  for (const [blocks, kept] of [
+    [1, 1],
+    [LIMITS.certificateHeadersMax, LIMITS.certificateHeadersMax],
+    [LIMITS.certificateHeadersMax + 1, 0],
+  ] as const) {
+    const certificate = openCertificate(certify(state, blocks));
+    assert.ok(certificate.ok, certificate.ok ? '' : certificate.reason);
+    assert.equal(certificate.value.certificate.headers.length, kept);
+  }
 });

@@ -42,7 +42,7 @@ function littleEndian(value: bigint): Uint8Array {
   return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * i)) & 255n));
 }
 
-test('a signature that the cadre accepts and strict checks refuse is accepted offline', async () => {
+test('what the cadre accepts and strict checks refuse is accepted offline', async () => {
   const label = 'agreement';
   const made = makeCertificate({ label, nodes: 2, cadre: 1, replicas: 1, quorum: 1 });
   const { cadre, plan, commit } = made.certificate;

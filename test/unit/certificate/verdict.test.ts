@@ -160,7 +160,7 @@ test('nothing that the verifier imports needs Node', () => {
   assert.ok(seen.size > 20);
 });
 
-test('beyond the limit receipts are left out by the writer and refused by the verifier', async () => {
+test('beyond the limit a writer leaves receipts out and a verifier refuses them', async () => {
   const shards = LIMITS.receiptPairsMax + 1;
   const large = makeCertificate({
     label: 'large',
