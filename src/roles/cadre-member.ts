@@ -3,7 +3,7 @@
  * clock for marks, and the certificate when the last shard is accepted (steps 10 and 11).
  */
 import { toHex } from '../base/bytes.ts';
-import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
+import type { NodeId, PeerId } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
 import { certifyLedger } from '../certificate/build.ts';
@@ -15,8 +15,9 @@ import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import { recordBatches } from '../job/shard-list.ts';
 import { Announcer } from './announcer.ts';
-import { sendRecord } from './judges.ts';
+import { checkSentRecord, sendRecord } from './judges.ts';
 import { type JobState, payloadOf } from './ledger-application.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 
@@ -48,7 +49,6 @@ export class CadreMember {
   readonly #marker: Marker;
   readonly #stopping = new AbortController();
   #ended = false;
-  #outcome: (() => void) | undefined;
 
   constructor(components: CadreMemberComponents, init: CadreMemberInit) {
     const { plan } = init;
@@ -82,8 +82,8 @@ export class CadreMember {
   }
 
   /** A record from a worker, another member or the requester. */
-  record(bytes: Uint8Array): Checked<CheckedRecord> {
-    const checked = checkRecord(this.plan, bytes);
+  record(from: PeerId, bytes: Uint8Array): Checked<CheckedRecord> {
+    const checked = checkSentRecord(this.plan, from, bytes);
     if (checked.ok && !this.#ended) this.#driver.submit(payloadOf(checked.value, bytes));
     return checked;
   }
@@ -104,12 +104,9 @@ export class CadreMember {
     if (worker !== undefined) this.#watch.suspect(worker);
   }
 
-  /** A worker lost notices: says again what is closed, and to all how it ended. */
-  repeatClosed(from: PeerId): void {
-    const worker = this.plan.nodes.findIndex((node) => peerIdOf(node) === from);
-    if (worker < 0) return;
-    this.#announcer.repeatClosed(worker);
-    if (this.#outcome !== undefined) this.#outcome();
+  /** A worker or the requester lost notices: tells it again what is closed, and how it ended. */
+  repeat(from: PeerId): void {
+    this.#announcer.repeat(from);
   }
 
   /** A block is final, in order of height. */
@@ -128,8 +125,7 @@ export class CadreMember {
     this.#watch.stop();
     try {
       const certificate = ledger.isDone ? await this.#certify(commit, ledger) : undefined;
-      this.#outcome = () => this.#announcer.end(ledger, certificate);
-      this.#outcome();
+      this.#announcer.end(ledger, certificate);
     } catch (cause) {
       log.log('error', 'certificate-not-made', {
         planId: toHex(this.plan.planId),
@@ -147,9 +143,11 @@ export class CadreMember {
   }
 
   #markOverdue({ phase, worker, wave, shards }: Awaited): void {
-    const scope = { planId: this.plan.planId, wave, shards };
     const late = { worker: this.plan.nodes[worker]!, phase };
-    this.#mark(buildOverdue(this.#marker, scope, late));
+    for (const batch of recordBatches(shards)) {
+      const scope = { planId: this.plan.planId, wave, shards: batch };
+      this.#mark(buildOverdue(this.#marker, scope, late));
+    }
   }
 
   /** Our own mark: held here, and sent to the other members. */

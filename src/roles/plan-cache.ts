@@ -33,7 +33,7 @@ export class PlanCache {
   }
 }
 
-/** The plan id binds job and roster, the cadre root the seats; skipped ranks are all that is left. */
+/** The plan id binds job and roster, the cadre root the seats; skipped ranks are what is left. */
 function keyOf(pkg: PlanPackage): string {
   const skipped = encodeCanonical(pkg.skipped);
   return toHex(taggedHash(TAGS.plan, planIdOf(pkg.plan), cadreRootOf(pkg.cadre), skipped));
