@@ -62,7 +62,7 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     kind: 'flag',
     default: true,
     env: 'KADRE_MDNS',
-    why: 'do not look for nodes on the local network',
+    why: 'do not look for nodes on the local network; this version never does',
   },
   {
     name: 'api',

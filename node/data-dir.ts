@@ -38,7 +38,7 @@ export interface DataDir {
   release(): Promise<void>;
 }
 
-/** Makes, locks and reads a data directory. Errors: DATA_DIR_LOCKED, DATA_DIR_DAMAGED, DISK_FAILED. */
+/** Makes, locks, reads. Errors: DATA_DIR_LOCKED, DATA_DIR_DAMAGED, DISK_FAILED. */
 export async function openDataDir(path: string): Promise<DataDir> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });

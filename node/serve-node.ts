@@ -1,6 +1,6 @@
 /**
- * One node process from its settings to its ready line and back: data directory, network, node, API,
- * record for other commands. `up` and the lab's node entry both run through here.
+ * One node process from its settings to its ready line and back: data directory, network, node,
+ * API, record for other commands. `up` and the lab's node entry both run through here.
  */
 import { KadreError } from '../src/base/errors.ts';
 import type { Logger, LogLevel } from '../src/base/ports.ts';
@@ -10,9 +10,9 @@ import { ROLES, type Role } from '../src/swarm/advert.ts';
 import { isBootstrapAddress } from '../src/swarm/network-file.ts';
 import { JobTable } from './api/job-table.ts';
 import { apiRoutes } from './api/routes.ts';
-import { parseApiAddress, startApi } from './api/server.ts';
+import { type ApiServer, type ApiServerInit, parseApiAddress, startApi } from './api/server.ts';
 import { UploadTable } from './api/upload-table.ts';
-import { openDataDir } from './data-dir.ts';
+import { type DataDir, openDataDir } from './data-dir.ts';
 import type { ComposeNode, NodeHooks, RunningNode } from './node-facade.ts';
 import { publishNode } from './node-record.ts';
 
@@ -72,7 +72,12 @@ export async function serveNode(
   const network = await loadNetwork(settings.network);
   const undo: (() => Promise<void>)[] = [];
   const unwind = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+    // One part that does not stop must not keep the lock from being given back.
+    for (const step of undo.splice(0).reverse()) {
+      await step().catch((cause: Error) =>
+        options.log.log('error', 'stop', { why: cause.message }),
+      );
+    }
   };
   try {
     const dataDir = await openDataDir(settings.dataDir);
@@ -95,33 +100,16 @@ export async function serveNode(
       options.hooks,
     );
     undo.push(() => node.stop());
-    const asked = Promise.withResolvers<void>();
     const token = randomToken();
-    const routes = apiRoutes({
-      node,
-      jobs: new JobTable(),
-      uploads: new UploadTable(),
-      shutdown: asked.resolve,
-    });
-    const api = await startApi({ ...address, token, routes, log: options.log });
+    const { api, asked } = await openApi(node, { ...address, token, log: options.log });
     undo.push(() => api.close());
     const record = { v: 1, pid: process.pid, api: api.url, startedMs: Date.now() } as const;
     undo.push(await publishNode(dataDir.path, record, token));
     let stopping: Promise<void> | undefined;
     return {
       node,
-      shutdownAsked: asked.promise,
-      ready: {
-        v: 1,
-        event: 'ready',
-        peerId: node.peerId,
-        addrs: node.addrs,
-        api: api.url,
-        tokenFile: dataDir.files.apiToken,
-        dataDir: dataDir.path,
-        backend: node.backend,
-        pid: process.pid,
-      },
+      shutdownAsked: asked,
+      ready: readyLine(node, api, dataDir),
       stop: () => {
         stopping ??= unwind();
         return stopping;
@@ -131,6 +119,29 @@ export async function serveNode(
     await unwind();
     throw cause;
   }
+}
+
+function readyLine(node: RunningNode, api: ApiServer, dataDir: DataDir): ReadyLine {
+  const { peerId, addrs, backend } = node;
+  return {
+    v: 1,
+    event: 'ready',
+    peerId,
+    addrs,
+    api: api.url,
+    tokenFile: dataDir.files.apiToken,
+    dataDir: dataDir.path,
+    backend,
+    pid: process.pid,
+  };
+}
+
+/** The API over a node, and the promise that someone asked it to shut down. */
+async function openApi(node: RunningNode, init: Omit<ApiServerInit, 'routes'>) {
+  const asked = Promise.withResolvers<void>();
+  const [jobs, uploads] = [new JobTable(), new UploadTable()];
+  const routes = apiRoutes({ node, jobs, uploads, shutdown: asked.resolve });
+  return { api: await startApi({ ...init, routes }), asked: asked.promise };
 }
 
 /** `worker,cadre` as roles. Errors: USAGE. */

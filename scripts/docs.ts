@@ -1,5 +1,6 @@
 /**
- * Writes the generated pages: the table of error codes and the report of the public interface. CI
+ * Writes the generated pages: the table of error codes, the command line, the report of the public
+ * interface. CI
  * runs it with `--check`, which writes nothing and fails when a page is not current.
  *
  *   npm run docs
@@ -7,6 +8,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { apiReport } from './docs/api-report.ts';
+import { cliPage } from './docs/cli-page.ts';
 import { errorTable } from './docs/error-table.ts';
 
 interface Page {
@@ -19,6 +21,7 @@ const isCheck = process.argv.includes('--check');
 
 const pages: Page[] = [
   { file: 'docs/errors.md', content: errorTable() },
+  { file: 'docs/cli.md', content: cliPage() },
   { file: 'docs/api.md', content: await apiReport(root) },
 ];
 

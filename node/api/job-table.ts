@@ -1,6 +1,6 @@
 /**
- * Jobs submitted through this node's API: handles, outcome and outputs, bounded in number, bytes and
- * age. What falls out is forgotten here, not at the workers.
+ * Jobs submitted through this node's API: handle, outcome, outputs; bounded in number and bytes.
+ * What falls out is forgotten here, not at the workers.
  */
 import { asKadreError, type ErrorJson, KadreError } from '../../src/base/errors.ts';
 import type { JobHandle, JobResult } from '../../src/sdk/types.ts';
@@ -31,7 +31,7 @@ export class JobTable {
     this.#bytesMax = init.bytesMax ?? KEPT_BYTES_MAX;
   }
 
-  /** Takes a place before the job is planned. Errors: OVERLOADED. Call the result to give it back. */
+  /** Takes a place before planning; call the result to give it back. Errors: OVERLOADED. */
   reserve(): () => void {
     if (this.running + this.#reserved >= JOBS_RUNNING_MAX) {
       const message = `${JOBS_RUNNING_MAX} jobs are running already`;

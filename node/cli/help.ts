@@ -70,8 +70,50 @@ function boundsPart(row: OptionRow): string {
   return parts.length === 0 ? '' : ` (${parts.join('; ')})`;
 }
 
+const EXITS = `| exit | meaning |
+|---|---|
+| 0 | done |
+| 1 | a bug in this program |
+| 2 | wrong usage, found locally: nothing was sent |
+| 3 | not enough capable peers within \`--wait-peers\` |
+| 4 | the job failed; \`error.code\` says why |
+| 5 | \`--deadline\` or \`--timeout\` passed |
+| 6 | a certificate or an output did not verify |
+| 7 | a local resource is unusable: data directory, port, disk, node |
+| 130 | interrupted; the job is cancelled |
+
+Every code with its exit: [errors.md](errors.md).
+`;
+
+const SETTINGS = `A setting is taken from the flag, else the environment variable, else
+\`config.json\` in the data directory, else the default. Relative paths start at the caller's
+folder (\`INIT_CWD\` when set, as npm does). With \`--json\` every verb prints one object with
+\`"v":1\`; the schemas are \`node/schemas/VERB.json\`, and \`error.json\` for failures.
+
+\`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running
+in \`--data\` (unless \`--network\` names another network than that node's), else as a client of
+the network. A job that goes through a node goes on when \`--timeout\` passes; a client of its own
+takes its job with it.
+`;
+
+const DATA_DIRECTORY = `## Data directory
+
+| name | what |
+|---|---|
+| \`identity\` | the node's key, mode 0600; losing it makes another node |
+| \`config.json\` | settings; the keys are the names of the flags of \`up\` |
+| \`lock\` | held by the process that uses the directory |
+| \`node.json\` | while a node runs: \`{v, pid, api, startedMs}\` |
+| \`api-token\` | while a node runs: the bearer token of its API, mode 0600 |
+| \`state.json\`, \`blobs\`, \`plans\` | the node's own: speeds, content, consensus logs |
+
+A running node also leaves \`$XDG_RUNTIME_DIR/kadre/PORT.json\` (else \`~/.kadre/run/PORT.json\`),
+mode 0600, so that \`--api URL\` alone finds its token. \`--token-file\` and \`KADRE_API_TOKEN\`
+win over it.
+`;
+
 /** The whole of docs/cli.md. */
-export function markdown(verbs: readonly DocumentedVerb[], exits: readonly string[]): string {
+export function markdown(verbs: readonly DocumentedVerb[]): string {
   const sections = verbs.flatMap((verb) => [
     `## kadre ${verb.name}`,
     '',
@@ -79,27 +121,26 @@ export function markdown(verbs: readonly DocumentedVerb[], exits: readonly strin
     '',
     '```',
     usageLine(verb),
+    ...(verb.example === undefined ? [] : [`kadre ${verb.example}`]),
     '```',
     '',
+    ...verb.positionals.flatMap(({ name, why }) => [`\`${name}\`: ${why}.`, '']),
     ...optionTable(verb.options),
   ]);
   return [
     '# Command line',
     '',
-    'Generated from the option tables by `scripts/docs-cli.ts`; do not edit.',
+    'Generated from the tables in `node/cli` by `npm run docs`; do not edit.',
     '',
     '## For every verb',
     '',
     ...optionTable(GLOBAL_OPTIONS),
-    'A setting is taken from the flag, else the environment variable, else `config.json` in the',
-    "data directory, else the default. Relative paths start at the caller's folder (`INIT_CWD`",
-    'when set, as npm does).',
-    '',
+    SETTINGS,
     '## Exit status',
     '',
-    ...exits,
-    '',
+    EXITS,
     ...sections,
+    DATA_DIRECTORY,
   ].join('\n');
 }
 

@@ -1,4 +1,4 @@
-/** One command line from words to exit status. Throws nothing; exits nothing (node/main.ts does). */
+/** One command line from words to exit status. Throws nothing, and leaves exiting to main.ts. */
 import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import type { LogLevel } from '../../src/base/ports.ts';
 import type { CommandContext, Verb, Wiring } from './command.ts';

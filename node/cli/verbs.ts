@@ -46,7 +46,7 @@ const RUN_OPTIONS: readonly OptionRow[] = [
     kind: 'integer',
     placeholder: 'N',
     default: 4,
-    why: `seats of the committee, 0 to ${LIMITS.cadreSeatsMax}; 0: no certificate, 1: one node's word`,
+    why: `committee seats, 0 to ${LIMITS.cadreSeatsMax}; 0: no certificate, 1: one node's word`,
   },
   { name: 'cert', kind: 'text', placeholder: 'FILE', why: 'where the certificate goes' },
   {

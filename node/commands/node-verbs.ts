@@ -21,11 +21,15 @@ export const status: Command = async (context) => {
     ...answer.addrs.map((address) => `  ${address}`),
     `  network ${answer.network}: ${answer.connected} connected, ${answer.peers} peers known`,
     `  roles ${answer.roles.join(', ')}; ${answer.load.shards} shards, ${answer.load.plans} plans`,
-    `  jobs: ${answer.jobs.running} running, ${answer.jobs.done} done, ${answer.jobs.failed} failed`,
+    `  jobs: ${jobsLine(answer)}`,
     `  memory ${formatBytes(answer.memory.rssBytes)}, data ${answer.dataDir}`,
   ]);
   return 0;
 };
+
+function jobsLine({ jobs }: NodeStatus): string {
+  return `${jobs.running} running, ${jobs.done} done, ${jobs.failed} failed`;
+}
 
 export const peers: Command = async (context) => {
   const client = await requireNode(context);

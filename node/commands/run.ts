@@ -28,8 +28,6 @@ import { type RunReport, reportLines, runReport } from './run-report.ts';
 
 /** How long cancelling may take before the process ends anyway. */
 const CANCEL_MS = 3000;
-/** A client without a node takes its job with it: nobody else would serve the inputs. */
-const NO_NODE = 'the job ended with this client; submit through a node (--api) to let it go on';
 
 /** A job that passed every local check. */
 export interface LocalJob {
@@ -102,6 +100,7 @@ export async function runJob(
   const { signal, wiring, output } = context;
   const bar = new ProgressBar(output.stderr);
   let swarm: Swarm | undefined;
+  let handle: JobHandle | undefined;
   let isEmbedded = false;
   try {
     bar.show('connecting');
@@ -112,17 +111,26 @@ export async function runJob(
     bar.show('planning');
     const { kernel, parameters, inputs, shards, options } = job;
     const work = { parameters, inputs, ...(shards === undefined ? {} : { shards }) };
-    const handle = await swarm.submit(kernel, work, { ...options, signal });
+    handle = await swarm.submit(kernel, work, { ...options, signal });
     const result = await follow(handle, bar, context);
     await writeResult(job, result);
     return { report: runReport(job, result), result };
   } catch (cause) {
-    const isLate = cause instanceof KadreError && cause.code === 'TIMEOUT' && isEmbedded;
-    throw isLate ? new KadreError({ code: 'TIMEOUT', advice: NO_NODE }, cause.message) : cause;
+    const isLate = cause instanceof KadreError && cause.code === 'TIMEOUT';
+    if (!isLate) throw cause;
+    const advice = adviceWhenLate(handle?.id, isEmbedded);
+    throw new KadreError({ code: 'TIMEOUT', advice }, cause.message);
   } finally {
     bar.clear();
     await swarm?.close().catch(() => undefined);
   }
+}
+
+/** A client without a node takes its job with it: nobody else would serve the inputs. */
+function adviceWhenLate(jobId: string | undefined, isEmbedded: boolean): string {
+  if (jobId === undefined) return 'nothing was submitted yet; raise --timeout';
+  if (!isEmbedded) return `the job goes on at the node: GET /v1/jobs/${jobId} of its API`;
+  return 'the job ended with this client; submit through a node (--api) to let it go on';
 }
 
 async function follow(

@@ -91,7 +91,7 @@ function verdictLines(verdict: Verdict): string[] {
     `  results ${verdict.resultsRoot}`,
     `  ${cadreLine(verdict)}`,
     `  ${verdict.replicas} replicas, ${verdict.quorum} agreed; receipts ${verdict.receipts}`,
-    `  seed chosen by the ${verdict.seed}; admission ${verdict.admission}; overlap ${verdict.overlap}`,
+    `  seed: ${verdict.seed}; admission: ${verdict.admission}; overlap: ${verdict.overlap}`,
     `  checked: inputs [${verdict.checked.inputs}], outputs [${verdict.checked.outputs}]`,
   ];
 }

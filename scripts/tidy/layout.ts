@@ -34,7 +34,7 @@ const SURFACES = ['src/index.ts', 'src/verify.ts', 'src/sim.ts'];
 const TOP: Readonly<Record<string, readonly string[]>> = {
   src: ['src'],
   node: ['src', 'node'],
-  scripts: ['src', 'scripts'],
+  scripts: ['src', 'node', 'scripts'],
   test: ['src', 'node', 'scripts', 'test'],
 };
 

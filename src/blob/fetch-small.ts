@@ -9,7 +9,13 @@ import type { PeerId } from '../base/ids.ts';
 import type { BlobRef, SignalOption } from '../base/ports.ts';
 import { throwIfAborted } from '../base/signals.ts';
 import { type FetchNetwork, fetchBlob, type HolderFailure, unavailable } from './fetch.ts';
-import { encodeBlobRequest, joinRoots, parseSmallEntries, SMALL_BLOBS_MAX } from './protocol.ts';
+import {
+  encodeBlobRequest,
+  joinRoots,
+  PIECE_BYTES_MAX,
+  parseSmallEntries,
+  SMALL_BLOBS_MAX,
+} from './protocol.ts';
 import { blobRoot, LEAF_BYTES } from './tree.ts';
 
 /** Bytes asked for in one exchange, so that an answer stays small in memory on both sides. */
@@ -82,7 +88,7 @@ async function smallFrom(
   const roots = joinRoots(batch.map(({ root }) => root));
   const body = encodeBlobRequest({ v: 1, kind: 'small', roots });
   let next = 0;
-  for await (const piece of network.openStream(peer, 'blob', body, { signal })) {
+  for await (const piece of exchange(network, peer, body, { batch, signal })) {
     const entries = parseSmallEntries(piece);
     // An empty piece would let an answer go on for ever.
     if (entries === undefined || entries.length === 0 || next + entries.length > batch.length) {
@@ -98,6 +104,18 @@ async function smallFrom(
     }
   }
   if (next < batch.length) throw lied(network, peer, 'answer-too-short');
+}
+
+/** One piece as the answer to a request, several as a stream. */
+async function* exchange(
+  network: FetchNetwork,
+  peer: PeerId,
+  body: Uint8Array,
+  { batch, signal }: SignalOption & { readonly batch: readonly BlobRef[] },
+): AsyncGenerator<Uint8Array> {
+  const bytes = batch.reduce((sum, ref) => sum + ref.bytes + 4, 0);
+  if (bytes <= PIECE_BYTES_MAX) yield await network.request(peer, 'blob', body, { signal });
+  else yield* network.openStream(peer, 'blob', body, { signal });
 }
 
 function lied(network: FetchNetwork, peer: PeerId, reason: string): KadreError {

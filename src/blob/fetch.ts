@@ -20,7 +20,7 @@ import {
 } from './protocol.ts';
 import { blobLeaves, blobRootOf, LEAF_BYTES } from './tree.ts';
 
-export type FetchNetwork = Pick<Network, 'openStream' | 'penalise'>;
+export type FetchNetwork = Pick<Network, 'openStream' | 'request' | 'penalise'>;
 
 export interface BlobSource {
   /** In order of preference; each is tried a few times at most. */
@@ -108,11 +108,12 @@ export async function* fetchPieces(
   options: SignalOption = {},
 ): AsyncGenerator<VerifiedPiece, void> {
   const { holders, ref } = source;
+  // First of all: a claimed size decides how much is laid out for it.
+  if (!isFetchable(ref)) throw unavailable(ref, []);
   const pieces = [...piecesOf(mergeRuns(runs))];
   const progress: Progress = { pieces, done: 0, hashes: undefined };
   const failures: HolderFailure[] = [];
   const useless = new Set<PeerId>();
-  if (!isFetchable(ref)) throw unavailable(ref, failures);
   for (let pass = 0; pass < PASSES_MAX; pass++) {
     for (const peer of holders) {
       if (useless.has(peer)) continue;

@@ -10,6 +10,7 @@ import {
   type BlobRequest,
   decodeBlobRequest,
   HELD,
+  type LeafRun,
   leavesBytes,
   NOT_HELD,
   PIECE_BYTES_MAX,
@@ -29,7 +30,24 @@ export interface ServeBlobsComponents {
 export function serveBlobs(components: ServeBlobsComponents): () => void {
   return components.network.handle('blob', {
     stream: (from, body, options) => answer(components, from, body, options),
+    request: (from, body, options) => answerAtOnce(components, from, body, options),
   });
+}
+
+/** A few small blobs over the stream that is open anyway: a stream of their own costs more. */
+async function answerAtOnce(
+  components: ServeBlobsComponents,
+  from: PeerId,
+  body: Uint8Array,
+  options: SignalOption,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of answer(components, from, body, options)) {
+    pieces.push(piece);
+    if (pieces.length > 1) break;
+  }
+  if (pieces.length === 1) return pieces[0]!;
+  throw new KadreError({ code: 'PEER_REFUSED' }, 'this answer needs a stream of its own');
 }
 
 async function* answer(
@@ -63,14 +81,23 @@ async function* leaves(
     const step = PIECE_HASHES_MAX * DIGEST_BYTES;
     for (let at = 0; at < hashes.length; at += step) yield hashes.subarray(at, at + step);
   }
-  for (const { first, count } of piecesOf(unflattenRuns(request.runs))) {
+  const read = ({ first, count }: LeafRun) =>
+    store.read(root, first * LEAF_BYTES, leavesBytes(bytes, first, count));
+  // One piece is read while the one before is on its way: the disk does not wait for the network.
+  let ahead: Promise<Uint8Array | undefined> | undefined;
+  for (const run of piecesOf(unflattenRuns(request.runs))) {
     if (signal?.aborted) return;
-    const piece = await store.read(root, first * LEAF_BYTES, leavesBytes(bytes, first, count));
-    if (piece === undefined) {
-      throw new KadreError({ code: 'PEER_REFUSED' }, 'the blob is no longer held');
-    }
-    yield piece;
+    const ready = ahead;
+    ahead = read(run);
+    ahead.catch(() => undefined);
+    if (ready !== undefined) yield stillHeld(await ready);
   }
+  if (ahead !== undefined) yield stillHeld(await ahead);
+}
+
+function stillHeld(piece: Uint8Array | undefined): Uint8Array {
+  if (piece !== undefined) return piece;
+  throw new KadreError({ code: 'PEER_REFUSED' }, 'the blob is no longer held');
 }
 
 /** Reads overlap a little, because each is mostly waiting. */

@@ -17,8 +17,8 @@ import { encodeRecord, type LogRecord, openRecord } from './log-records.ts';
 import {
   decodeMessage,
   encodeMessage,
-  MESSAGE_BYTES_MAX,
   type Message,
+  PAYLOAD_BYTES_MAX,
   type SignedMessage,
   type SyncInfo,
 } from './messages.ts';
@@ -39,6 +39,8 @@ export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-int
 const INFLIGHT_PER_SEAT_MAX = 256;
 /** Inputs kept until the log was read. */
 const EARLY_MAX = 1024;
+/** One unproven question of a member is answered in this time. */
+const ANSWER_PACE_MS = 50;
 const SIGNATURES_CACHED_MAX = 16_384;
 const PROBATION_RETRY_MS = 500;
 const PROBATION_RETRY_MS_MAX = 30_000;
@@ -63,6 +65,8 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #timers = new Map<TimerName | 'probation', Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
   readonly #inflight = new Map<number, number>();
+  /** When a seat was last answered without having proved anything. */
+  readonly #answeredMs = new Map<string, number>();
   readonly #inputs: Input[] = [];
   /** Messages that came before the log was read; bounded. */
   #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
@@ -158,7 +162,10 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   submit(payload: Payload): void {
-    if (payload.bytes.length > MESSAGE_BYTES_MAX) return;
+    if (payload.bytes.length > PAYLOAD_BYTES_MAX) {
+      this.#world.log.log('warn', 'consensus.payload-too-large', { bytes: payload.bytes.length });
+      return;
+    }
     this.#take({ kind: 'payload', payload });
   }
 
@@ -207,7 +214,7 @@ class Driver<S> implements ConsensusDriver<S> {
       case 'payload':
         return this.#client.onPayload(message);
       case 'want-seen':
-        this.#send(from, this.#seen.answerTo(from));
+        if (this.#mayAnswer(from, 'seen')) this.#send(from, this.#seen.answerTo(from));
         return undefined;
       case 'seen':
         return this.#onSeen(from, message.messages);
@@ -220,7 +227,7 @@ class Driver<S> implements ConsensusDriver<S> {
     const judged = judge(this.#state, received);
     if (judged.kind === 'stale') return undefined;
     if (judged.kind === 'behind') {
-      this.#take({ kind: 'behind', from });
+      if (this.#mayAnswer(from, 'behind')) this.#take({ kind: 'behind', from });
       return undefined;
     }
     const checks = checksOf(this.#seats, judged.message, from);
@@ -261,6 +268,15 @@ class Driver<S> implements ConsensusDriver<S> {
       this.#askWhatWasSeen(Math.min(retryMs * 2, PROBATION_RETRY_MS_MAX));
     };
     this.#setTimer('probation', retryMs, again);
+  }
+
+  /** Answers to what was not checked are rarer than any honest member asks for them. */
+  #mayAnswer(seat: number, what: 'seen' | 'behind'): boolean {
+    const nowMs = this.#world.clock.monotonicMs();
+    const name = `${seat} ${what}`;
+    if (nowMs - (this.#answeredMs.get(name) ?? -ANSWER_PACE_MS) < ANSWER_PACE_MS) return false;
+    this.#answeredMs.set(name, nowMs);
+    return true;
   }
 
   #holds(checks: readonly SignatureCheck[]): Promise<boolean> {

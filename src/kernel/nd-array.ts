@@ -47,7 +47,8 @@ export function bytesOfArray(array: NdArray): Uint8Array {
 export function arrayOfBytes(spec: Pick<ArraySpec, 'dtype' | 'shape'>, bytes: Uint8Array): NdArray {
   const arrayType = CONSTRUCTORS[spec.dtype];
   const unit = arrayType.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % unit === 0 ? bytes : bytes.slice();
+  // Not `slice`: a Buffer's would be one more view of the same misaligned bytes.
+  const aligned = bytes.byteOffset % unit === 0 ? bytes : new Uint8Array(bytes);
   const { buffer, byteOffset, byteLength } = aligned;
   return {
     data: new arrayType(buffer as ArrayBuffer, byteOffset, byteLength / unit),

@@ -14,6 +14,7 @@ import { yamux } from '@libp2p/yamux';
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random } from '../base/ports.ts';
+import { withBatchedWrites } from './batched-writes.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
 import { BoundedDatastore } from './bounded-datastore.ts';
 import { componentLogger } from './component-logger.ts';
@@ -115,7 +116,7 @@ function libp2pOptions(
     logger: componentLogger(logger),
     datastore: new BoundedDatastore(),
     transports: [tcp({ backlog: PENDING_INBOUND_MAX })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [withBatchedWrites(noise())],
     streamMuxers: [
       yamux({
         streamOptions: {

@@ -4,8 +4,10 @@
  */
 import { KadreError } from '../base/errors.ts';
 import type { PeerId } from '../base/ids.ts';
-import type { BlobRef, Network, SignalOption } from '../base/ports.ts';
+import type { Network, SignalOption } from '../base/ports.ts';
 import { fetchRanges } from '../blob/fetch.ts';
+import { fetchBlobs } from '../blob/fetch-small.ts';
+import { LEAF_BYTES } from '../blob/tree.ts';
 import type { ExecutionInput, InputSegment } from '../compute/executor.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { arrayBytes, type InputRange } from '../kernel/contract.ts';
@@ -55,25 +57,40 @@ export class InputCache {
   /** Inputs covering what these shards read. Errors: PEER_UNREACHABLE, PEER_MISBEHAVED. */
   async inputsFor(shards: readonly number[], options: SignalOption): Promise<ExecutionInput[]> {
     const reads = this.#reads(shards);
-    return Promise.all(
-      this.#plan.spec.inputs.map(async (input) => {
-        const wanted = this.#missing(input.name, reads);
-        if (wanted.length > 0) {
-          const ref: BlobRef = { root: input.root, bytes: arrayBytes(input) };
-          const pieces = await fetchRanges(
-            this.#network,
-            { holders: this.#holders, ref },
-            wanted,
-            options,
-          );
-          const fetched = wanted.map(({ offset }, i) => ({ offset, bytes: pieces[i]! }));
-          this.#segments.set(input.name, [...this.#held(input.name), ...fetched]);
-        }
-        const needed = uniteRanges(reads.filter((read) => read.input === input.name));
-        const segments = needed.map((range) => this.#cover(input.name, range));
-        return { name: input.name, shape: input.shape, segments };
-      }),
-    );
+    await this.#fetch(reads, options);
+    return this.#plan.spec.inputs.map((input) => {
+      const needed = uniteRanges(reads.filter((read) => read.input === input.name));
+      const segments = needed.map((range) => this.#cover(input.name, range));
+      return { name: input.name, shape: input.shape, segments };
+    });
+  }
+
+  /** Small inputs whole and together, of large ones what is read. */
+  async #fetch(reads: readonly InputRange[], options: SignalOption): Promise<void> {
+    const open = this.#plan.spec.inputs
+      .map((input) => ({
+        name: input.name,
+        ref: { root: input.root, bytes: arrayBytes(input) },
+        wanted: this.#missing(input.name, reads),
+      }))
+      .filter(({ wanted }) => wanted.length > 0);
+    const small = open.filter(({ ref }) => ref.bytes <= LEAF_BYTES);
+    const large = open.filter(({ ref }) => ref.bytes > LEAF_BYTES);
+    const fetchSmall = async () => {
+      if (small.length === 0) return;
+      const refs = small.map(({ ref }) => ref);
+      const contents = await fetchBlobs(this.#network, this.#holders, refs, options);
+      for (const [i, { name }] of small.entries()) {
+        this.#segments.set(name, [{ offset: 0, bytes: contents[i]! }]);
+      }
+    };
+    const fetchLarge = async ({ name, ref, wanted }: (typeof large)[number]) => {
+      const source = { holders: this.#holders, ref };
+      const pieces = await fetchRanges(this.#network, source, wanted, options);
+      const fetched = wanted.map(({ offset }, i) => ({ offset, bytes: pieces[i]! }));
+      this.#segments.set(name, [...this.#held(name), ...fetched]);
+    };
+    await Promise.all([fetchSmall(), ...large.map(fetchLarge)]);
   }
 
   #reads(shards: readonly number[]): InputRange[] {

@@ -8,7 +8,7 @@ import type { BlobStore, Clock, Logger, Network, Random, Signer, Timer } from '.
 import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import type { RefusalReason } from '../job/records.ts';
+import { type RefusalReason, SALT_BYTES } from '../job/records.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
@@ -33,6 +33,8 @@ const CHUNK_MS = 250;
 const RESEND_MS = 3_000;
 /** Shards sealed in one record at most, whatever they cost. */
 const CHUNK_SHARDS_MAX = 16_384;
+/** Bytes of one reveal; consensus carries payloads of up to 1 MiB. */
+const REVEAL_BYTES_MAX = 950_000;
 
 export class WorkerJob {
   readonly #components: WorkerComponents;
@@ -119,7 +121,9 @@ export class WorkerJob {
     const wave = this.#queue[0]!.wave;
     const shards: number[] = [];
     let estimatedMs = 0;
-    while (shards.length < CHUNK_SHARDS_MAX && this.#queue[0]?.wave === wave) {
+    const revealBytes = 4 + SALT_BYTES + 32 * this.#plan.outputsPerShard;
+    const shardsMax = Math.min(CHUNK_SHARDS_MAX, Math.floor(REVEAL_BYTES_MAX / revealBytes));
+    while (shards.length < shardsMax && this.#queue[0]?.wave === wave) {
       const { shard } = this.#queue[0];
       estimatedMs += (kernel.cost(spec.shards, shard).operations / speed) * 1000;
       if (shards.length > 0 && estimatedMs > CHUNK_MS) break;

@@ -177,7 +177,8 @@ class ApiJob implements JobHandle {
     for (const spec of this.#expected.resolved.outputs) {
       const { bytes } = await this.#client.bytes(`jobs/${this.id}/outputs/${spec.name}`, call);
       if (bytes.length !== arrayBytes(spec)) {
-        const message = `output \`${spec.name}\` has ${bytes.length} bytes, not ${arrayBytes(spec)}`;
+        const wanted = arrayBytes(spec);
+        const message = `output \`${spec.name}\` has ${bytes.length} bytes, not ${wanted}`;
         throw new KadreError({ code: 'OUTPUT_MISMATCH' }, message);
       }
       outputs[spec.name] = arrayOfBytes(spec, bytes);

@@ -1,6 +1,6 @@
 /**
- * Everything about a piece of work that can be refused before anyone is dialled: kernel, parameters,
- * dtypes, shapes, shard count, policy (contract.md, exit 2: nothing was sent).
+ * Everything about a piece of work that can be refused before anyone is dialled: kernel, dtypes,
+ * parameters, shapes, shard count, policy (contract.md, exit 2: nothing was sent).
  */
 import { KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';

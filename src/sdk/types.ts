@@ -114,7 +114,7 @@ export interface JobResult {
 export interface JobHandle extends AsyncDisposable {
   /** Lowercase hex of the job id. */
   readonly id: string;
-  /** All events from the beginning; ends with `done` or `failed`. Leaving the loop stops watching. */
+  /** All events from the beginning, to `done` or `failed`. Leaving the loop stops watching. */
   events(): AsyncIterable<JobEvent>;
   /** Waits for certificate and outputs, verified. Errors: every code with exit 4, 5 and 6. */
   result(options?: SignalOption): Promise<JobResult>;

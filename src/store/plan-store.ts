@@ -59,7 +59,8 @@ export class DiskPlanStore implements PlanStore {
   }
 
   async create(plan: StoredPlan): Promise<OpenedLog> {
-    const { wal, records } = await openWal(this.#pathOf(plan.planId));
+    // A power cut may take the file with the key inside: the seat falls silent, as a crash would.
+    const { wal, records } = await openWal(this.#pathOf(plan.planId), { entry: 'lazy' });
     if (records.length > 0) {
       await wal.close();
       throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');

@@ -25,11 +25,19 @@ export interface WalFile {
   close(): Promise<void>;
 }
 
+export interface OpenWalOptions {
+  /**
+   * `lazy`: a power cut may lose a new log whole, name and all, but never a part of it. Right only
+   * where nothing outside the log survives that could contradict it. Default `synced`.
+   */
+  readonly entry?: 'synced' | 'lazy';
+}
+
 /**
  * Opens or creates the log at `path`; the caller holds the directory's lock. Throws
  * DATA_DIR_DAMAGED when a bad frame is followed by good ones, DISK_FAILED when the disk refuses.
  */
-export async function openWal(path: string): Promise<OpenedWal> {
+export async function openWal(path: string, options: OpenWalOptions = {}): Promise<OpenedWal> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'a+', 0o600);
@@ -41,7 +49,8 @@ export async function openWal(path: string): Promise<OpenedWal> {
     const { records, nextSequence, goodBytes } = scan;
     if (goodBytes < content.length) await file.truncate(goodBytes);
     if (goodBytes === 0) await writeAll(file, WAL_HEADER);
-    if (goodBytes === 0 || goodBytes < content.length) {
+    const isLazy = options.entry === 'lazy' && content.length === 0;
+    if (!isLazy && (goodBytes === 0 || goodBytes < content.length)) {
       await file.sync();
       await syncDirectory(dirname(path));
     }

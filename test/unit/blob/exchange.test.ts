@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { equalBytes } from '../../../src/base/bytes.ts';
 import type { BlobStore } from '../../../src/base/ports.ts';
 import { fetchBlob, fetchPieces, fetchRanges } from '../../../src/blob/fetch.ts';
 import { fetchBlobs } from '../../../src/blob/fetch-small.ts';
@@ -34,6 +35,12 @@ async function storeOf(...contents: Uint8Array[]): Promise<MemoryBlobStore> {
 
 const refOf = (content: Uint8Array) => ({ root: blobRoot(content), bytes: content.length });
 
+/** Compared by hand: the report of a failing deepEqual over megabytes takes for ever. */
+function assertSame(got: Uint8Array | undefined, expected: Uint8Array): void {
+  assert.equal(got?.length, expected.length);
+  assert.ok(equalBytes(got!, expected), 'same length, other bytes');
+}
+
 /** Passes everything through except what a test replaces. */
 function bent(store: Reader, change: Partial<Reader>): Reader {
   return {
@@ -55,10 +62,10 @@ describe('blob exchange', () => {
       fc.asyncProperty(fc.array(range, { maxLength: 12 }), async (ranges) => {
         const source = { holders: ids, ref: refOf(content) };
         const got = await fetchRanges(fetcher, source, ranges);
-        assert.deepEqual(
-          got,
-          ranges.map(({ offset, length }) => content.slice(offset, offset + length)),
-        );
+        assert.equal(got.length, ranges.length);
+        for (const [i, { offset, length }] of ranges.entries()) {
+          assertSame(got[i], content.subarray(offset, offset + length));
+        }
       }),
       { numRuns: 40 },
     );
@@ -69,7 +76,7 @@ describe('blob exchange', () => {
       const content = blob(bytes);
       const { fetcher, ids } = world(await storeOf(content));
       const got = await fetchBlob(fetcher, { holders: ids, ref: refOf(content) });
-      assert.deepEqual(got, content);
+      assertSame(got, content);
     }
   });
 
@@ -107,7 +114,7 @@ describe('blob exchange', () => {
       });
     const { fetcher, ids } = world(watched('liar', 4 * LEAF_BYTES), watched('good', Infinity));
     const got = await fetchBlob(fetcher, { holders: ids, ref: refOf(content) });
-    assert.deepEqual(got, content);
+    assertSame(got, content);
     assert.deepEqual(read.slice(0, 2), ['liar 0', 'liar 4']);
     assert.deepEqual(
       read.filter((line) => line.startsWith('good')),
@@ -156,7 +163,7 @@ describe('blob exchange', () => {
     const cutting = bent(store, {
       read: (root, offset, length) => {
         read.push(offset / LEAF_BYTES);
-        if (offset === 4 * LEAF_BYTES) cut?.();
+        if (offset === 8 * LEAF_BYTES) cut?.();
         return store.read(root, offset, length);
       },
     });
@@ -167,15 +174,16 @@ describe('blob exchange', () => {
       cut = undefined;
     };
     const got = await fetchBlob(fetcher, { holders: ids, ref: refOf(content) });
-    assert.deepEqual(got, content);
-    assert.deepEqual(read, [0, 4, 4, 8]);
+    assertSame(got, content);
+    // The piece of leaf 8 is read ahead while that of leaf 4 is on its way and is lost.
+    assert.deepEqual(read, [0, 4, 8, 4, 8]);
     assert.deepEqual(fetcher.penalties, []);
   });
 
-  it('asks the next when one does not hold it, without blame, and says who failed how', async () => {
+  it('asks the next when one does not hold it, without blame, and says who failed', async () => {
     const content = blob(100);
     const { fetcher, ids } = world(await storeOf(), await storeOf(content));
-    assert.deepEqual(await fetchBlob(fetcher, { holders: ids, ref: refOf(content) }), content);
+    assertSame(await fetchBlob(fetcher, { holders: ids, ref: refOf(content) }), content);
     assert.deepEqual(fetcher.penalties, []);
     const other = refOf(blob(100, 2));
     await assert.rejects(fetchBlob(fetcher, { holders: ids, ref: other }), (cause: Error) => {
@@ -218,7 +226,8 @@ describe('small blobs', () => {
     const { fetcher, ids, holders } = world(await storeOf(...contents));
     assert.equal(holders.length, 1);
     const got = await fetchBlobs(fetcher, ids, contents.map(refOf));
-    assert.deepEqual(got, contents);
+    assert.equal(got.length, contents.length);
+    for (const [i, content] of contents.entries()) assertSame(got[i], content);
     assert.deepEqual(await fetchBlobs(fetcher, ids, []), []);
   });
 

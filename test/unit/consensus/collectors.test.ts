@@ -111,7 +111,7 @@ test('votes for different blocks, parents or rounds never add up', () => {
   }
 });
 
-test('the first vote of a seat counts; a second, different one is evidence and changes nothing', () => {
+test('the first vote of a seat counts; a different second is evidence and changes nothing', () => {
   const first = makeVote(seats, 1, { round: 3, blockId: namedId('b'), parentRound: 2 });
   const second = makeVote(seats, 1, { round: 3, blockId: namedId('c'), parentRound: 2 });
   const { votes } = countVote(new Map(), first, 4);

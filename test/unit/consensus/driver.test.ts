@@ -23,7 +23,12 @@ import {
 } from './world.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'kadre-driver-'));
-after(() => rm(directory, { recursive: true, force: true }));
+/** Stopped in any case, so that a failing test does not keep its timers running. */
+const started: Members[] = [];
+after(async () => {
+  await Promise.all(started.map((members) => members.stopAll()));
+  await rm(directory, { recursive: true, force: true });
+});
 
 const clock: Clock = {
   wallMs: () => Date.now(),
@@ -45,6 +50,7 @@ class Members {
 
   constructor(name: string) {
     this.name = name;
+    started.push(this);
   }
 
   seats(self: number): CadreSeats {

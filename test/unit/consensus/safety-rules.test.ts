@@ -138,7 +138,7 @@ test('no order of requests makes an honest seat break a rule', () => {
     }
     open = next;
   }
-  assert.ok(explored > 1000, `explored ${explored} histories`);
+  assert.ok(explored > 10_000, `explored ${explored} histories`);
 });
 
 test('a TC-justified block below the lock is still voted for', () => {

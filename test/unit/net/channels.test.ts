@@ -78,7 +78,7 @@ describe('incoming channel', () => {
     assert.deepEqual(sentKinds(stream), [kinds.response]);
   });
 
-  it('refuses a reused id, answers of its own kind, and bulk on a channel, then closes', async () => {
+  it('refuses a reused id, kinds of its own, and bulk on a channel, then closes', async () => {
     const bad: [FrameKind, string][] = [
       [kinds.response, 'frame-kind-unexpected'],
       [kinds.error, 'frame-kind-unexpected'],

@@ -46,7 +46,7 @@ describe('host', { timeout: 30_000 }, () => {
     }
   });
 
-  it('starts without its bootstrap, joins when that appears, and again after losing it', async () => {
+  it('starts without its bootstrap, joins when that appears, and rejoins', async () => {
     const init = hostInit();
     const port = await freePort();
     const listen = [`/ip4/127.0.0.1/tcp/${port}`];

@@ -75,6 +75,18 @@ describe('directory', { timeout: 30_000 }, () => {
     assert.deepEqual(await found(late.directory, 'cpu/avx2'), [first!.network.self]);
   });
 
+  it('waits for the routing table of a client that has only just connected', async (t) => {
+    const lab = await startLab(2);
+    t.after(() => lab.stop());
+    const ids = lab.hosts.map(({ network }) => network.self);
+    for (const { directory } of lab.hosts) await directory.announce(['cpu/avx2']);
+    const bootstrap = lab.hosts[0]!.network.addresses();
+    const client = await lab.add({ listen: [], server: false, bootstrap });
+    await new Promise((resolve) => client.libp2p.addEventListener('peer:connect', resolve));
+    const peers = await found(client.directory, 'cpu/avx2');
+    assert.deepEqual(peers.sort(), ids.sort());
+  });
+
   it('stops with the caller and refuses absurd lists', async (t) => {
     const lab = await startLab(2);
     t.after(() => lab.stop());

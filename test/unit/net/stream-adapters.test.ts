@@ -73,7 +73,7 @@ describe('stream sink', () => {
 });
 
 describe('stream source', () => {
-  it('pauses a stream whose reader is behind and resumes it when the reader caught up', async () => {
+  it('pauses a stream whose reader is behind and resumes it when it caught up', async () => {
     const stream = new FakeStream();
     const source = streamSource(stream.asStream());
     const first = source.next();

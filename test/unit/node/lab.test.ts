@@ -12,6 +12,7 @@ import { assignBehaviours, parseLabOrder } from '../../../node/lab/lab-order.ts'
 import { watchParent } from '../../../node/lab/parent-watch.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { runInProcess } from '../../support/cli-world.ts';
+import { connectionEnd } from '../../support/connection-end.ts';
 import { FAKE_PEER_ID, makeFakeNode } from '../../support/fake-node.ts';
 import { schemaOf, schemaProblems } from '../../support/json-schema.ts';
 
@@ -25,7 +26,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 interface LabReady {
   readonly networkFile: string;
-  readonly nodes: readonly { pid: number; behaviour: string | null; dataDir: string }[];
+  readonly nodes: readonly { pid: number; behaviour: string | null; api: string }[];
 }
 
 const isRunning = (pid: number): boolean => {
@@ -95,8 +96,9 @@ test('a node that cannot start fails the lab with its own error', async () => {
 });
 
 test('nodes end when their lab is killed without warning', async () => {
+  const world = new URL('../../support/cli-world.ts', import.meta.url).href;
   const script = `
-    import { runInProcess } from ${JSON.stringify(new URL('../../support/cli-world.ts', import.meta.url).href)};
+    import { runInProcess } from ${JSON.stringify(world)};
     await runInProcess(['lab', 'up', '--nodes', '2', '--behaviour', 'slow', '--json'], {
       labNodeEntry: ${JSON.stringify(labNodeEntry)},
       onStdout: (text) => process.stdout.write(text),
@@ -106,16 +108,12 @@ test('nodes end when their lab is killed without warning', async () => {
   });
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
   const { nodes, networkFile } = JSON.parse(line) as LabReady;
+  const connections = nodes.map((node) => connectionEnd(node.api));
   parent.kill('SIGKILL');
   await once(parent, 'exit');
-  await ended(nodes.map((node) => node.pid));
+  await Promise.all(connections);
   await rm(join(networkFile, '..'), { recursive: true, force: true });
 });
-
-/** Resolves when none of the processes runs; the test's own deadline ends the waiting. */
-async function ended(pids: readonly number[]): Promise<void> {
-  while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
-}
 
 test('the watch acts on the end of the pipe once, and not after it was cancelled', async () => {
   let stops = 0;

@@ -87,6 +87,22 @@ test('with the cadre off the report has no certificate', async () => {
   assert.equal(ran.json().receipts, 'none');
 });
 
+test('an array whose data lies at an odd offset is read as any other', async () => {
+  const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), } \n";
+  const data = (await readFile(a)).subarray(-16);
+  for (const padding of ['', ' ', '  ', '   ']) {
+    const header = Buffer.from(padding + text);
+    const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0]);
+    const odd = join(folder, 'odd.npy');
+    await writeFile(odd, Buffer.concat([start, header, data]));
+    const node = makeFakeNode();
+    const argv = ['run', 'gemm.f32@1', '--in', `a=${odd}`, '--in', `b=${b}`, '--json'];
+    const ran = await runInProcess(argv, { node });
+    assert.equal(ran.status, 0, ran.stdout);
+    assert.deepEqual(node.submissions[0]!.work.inputs!.a!.data, Float32Array.of(1, 2, 3, 4));
+  }
+});
+
 test('people get lines, not JSON', async () => {
   const ran = await runInProcess(gemm().slice(0, -1), { node: makeFakeNode() });
   assert.equal(ran.status, 0);
@@ -148,6 +164,9 @@ test('patience that runs out leaves the job alone: 5', async () => {
   assert.equal(ran.status, 5, ran.stdout);
   assert.equal((ran.json().error as { code: string }).code, 'TIMEOUT');
   assert.deepEqual(node.cancelled, []);
+  const refusal = new KadreError({ code: 'TIMEOUT' }, 'before anything was submitted');
+  const early = await runInProcess(gemm(), { node: makeFakeNode({ refusal }) });
+  assert.match(early.stdout, /nothing was submitted yet/);
 });
 
 /** Resolves once a job was submitted to the fake. */
@@ -155,7 +174,21 @@ async function pollSubmission(node: ReturnType<typeof makeFakeNode>): Promise<vo
   while (node.submissions.length === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
+/** Each command line with the code that it must be refused with, before anyone is dialled. */
+async function refusedLocally(bad: readonly (readonly [string[], string])[]): Promise<void> {
+  const node = makeFakeNode();
+  for (const [argv, code] of bad) {
+    const flagged = argv.includes('--json') ? argv : ['--json', ...argv];
+    const ran = await runInProcess(flagged, { node });
+    assert.deepEqual(ran.connects, [], argv.join(' '));
+    assert.equal(ran.status, 2, `${argv.join(' ')}: ${ran.stdout}${ran.stderr}`);
+    fits('error', ran.json());
+    assert.equal((ran.json().error as { code: string }).code, code, argv.join(' '));
+  }
+  assert.equal(node.submissions.length, 0);
+}
+
+test('a file that is wrong is exit 2, and nobody is dialled', async () => {
   const npy = await readFile(a);
   const f8 = Buffer.from(npy);
   f8.write('<f8', npy.indexOf('<f4'));
@@ -181,7 +214,7 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     '--in',
     `b=${join(folder, name)}`,
   ];
-  const bad: [string[], string][] = [
+  await refusedLocally([
     [withB('truncated.npy'), 'MALFORMED_FILE'],
     [withB('trailing.npy'), 'MALFORMED_FILE'],
     [withB('magic.npy'), 'MALFORMED_FILE'],
@@ -192,6 +225,11 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     [withB('flat.npy'), 'BAD_INPUT'],
     [withB('wide.npy'), 'BAD_INPUT'],
     [withB('int.npy'), 'BAD_INPUT'],
+  ]);
+});
+
+test('a job that is wrong is exit 2, and nobody is dialled', async () => {
+  await refusedLocally([
     [gemm().slice(0, 4), 'BAD_INPUT'],
     [[...gemm(), '--in', `x=${a}`], 'BAD_INPUT'],
     [[...gemm(), '--in', `a=${a}`], 'USAGE'],
@@ -221,6 +259,11 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     [[...gemm(), '--frob'], 'USAGE'],
     [['frob'], 'USAGE'],
     [[], 'USAGE'],
+  ]);
+});
+
+test('other verbs refuse what is wrong in the same way', async () => {
+  await refusedLocally([
     [['verify', '/nonexistent.kadre'], 'CERTIFICATE_UNREADABLE'],
     [['verify', folder], 'CERTIFICATE_UNREADABLE'],
     [['up', '--roles', 'king'], 'USAGE'],
@@ -235,17 +278,7 @@ test('whatever is wrong locally is exit 2, and nobody is dialled', async () => {
     [['lab', 'up', '--nodes', '2', '--byzantine', '2'], 'USAGE'],
     [['kernels', 'inspect', 'gem.f32@1'], 'UNKNOWN_KERNEL'],
     [['config', 'explain', 'shrae'], 'USAGE'],
-  ];
-  const node = makeFakeNode();
-  for (const [argv, code] of bad) {
-    const flagged = argv.includes('--json') ? argv : ['--json', ...argv];
-    const ran = await runInProcess(flagged, { node });
-    assert.deepEqual(ran.connects, [], argv.join(' '));
-    assert.equal(ran.status, 2, `${argv.join(' ')}: ${ran.stdout}${ran.stderr}`);
-    fits('error', ran.json());
-    assert.equal((ran.json().error as { code: string }).code, code, argv.join(' '));
-  }
-  assert.equal(node.submissions.length, 0);
+  ]);
 });
 
 test('verbs without a node answer by themselves, each with its schema', async () => {

@@ -98,6 +98,23 @@ test('a weaker policy than asked for is not accepted', async () => {
   }
 });
 
+test('a certificate of other inputs of the same shape is not accepted', async () => {
+  const node = makeFakeNode();
+  const { submit } = node.swarm;
+  const other = { ...inputs, a: { ...inputs.a, data: Float32Array.of(9, 9, 9, 9, 9, 9) } };
+  const liar = { ...node, swarm: { ...node.swarm } };
+  // Its own job in place of ours, with a job id to match.
+  liar.swarm.submit = (kernel, _, options) => submit(kernel, { inputs: other }, options);
+  const api = await startFakeApi(liar);
+  try {
+    const swarm = await connectApi({ url: api.url, token: TOKEN });
+    const job = await swarm.submit('gemm.f32@1', { inputs });
+    await assert.rejects(job.result(), { code: 'CERTIFICATE_INVALID', message: /computation/ });
+  } finally {
+    await api.close();
+  }
+});
+
 test('with the cadre off there is no certificate to ask for', async () => {
   await withSwarm({}, async (swarm) => {
     const job = await swarm.submit('noop@1', work, { cadre: 0 });

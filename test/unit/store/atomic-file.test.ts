@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,10 +40,21 @@ test('when one of a group fails, no file of it changes and nothing is left behin
   await assert.rejects(writeFilesAtomic([{ file: folder, parts: ['x'] }]), { code: 'USAGE' });
 });
 
-test('a full disk is DISK_FAILED, and a device is written to, not replaced', async (t) => {
-  if (!(await stat('/dev/full').catch(() => undefined))) return t.diagnostic('no /dev/full here');
+test('a pipe or device is written to, never replaced; a full one is DISK_FAILED', async (t) => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const [read] = await Promise.all([
+    readFile(pipe, 'utf8'),
+    // Opening for writing waits for the reader.
+    writeFilesAtomic([{ file: pipe, parts: ['through', ' it'] }]),
+  ]);
+  assert.equal(read, 'through it');
+  // Only now, because code that failed so far would replace the device.
+  assert.ok((await stat(pipe)).isFIFO());
+  if (!(await stat('/dev/full').catch(() => undefined))?.isCharacterDevice()) {
+    return t.diagnostic('no /dev/full here');
+  }
   await assert.rejects(writeFilesAtomic([{ file: '/dev/full', parts: ['x'.repeat(100_000)] }]), {
     code: 'DISK_FAILED',
   });
-  assert.ok((await stat('/dev/full')).isCharacterDevice());
 });

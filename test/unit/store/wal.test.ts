@@ -1,6 +1,4 @@
-/**
- * The write-ahead log: what was acknowledged comes back, what was torn does not, damage is told.
- */
+/** The write-ahead log: what was acknowledged comes back, torn bytes do not, damage is told. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
