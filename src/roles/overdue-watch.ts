@@ -31,6 +31,8 @@ export class OverdueWatch {
   /** By phase, wave and worker: what is awaited, each shard under one timer. */
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #probing = new Set<number>();
+  /** Workers that seemed gone while nothing was awaited from them: probed as soon as it is. */
+  readonly #doubted = new Set<number>();
   #awaited: readonly Awaited[] = [];
   #deadline: Timer | undefined;
   #unlisten: (() => void) | undefined;
@@ -71,8 +73,9 @@ export class OverdueWatch {
 
   /** Somebody says that a worker does not answer: look for ourselves. */
   suspect(worker: number): void {
-    if (this.#stopped || this.#probing.has(worker)) return;
-    if (this.#awaited.some((entry) => entry.worker === worker)) void this.#probe(worker);
+    if (this.#stopped) return;
+    if (!this.#awaited.some((entry) => entry.worker === worker)) this.#doubted.add(worker);
+    else if (!this.#probing.has(worker)) void this.#probe(worker);
   }
 
   #suspectPeer(peer: PeerId): void {
@@ -93,6 +96,7 @@ export class OverdueWatch {
       this.#expire(awaited),
     );
     this.#waiting.set(key, [...waiting, { awaited, timer }]);
+    if (this.#doubted.delete(entry.worker)) this.suspect(entry.worker);
   }
 
   /** What is still awaited of these shards is late. */
@@ -114,6 +118,7 @@ export class OverdueWatch {
       await network.request(peer, 'job', body, { timeoutMs: PROBE_TIMEOUT_MS });
     } catch {
       if (this.#stopped) return;
+      this.#doubted.add(worker);
       for (const entry of this.#awaited) if (entry.worker === worker) onOverdue(entry);
     } finally {
       this.#probing.delete(worker);
