@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KadreError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/ports.ts';
-import { throwIfAborted } from '../../src/base/signals.ts';
 import { connect } from '../../src/sdk/connect.ts';
 import type { JobResult, JobSummary, Swarm } from '../../src/sdk/types.ts';
 import { writeFilesAtomic } from '../../src/store/atomic-file.ts';
@@ -52,7 +51,7 @@ export async function runDemo({ write, log, signal }: DemoWorld): Promise<boolea
   const startedMs = performance.now();
   const step = (what: string, detail: string) => {
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    write(`${seconds.padStart(5)} s  ${what.padEnd(8)} ${detail}`);
+    write(`${seconds.padStart(5)} s  ${what.padEnd(7)} ${detail}`);
   };
   const folder = await mkdtemp(join(tmpdir(), 'kadre-demo-'));
   let lab: Lab | undefined;
@@ -74,13 +73,15 @@ export async function runDemo({ write, log, signal }: DemoWorld): Promise<boolea
     step('', `liar ${liar.peerId}: flips a bit of every result it computes`);
     step('', `crash ${crasher.peerId}: ends after its first seal`);
     swarm = await connect({ network: lab.networkFile, signal });
-    const jobs = await runJobs(swarm, folder, step, signal);
-    const survived = jobs.length === 2 && !isRunning(crasher.pid) ? 1 : 0;
+    const place = { folder, step, signal };
+    const first = await runProduct(swarm, { ...place, out: 'C', a: 'A', b: 'B' });
+    const isGone = !isRunning(crasher.pid);
     step(
       'crash',
-      survived ? `process ${crasher.pid} is gone` : `process ${crasher.pid} still runs`,
+      `process ${crasher.pid} ${isGone ? 'is gone, and was not missed' : 'still runs'}`,
     );
-    return close(jobs, liar, survived, write);
+    const second = await runProduct(swarm, { ...place, out: 'E', a: 'C', b: 'D' });
+    return close([first, second], { liar, survived: isGone ? 1 : 0, write });
   } finally {
     await swarm?.close().catch(() => undefined);
     await lab?.stop();
@@ -98,18 +99,6 @@ async function writeInputs(folder: string): Promise<void> {
 
 type Step = (what: string, detail: string) => void;
 
-/** C = A B with everybody there; E = C D with what the crash left. */
-async function runJobs(
-  swarm: Swarm,
-  folder: string,
-  step: Step,
-  signal: AbortSignal,
-): Promise<Ran[]> {
-  const first = await product(swarm, { folder, out: 'C', a: 'A', b: 'B', step, signal });
-  throwIfAborted(signal);
-  return [first, await product(swarm, { folder, out: 'E', a: 'C', b: 'D', step, signal })];
-}
-
 interface Product {
   readonly folder: string;
   /** Names of files in the folder, without `.npy`. */
@@ -120,8 +109,8 @@ interface Product {
   readonly signal: AbortSignal;
 }
 
-/** One job from files to files; then only the files are looked at. */
-async function product(swarm: Swarm, wanted: Product): Promise<Ran> {
+/** One job from files to files, which alone are looked at afterwards. */
+async function runProduct(swarm: Swarm, wanted: Product): Promise<Ran> {
   const { folder, out, step, signal } = wanted;
   const name = `${out} = ${wanted.a} ${wanted.b}`;
   const file = (matrix: string) => join(folder, `${matrix}.npy`);
@@ -137,12 +126,11 @@ async function product(swarm: Swarm, wanted: Product): Promise<Ran> {
   const c = await readMatrix(file(out));
   const verdict = await verify(cert, { inputs: { a, b }, outputs: { c }, jobId: job.id });
   const wrong = findWrongEntry(c, a, b, CHECKED_ENTRIES);
-  const problem = verdict.valid ? wrong && `${wrong} of ${out} is wrong` : verdict.reason;
-  step(
-    'verify',
-    problem ??
-      `${out}.kadre holds offline for both inputs and the output; ${CHECKED_ENTRIES} entries recomputed`,
-  );
+  let problem: string | undefined;
+  if (!verdict.valid) problem = `${verdict.reason}: ${verdict.detail}`;
+  else if (wrong !== undefined) problem = `${wrong} of ${out} is wrong`;
+  const holds = `${out}.kadre is valid offline; ${CHECKED_ENTRIES} entries of ${out} recomputed`;
+  step('verify', problem ?? holds);
   return { name, summary, certificateBytes: cert.length, problem };
 }
 
@@ -162,10 +150,9 @@ async function keep(
 /** The table and the last line. */
 function close(
   jobs: readonly Ran[],
-  liar: LabNode,
-  survived: number,
-  write: DemoWorld['write'],
+  shown: { readonly liar: LabNode; readonly survived: number; readonly write: DemoWorld['write'] },
 ): boolean {
+  const { liar, survived, write } = shown;
   const lies = jobs.flatMap(({ summary }) =>
     summary.disputes.filter(({ kind }) => kind === 'wrong-result'),
   );
@@ -184,6 +171,7 @@ function close(
   if (!isNamed) write(`not shown: ${liar.peerId} lied, and is not the one named`);
   for (const { name, problem } of jobs) if (problem !== undefined) write(`${name}: ${problem}`);
   const named = isNamed ? `liar ${liar.peerId} named` : 'liar not named';
+  // Unlike English, the line has one form for every number: programs read it.
   const crashes = `${survived} crashes survived`;
   write(`demo: ${jobs.length} jobs, ${verified} certificates verified, ${named}, ${crashes}`);
   return isNamed && survived === 1 && verified === jobs.length;
