@@ -28,7 +28,7 @@ import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
 import type { ComposeNode, NodeConfig, NodeHooks, NodeStatus, RunningNode } from './node-facade.ts';
-import { NodeState, type Speeds } from './node-state.ts';
+import { NodeState, type Speeds, stateFile } from './node-state.ts';
 import { version } from './version.ts';
 
 const SOFTWARE = `kadre/${version}`;
@@ -44,7 +44,7 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   const warm = runner.start();
   warm.catch(() => undefined);
   const { ports, host } = await openPorts(config, hooks);
-  const state = await NodeState.load(join(config.dataDir, 'state.json'));
+  const state = await NodeState.load(stateFile(config.dataDir));
   try {
     await warm;
     const speeds = await speedsOf(runner, state, systemClock);
@@ -54,6 +54,8 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
     await lifecycle.start();
+    // Before it counts as ready: a node that dies early must not measure again.
+    await state.flush();
     return running(config, { ports, roles, runner, lifecycle, state });
   } catch (cause) {
     await runner.stop();
