@@ -3,6 +3,7 @@
  * and measured speeds by backend and version. Losing the file costs a measurement, nothing else.
  */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFilesAtomic } from '../src/store/atomic-file.ts';
 
 export type Speeds = Readonly<Record<string, number>>;
@@ -12,6 +13,11 @@ interface StateFile {
   /** What was measured, e.g. `kadre/0.0.1 cpu/avx2 2`. */
   readonly measured: string;
   readonly speeds: Speeds;
+}
+
+/** Where a data directory keeps it. */
+export function stateFile(dataDir: string): string {
+  return join(dataDir, 'state.json');
 }
 
 export class NodeState {
@@ -42,6 +48,12 @@ export class NodeState {
 
   get sequence(): number {
     return this.#state.sequence;
+  }
+
+  /** The last measurement, whatever it was of. */
+  get measurement(): { readonly measured: string; readonly speeds: Speeds } {
+    const { measured, speeds } = this.#state;
+    return { measured, speeds };
   }
 
   /** Speeds measured under exactly this description. */

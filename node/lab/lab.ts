@@ -14,6 +14,7 @@ import { randomToken } from '../../src/crypto/node/secret.ts';
 import { errorOfJson } from '../../src/sdk/api-client.ts';
 import { writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import type { NetworkFile } from '../../src/swarm/network-file.ts';
+import { NodeState, stateFile } from '../node-state.ts';
 import type { ReadyLine } from '../serve-node.ts';
 import type { Behaviour, LabOrder } from './lab-order.ts';
 
@@ -73,6 +74,7 @@ export async function startLab(init: LabInit): Promise<Lab> {
     await writeNetwork(networkFile, id, []);
     const first = await start(0);
     await writeNetwork(networkFile, id, [first]);
+    await shareSpeeds(first.dataDir, folder, init.behaviours.length);
     const others = await Promise.all(init.behaviours.slice(1).map((_, i) => start(i + 1)));
     const nodes = [first, ...others];
     await writeNetwork(networkFile, id, nodes);
@@ -94,6 +96,21 @@ function writeNetwork(file: string, id: string, nodes: readonly LabNode[]): Prom
   return writeFilesAtomic([{ file, parts: [`${JSON.stringify(network, null, 2)}\n`] }]);
 }
 
+/**
+ * All nodes run on this machine, so the first one, alone here, measures for all. Measured while the
+ * others start too, they would differ a thousandfold by accident, and placement would follow.
+ */
+async function shareSpeeds(from: string, folder: string, nodes: number): Promise<void> {
+  const { measured, speeds } = (await NodeState.load(stateFile(from))).measurement;
+  for (let index = 1; index < nodes; index++) {
+    const dataDir = join(folder, `node-${index}`);
+    await mkdir(dataDir, { mode: 0o700 });
+    const state = await NodeState.load(stateFile(dataDir));
+    state.update({ measured, speeds });
+    await state.flush();
+  }
+}
+
 interface NodeStart {
   readonly index: number;
   readonly folder: string;
@@ -106,7 +123,7 @@ async function startNode(start: NodeStart): Promise<LabNode> {
   const { index, folder, networkFile, children, init } = start;
   const behaviour = init.behaviours[index] ?? null;
   const dataDir = join(folder, `node-${index}`);
-  await mkdir(dataDir, { mode: 0o700 });
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const order: LabOrder = {
     v: 1,
     index,

@@ -24,11 +24,13 @@ export async function announcePlan(
   answers: PlanAnswers,
   options: SignalOption = {},
 ): Promise<void> {
+  const opened = openCadre(components.network, plan, options);
+  const judging = opened.catch(() => undefined);
   for (const candidate of plan.workers.keys()) {
     if (plan.placement.shardsOf(candidate).length === 0) continue;
-    void assignFirstWave(components, plan, candidate, answers);
+    void assignFirstWave(components, plan, candidate, { ...answers, judging });
   }
-  await openCadre(components.network, plan, options);
+  await opened;
 }
 
 async function openCadre(network: Network, plan: OpenPlan, options: SignalOption): Promise<void> {
@@ -67,7 +69,7 @@ async function assignFirstWave(
   { network, log }: { readonly network: Network; readonly log: Logger },
   plan: OpenPlan,
   candidate: number,
-  answers: PlanAnswers,
+  answers: PlanAnswers & { readonly judging: Promise<void> },
 ): Promise<void> {
   const node = plan.nodes[plan.workers[candidate]!]!;
   const peer = peerIdOf(node);
@@ -80,6 +82,8 @@ async function assignFirstWave(
   } catch (cause) {
     log.log('debug', 'worker-unreachable', { peer, cause: String(cause) });
     answers.onRefused(peer, 'unreachable');
+    // A judge that has not opened the plan yet would know nothing of this worker.
+    await answers.judging;
     const suspect = encodeMessage({ t: 'suspect', planId: plan.planId, worker: node });
     for (const judge of judgesOf(plan).peers) network.send(judge, 'job', suspect);
   }

@@ -2,8 +2,8 @@
  * Tells workers and requester what the ledger decided: entitlements after the first wave, closed
  * seal sets, progress, the end. Every judge says it; nobody has to believe one alone.
  */
-import { type PeerId, peerIdOf, ZERO_DIGEST } from '../base/ids.ts';
-import type { BlobRef, Logger, Network } from '../base/ports.ts';
+import { type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Logger, Network } from '../base/ports.ts';
 import type { LedgerEvent } from '../job/ledger/events.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
@@ -66,16 +66,13 @@ export class Announcer {
   }
 
   /**
-   * The end: to the requester the outcome and where the certificate is, to workers that it is over.
-   * Without a certificate there are no results, or the requester judged alone.
+   * The end: to the requester the outcome, to workers that it is over.
    */
-  end(state: LedgerState, certificate?: BlobRef): void {
+  end(state: LedgerState): void {
     const plan = this.#plan;
     this.#outcome = {
       t: 'outcome',
       outcome: outcomeOf(plan, state),
-      certificate: certificate?.root ?? ZERO_DIGEST,
-      certificateBytes: certificate?.bytes ?? 0,
     };
     this.#send(this.#requester, this.#outcome);
     for (const worker of plan.workers) {

@@ -26,6 +26,7 @@ import { CadreMember } from './cadre-member.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { makeDriver } from './make-driver.ts';
 import type { PlanCache } from './plan-cache.ts';
+import type { MadeCertificate } from './plan-certificate.ts';
 
 export interface CadreServiceComponents {
   readonly network: Network;
@@ -228,6 +229,11 @@ export class CadreService {
   knows(planId: Digest): boolean {
     const key = toHex(planId);
     return this.#live.has(key) || this.#drafts.has(key);
+  }
+
+  /** Of a finished plan; undefined for any other. Errors: DISK_FAILED. */
+  certificate(planId: Digest): Promise<MadeCertificate> | undefined {
+    return this.#live.get(toHex(planId))?.member.certificate();
   }
 
   suspect(from: PeerId, planId: Digest, node: Uint8Array): void {

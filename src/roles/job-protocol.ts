@@ -10,6 +10,7 @@ import type { CadreService } from './cadre-service.ts';
 import {
   decodeMessage,
   encodeMessage,
+  INLINE_CERTIFICATE_BYTES_MAX,
   type JobRequest,
   jobNoticeShape,
   jobRequestShape,
@@ -73,10 +74,21 @@ export class JobProtocol {
         return this.#record(from, request.planId, request.record);
       case 'ask':
         return this.#repeat(from, request.planId);
+      case 'certificate':
+        return this.#certificate(request.planId);
       case 'alive':
         if (worker?.worksOn(request.planId)) return encodeMessage({ t: 'ok' });
         throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this plan is not worked on here');
     }
+  }
+
+  async #certificate(planId: Uint8Array): Promise<Uint8Array> {
+    const made = await this.#components.cadre?.certificate(planId);
+    if (made === undefined) return refusedAnswer('no-certificate');
+    const { root, bytes: size } = made.ref;
+    const isSmall = size <= INLINE_CERTIFICATE_BYTES_MAX;
+    const content = isSmall ? { content: made.content } : {};
+    return encodeMessage({ t: 'certificate', root, size, ...content });
   }
 
   #record(from: PeerId, planId: Uint8Array, record: Uint8Array): Uint8Array {

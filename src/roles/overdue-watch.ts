@@ -31,12 +31,12 @@ export class OverdueWatch {
   /** By phase, wave and worker: what is awaited, each shard under one timer. */
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #probing = new Set<number>();
-  /** Workers whose last probe failed. */
-  readonly #dead = new Set<number>();
+  /** Workers that seemed gone: probed as soon as something is awaited from them. */
+  readonly #doubted = new Set<number>();
   /** By phase, wave and worker: the shards that were handed to `onOverdue` already. */
   readonly #marked = new Map<string, Set<number>>();
   #awaited: readonly Awaited[] = [];
-  #deadline: Timer | undefined;
+  #doubtedline: Timer | undefined;
   #unlisten: (() => void) | undefined;
   readonly #stopping = new AbortController();
 
@@ -50,13 +50,13 @@ export class OverdueWatch {
     const { network, clock, onDeadline } = this.#components;
     this.#unlisten = network.onDisconnect((peer) => this.#suspectPeer(peer));
     const { deadlineMs } = this.#plan.policy;
-    if (deadlineMs > 0) this.#deadline = clock.setTimer(deadlineMs, onDeadline);
+    if (deadlineMs > 0) this.#doubtedline = clock.setTimer(deadlineMs, onDeadline);
   }
 
   stop(): void {
     this.#stopping.abort();
     this.#unlisten?.();
-    this.#deadline?.cancel();
+    this.#doubtedline?.cancel();
     for (const waiting of this.#waiting.values()) for (const { timer } of waiting) timer.cancel();
     this.#waiting.clear();
   }
@@ -78,13 +78,14 @@ export class OverdueWatch {
     for (const key of this.#marked.keys()) if (!keys.has(key)) this.#marked.delete(key);
     for (const entry of awaited) this.#watch(entry);
     // Who was dead a moment ago is not given the whole time again for what it owes next.
-    for (const worker of this.#dead) if (this.#owes(worker)) this.suspect(worker);
+    for (const worker of this.#doubted) if (this.#owes(worker)) this.suspect(worker);
   }
 
   /** Somebody says that a worker does not answer: look for ourselves. */
   suspect(worker: number): void {
-    if (this.#stopped || this.#probing.has(worker)) return;
-    if (this.#owes(worker)) void this.#probe(worker);
+    if (this.#stopped) return;
+    if (!this.#owes(worker)) this.#doubted.add(worker);
+    else if (!this.#probing.has(worker)) void this.#probe(worker);
   }
 
   /** True when the ledger waits for something of this worker that is not marked yet. */
@@ -145,10 +146,10 @@ export class OverdueWatch {
     try {
       const { signal } = this.#stopping;
       await network.request(peer, 'job', body, { timeoutMs: PROBE_TIMEOUT_MS, signal });
-      this.#dead.delete(worker);
+      this.#doubted.delete(worker);
     } catch {
       if (this.#stopped) return;
-      this.#dead.add(worker);
+      this.#doubted.add(worker);
       for (const entry of this.#awaited) if (entry.worker === worker) this.#mark(entry);
     } finally {
       this.#probing.delete(worker);

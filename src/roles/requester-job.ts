@@ -159,8 +159,7 @@ export class RequesterJob {
     if (plan === undefined || !judgesOf(plan).peers.includes(from)) return;
     if (notice.t === 'progress') this.#progress(notice.accepted);
     if (notice.t === 'outcome') {
-      const { outcome, certificate: root, certificateBytes: bytes } = notice;
-      const believed = this.#votes?.add(from, { outcome, root, bytes });
+      const believed = this.#votes?.add(from, notice.outcome);
       if (believed !== undefined) this.#settle?.resolve(believed);
     }
   }
