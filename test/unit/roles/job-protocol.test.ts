@@ -55,6 +55,7 @@ test('about unknown plans every question has an answer', async () => {
   const { package: pkg } = makePackage({ nodes: 8, shards: 2 });
   assert.equal(await ask({ t: 'record', planId: PLAN, record }), 'unknown-plan');
   assert.equal(await ask({ t: 'ask', planId: PLAN }), 'unknown-plan');
+  assert.equal(await ask({ t: 'certificate', planId: PLAN }), 'no-certificate');
   assert.equal(await ask({ t: 'alive', planId: PLAN }), 'JOB_UNKNOWN');
   const cadre = pkg.cadre.slice(0, 1);
   assert.equal(await ask({ t: 'open', planId: PLAN, skipped: [], cadre }), 'unknown-plan');
@@ -96,7 +97,7 @@ test('notices about unknown plans, from anybody, change nothing and cost nothing
   tell({ t: 'computed', planId, shards: 1, micros: 1 });
   tell({ t: 'progress', planId, accepted: 1 });
   tell({ t: 'suspect', planId, worker: node.signer.nodeId });
-  tell({ t: 'outcome', outcome, certificate: PLAN, certificateBytes: 9 });
+  tell({ t: 'outcome', outcome });
   await swarm.clock.advance(10);
   assert.deepEqual(penalties, []);
 });

@@ -144,6 +144,17 @@ test('nobody is probed who owes nothing', async () => {
   assert.equal(probes.count, 0);
 });
 
+test('whoever was suspected before it owed anything is probed as soon as it does', async () => {
+  const { clock, watch, log, probes } = watching();
+  probes.isAlive = false;
+  watch.suspect(0);
+  await clock.advance(10);
+  assert.equal(probes.count, 0);
+  watch.update([REVEAL]);
+  await clock.advance(10);
+  assert.deepEqual([log, probes.count], [['reveal 0,1'], 1]);
+});
+
 test('the deadline of the job comes once; a stopped watch does nothing', async () => {
   const first = watching();
   await first.clock.advance(60_000);

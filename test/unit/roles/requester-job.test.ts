@@ -77,12 +77,7 @@ test('an outcome that only a liar tells is not believed', async () => {
   const { requester } = swarm.requester.roles;
   const planId = await plannedId(members[0]!);
   const outcome = { planId, disputes: [], retries: [], failure: 'NO_AGREEMENT', failedShard: 0 };
-  const notice = {
-    t: 'outcome' as const,
-    outcome,
-    certificate: new Uint8Array(32),
-    certificateBytes: 0,
-  };
+  const notice = { t: 'outcome' as const, outcome };
   for (let i = 0; i < 3; i++) requester.notice(members[0]!.signer.peerId, planId, notice);
   requester.notice(swarm.requester.signer.peerId, planId, notice);
   await swarm.clock.advance(100);
