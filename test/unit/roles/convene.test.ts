@@ -15,7 +15,11 @@ import { makePackage, signerNamed, unwrap } from '../../support/job-factory.ts';
 import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
-type Candidate = 'takes' | 'away' | 'silent' | 'refuses' | 'garbage' | Partial<CadreEntry>;
+type Bend = Partial<CadreEntry> & {
+  /** Signed like this, honestly, by the candidate. */
+  readonly signed?: { readonly seat?: number; readonly key?: Uint8Array };
+};
+type Candidate = 'takes' | 'away' | 'silent' | 'refuses' | 'garbage' | Bend;
 
 /** Candidates by rank, four seats, a window of six. */
 function world(candidates: readonly Candidate[]) {
@@ -36,9 +40,9 @@ function world(candidates: readonly Candidate[]) {
         if (behaviour === 'silent') return new Promise<never>(() => {});
         if (behaviour === 'refuses') return refusedAnswer('busy');
         if (behaviour === 'garbage') return Uint8Array.of(1, 2, 3);
-        const key = signerNamed(`plan key ${rank}`).publicKey;
-        const entry = signCadreEntry(signer, planId, request.seat, key);
-        const bent = behaviour === 'takes' ? entry : { ...entry, ...behaviour };
+        const { signed = {}, ...bend } = behaviour === 'takes' ? {} : behaviour;
+        const { seat = request.seat, key = signerNamed(`plan key ${rank}`).publicKey } = signed;
+        const bent = { ...signCadreEntry(signer, planId, seat, key), ...bend };
         return encodeMessage({ t: 'entry', entry: bent });
       },
     });
@@ -72,11 +76,11 @@ for (const problem of ['away', 'silent', 'refuses', 'garbage'] as const) {
   });
 }
 
-const bentEntries: readonly [string, Partial<CadreEntry>][] = [
-  ['another seat', { seat: 3 }],
+const bentEntries: readonly [string, Bend][] = [
+  ['another seat', { signed: { seat: 3 } }],
   ['another node', { node: signerNamed('candidate 5').nodeId }],
   ['a key that nobody signed', { key: signerNamed('other').publicKey }],
-  ['a key of small order', { key: Uint8Array.of(1, ...new Uint8Array(31)) }],
+  ['a key of small order', { signed: { key: Uint8Array.of(1, ...new Uint8Array(31)) } }],
   ['a signature of nothing', { signature: new Uint8Array(64) }],
 ];
 for (const [what, bend] of bentEntries) {

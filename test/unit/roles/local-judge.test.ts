@@ -86,10 +86,32 @@ test('records that are sent again for hours neither fill the judge nor change it
   assert.equal(ends[0]?.isDone, true);
 });
 
+test('what was executed and is sent again takes the place of nothing', async () => {
+  const { job, clock, ends, give } = judging({
+    nodes: 1,
+    shards: 600,
+    policy: { replicas: 1, quorum: 1 },
+  });
+  const works = Array.from({ length: 600 }, (_, shard) =>
+    workOf(job, { worker: 0, shards: [shard] }),
+  );
+  const sendAll = async (records: readonly CheckedRecord[]) => {
+    for (const [i, record] of records.entries()) {
+      give(record);
+      if (i % 300 === 299) await clock.advance(1);
+    }
+  };
+  const seals = works.map(({ seal }) => seal);
+  await sendAll(seals);
+  await sendAll(seals);
+  await sendAll(works.map(({ reveal }) => reveal));
+  assert.equal(ends[0]?.isDone, true);
+});
+
 test('one worker that floods does not keep the others out', async () => {
   const { job, clock, ends, give } = judging();
   const flooder = job.plan.workers[0]!;
-  for (let flavour = 1; flavour <= 700; flavour++) {
+  for (let flavour = 1; flavour <= 4_100; flavour++) {
     const { seal } = workOf(job, { worker: flooder, shards: [0], wave: 3, flavour });
     give(seal);
   }

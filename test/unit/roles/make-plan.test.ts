@@ -4,7 +4,7 @@ import { peerIdOf } from '../../../src/base/ids.ts';
 import { buildSpec } from '../../../src/job/build-spec.ts';
 import { derivePolicy, type PolicyChoice } from '../../../src/job/policy.ts';
 import { announcePlan } from '../../../src/roles/announce-plan.ts';
-import { decodeMessage, jobNoticeShape } from '../../../src/roles/job-messages.ts';
+import { decodeMessage, jobNoticeShape, refusedAnswer } from '../../../src/roles/job-messages.ts';
 import { makePlan } from '../../../src/roles/make-plan.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
 import { unwrap } from '../../support/job-factory.ts';
@@ -138,6 +138,17 @@ test('a member that is gone is tolerated; two are one too many', async () => {
   const failing = announced(two, (members) => {
     two.crash(members[0]!);
     two.crash(members[1]!);
+  });
+  await assert.rejects(failing, { code: 'CADRE_REFUSED' });
+});
+
+test('members that refuse to open count as gone', async () => {
+  const swarm = await VirtualSwarm.start(10);
+  const failing = announced(swarm, (members) => {
+    for (const { network } of members.slice(0, 2)) {
+      const request = async () => refusedAnswer('unknown-plan');
+      Object.assign(network.handlerOf('job')!, { request });
+    }
   });
   await assert.rejects(failing, { code: 'CADRE_REFUSED' });
 });

@@ -151,7 +151,9 @@ test('the requester ends a plan; of the judges it takes f + 1', async () => {
 });
 
 test('strangers cannot assign, and nobody gets shards outside the order', async () => {
-  const { job, plan, signer, refusalOf, judges } = working();
+  const { job, plan, signer, refusalOf, judges } = working({
+    job: makeJob({ nodes: 14, shards: 8, policy: { cadre: 4, replicas: 2 } }),
+  });
   const stranger = peerIdOf(
     plan.nodes.find((node) => {
       const peer = peerIdOf(node);
@@ -165,6 +167,7 @@ test('strangers cannot assign, and nobody gets shards outside the order', async 
   const inReach = (shard: number) =>
     plan.placement.order(shard).slice(0, reach).includes(candidate);
   const far = shards.filter((shard) => !inReach(shard));
+  assert.ok(far.length > 0);
   const near = shards.filter(inReach);
   for (const shard of far) assert.equal(refusalOf(judges[0]!, 1, [shard]), 'not-entitled');
   assert.equal(refusalOf(judges[0]!, 1, [99]), 'not-entitled');

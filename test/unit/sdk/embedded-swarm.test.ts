@@ -57,6 +57,18 @@ test('closing cancels what runs, while its cadre can still be told', async () =>
   assert.deepEqual(load, Array(10).fill([0, 0]));
 });
 
+test('a node that closes its own swarm cancels the jobs and goes on itself', async () => {
+  const swarm = await VirtualSwarm.start(Array(10).fill(BUSY));
+  const own = swarm.swarmOf(swarm.nodes[0]!, async () => {});
+  const job = await swarm.run(own.submit('noop@1', WORK));
+  await swarm.run(claimed(job));
+  await swarm.run(own.close());
+  await swarm.clock.advance(1_000);
+  const load = swarm.nodes.map(({ roles }) => [roles.cadre?.plans, roles.worker?.load.plans]);
+  assert.deepEqual(load, Array(10).fill([0, 0]));
+  assert.equal(swarm.nodes[0]!.roles.requester.counts.running, 0);
+});
+
 test('the signal of a submission cancels its job', async () => {
   const swarm = await VirtualSwarm.start(Array(10).fill(BUSY));
   const abort = new AbortController();
