@@ -18,7 +18,7 @@ import type {
 import type { Checked } from '../base/verdict.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
-import { type OpenPlan, openDraft, type PlanChecks } from '../job/open-plan.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
 import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
@@ -38,7 +38,6 @@ export interface CadreServiceComponents {
   readonly blobs: BlobStore;
   readonly plans: PlanCache;
   readonly store: PlanStore;
-  readonly checks: PlanChecks;
   /** A fresh key for one plan, and the signer of a stored one. */
   readonly keys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
 }
@@ -152,8 +151,8 @@ export class CadreService {
 
   /** Takes a seat: makes a key for this plan and signs it, or says why not. */
   convene(from: PeerId, seat: number, pkg: PlanPackage): Uint8Array {
-    const { checks, signer, keys, clock, network } = this.#components;
-    const draft = openDraft(pkg, checks, signer.nodeId);
+    const { plans, signer, keys, clock, network } = this.#components;
+    const draft = plans.openDraft(pkg, signer.nodeId);
     if (!draft.ok) {
       network.penalise(from, draft.penalty, draft.reason);
       return refusedAnswer(draft.reason, draft.detail ?? '');

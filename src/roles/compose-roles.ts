@@ -85,7 +85,7 @@ export function composeRoles(
       })
     : undefined;
   const cadre = offer?.roles.includes('cadre')
-    ? new CadreService({ ...ports, plans, checks, store: offer.planStore, keys: offer.planKeys })
+    ? new CadreService({ ...ports, plans, store: offer.planStore, keys: offer.planKeys })
     : undefined;
   const load = () => ({
     shards: worker?.load.shards ?? 0,
