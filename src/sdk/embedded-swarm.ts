@@ -81,15 +81,9 @@ export class EmbeddedSwarm implements Swarm {
     const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
-    const adverts = await roles.scout.gather(
-      {
-        kernel,
-        workersMin: policy.replicas,
-        cadreMin: policy.cadre,
-        waitMs: waitPeersMs,
-      },
-      { signal },
-    );
+    const { replicas: workersMin, cadre: cadreMin } = policy;
+    const wanted = { kernel, workersMin, cadreMin, waitMs: waitPeersMs };
+    const adverts = await coded(roles.scout.gather(wanted, { signal }), signal);
     const speeds = speedsOf(adverts, kernel);
     const shards = work.shards ?? shardCountFor(resolved, speeds.length);
     const estimateMs = estimateFor(resolved, { shards, replicas: policy.replicas, speeds });
@@ -204,6 +198,16 @@ class EmbeddedJob implements JobHandle {
   }
 }
 
+/** An abort is told with a code, whatever the work made of it. Errors: INTERRUPTED, STOPPED. */
+async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw cause;
+  }
+}
+
 /** The caller stops waiting when its signal aborts; the job goes on. Errors: INTERRUPTED. */
 async function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
@@ -211,10 +215,7 @@ async function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     throwIfAborted(signal);
-    return await Promise.race([work, aborted.promise]);
-  } catch (cause) {
-    throwIfAborted(signal);
-    throw cause;
+    return await coded(Promise.race([work, aborted.promise]), signal);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

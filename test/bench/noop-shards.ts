@@ -25,7 +25,11 @@ const PEER = fileURLToPath(new URL('./dask-noop.py', import.meta.url));
 async function daskRates(): Promise<number[]> {
   try {
     const call = promisify(execFile);
-    const { stdout } = await call(process.env.PYTHON ?? '/usr/bin/python3', [PEER, String(shards), String(runs)]);
+    const { stdout } = await call(process.env.PYTHON ?? '/usr/bin/python3', [
+      PEER,
+      String(shards),
+      String(runs),
+    ]);
     return JSON.parse(stdout) as number[];
   } catch (cause) {
     process.stderr.write(`no peer: ${cause instanceof Error ? cause.message : cause}\n`);

@@ -157,9 +157,8 @@ export class VirtualSwarm {
     void node.stop();
   }
 
-  swarmOf(node: VirtualNode): EmbeddedSwarm {
+  swarmOf(node: VirtualNode, close = async () => void (await node.stop())): EmbeddedSwarm {
     const { network, signer, blobs, roles } = node;
-    const close = async () => void (await node.stop());
     const components = { network, signer, blobs, roles, random: this.#random, close };
     return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {} });
   }
