@@ -63,7 +63,6 @@ function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanS
       verifier: ed25519Verifier,
       blobs: new MemoryBlobStore(),
       plans: new PlanCache(CHECKS),
-      checks: CHECKS,
       keys: { generate: () => sha256(seeds.bytes(32)), signer: signerFromSeed },
     },
     { ...CADRE_DEFAULTS, ...init.limits },
