@@ -1,0 +1,100 @@
+/**
+ * Nodes that are killed without warning while a job runs: one member of the cadre and any worker
+ * are not missed; with two members gone the job waits, and goes on when one returns to its data.
+ */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import type { Lab, LabNode } from '../../node/lab/lab.ts';
+import { connect } from '../../src/sdk/connect.ts';
+import type { JobHandle, Swarm } from '../../src/sdk/types.ts';
+import { verify } from '../../src/verify.ts';
+import { Workplace, within } from '../support/workplace.ts';
+
+const place = new Workplace();
+const NODES = 7;
+
+let lab: Lab;
+before(async () => {
+  lab = await startSlowLab();
+});
+
+/** All but the first are three seconds late with every result: what is claimed is under way. */
+function startSlowLab(): Promise<Lab> {
+  return place.lab([null, ...Array<'slow'>(NODES - 1).fill('slow')]);
+}
+
+interface Started {
+  readonly job: JobHandle;
+  readonly members: readonly string[];
+  readonly claimed: readonly string[];
+}
+
+/** A job whose first wave is claimed and not yet sealed. */
+async function startJob(swarm: Swarm): Promise<Started> {
+  const job = await swarm.submit('noop@1', { shards: 24 });
+  let members: readonly string[] = [];
+  const claimed: string[] = [];
+  for await (const event of job.events()) {
+    if (event.type === 'convened') members = event.members;
+    if (event.type === 'claimed') claimed.push(event.peer);
+    if (claimed.length >= NODES - 2) break;
+  }
+  assert.equal(members.length, 4);
+  return { job, members, claimed };
+}
+
+const nodeOf = (peer: string | undefined): LabNode => {
+  const node = lab.nodes.find(({ peerId }) => peerId === peer);
+  assert.ok(node !== undefined, `${peer} is a node of the lab`);
+  return node;
+};
+
+const kill = (node: LabNode) => process.kill(node.pid, 'SIGKILL');
+
+/** The shipped node on what the killed one left. */
+async function revive(node: LabNode): Promise<void> {
+  const listen = node.addrs[0]!.replace(/\/p2p\/.*$/, '');
+  const where = ['--data', node.dataDir, '--network', lab.networkFile, '--listen', listen];
+  const { ready } = await place.up(where);
+  assert.equal(ready.peerId, node.peerId);
+}
+
+/** Gives who signed. */
+async function checkEnd(job: JobHandle): Promise<readonly string[]> {
+  const { certificate, outputs } = await within(job.result(), 'the result');
+  assert.ok(certificate !== null);
+  const verdict = await verify(certificate, { outputs, jobId: job.id });
+  assert.ok(verdict.valid);
+  return verdict.cadre.signers;
+}
+
+test('a job survives the death of a member of its cadre', async () => {
+  await using swarm = await connect({ network: lab.networkFile });
+  const { job, members } = await startJob(swarm);
+  const victim = nodeOf(members[1]);
+  kill(victim);
+  await checkEnd(job);
+  await revive(victim);
+});
+
+test('a job survives the death of a worker', async () => {
+  await using swarm = await connect({ network: lab.networkFile });
+  const { job, members, claimed } = await startJob(swarm);
+  const victim = nodeOf(claimed.find((peer) => !members.includes(peer)));
+  kill(victim);
+  await checkEnd(job);
+  await revive(victim);
+});
+
+test('with two members gone a job waits until one returns to its data', async () => {
+  await lab.stop();
+  lab = await startSlowLab();
+  await using swarm = await connect({ network: lab.networkFile });
+  const { job, members } = await startJob(swarm);
+  const [first, second] = [nodeOf(members[0]), nodeOf(members[1])];
+  kill(first);
+  kill(second);
+  await revive(first);
+  const signers = await checkEnd(job);
+  assert.ok(signers.includes(first.peerId), 'two of four cannot certify without it');
+});
