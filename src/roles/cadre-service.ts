@@ -264,7 +264,9 @@ export class CadreService {
     const { planId } = plan.value;
     const { requester, early } = draft;
     draft.expiry.cancel();
-    const log = await store.create({ planId, keySeed: draft.keySeed, package: pkg });
+    // What was checked, which a known plan's later packages need not be.
+    const checked = plan.value.package;
+    const log = await store.create({ planId, keySeed: draft.keySeed, package: checked });
     const begun = this.#begin(plan.value, { seat, planKey, requester, early, log, keyIsNew: true });
     this.#drafts.delete(key);
     await begun;

@@ -66,7 +66,7 @@ function keep<T>(map: Map<string, T>, key: string, value: T): void {
   map.set(key, value);
 }
 
-/** The plan id binds job and roster, the cadre root the seats; skipped ranks are all that is left. */
+/** The plan id binds job and roster, the cadre root the seats; skipped ranks are what is left. */
 function keyOf(pkg: PlanPackage): string {
   const skipped = encodeCanonical(pkg.skipped);
   return toHex(taggedHash(TAGS.plan, planIdOf(pkg.plan), cadreRootOf(pkg.cadre), skipped));

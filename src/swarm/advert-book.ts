@@ -25,6 +25,11 @@ export interface AdvertOffer {
 }
 
 const PEERS_MAX = 4096;
+/**
+ * A roster is frozen once, and its plan is opened again by members that restart and by workers of
+ * later waves: adverts that have expired serve it for as long as workers keep a plan.
+ */
+const ROSTER_GRACE_MS = 24 * 3_600_000;
 /** Rosters may hold older adverts than the book: room for twice the peers. */
 const VERIFIED_PER_PEER = 2;
 
@@ -84,11 +89,15 @@ export class AdvertBook {
   }
 
   /**
-   * Judges an advert of a job's roster, which may be older than the newest known; never `replayed`,
-   * and nothing is held. Reasons: the others of `checkAdvert`.
+   * Judges an advert of a job's roster, which may be older than the newest known, and may have
+   * expired while the job runs; never `replayed`, and nothing is held. Reasons: the others of
+   * `checkAdvert`.
    */
   check(signed: SignedAdvert): Checked<SignedAdvert> {
-    const rules = { network: this.#network, wallMs: this.#clock.wallMs() };
+    const nowMs = this.#clock.wallMs();
+    const lastValidMs = signed.advert.expiresMs - 1;
+    const wallMs = Math.max(nowMs - ROSTER_GRACE_MS, Math.min(nowMs, lastValidMs));
+    const rules = { network: this.#network, wallMs };
     const stale = checkFreshness(signed.advert, rules);
     if (stale !== undefined) return stale;
     const bytes = encodeCanonical(signed);

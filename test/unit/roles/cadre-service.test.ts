@@ -176,6 +176,15 @@ test('what does not fit the draft does not open', async () => {
   assert.equal(reasonOf(await service.open(REQUESTER.peerId, other)), 'unknown-plan');
 });
 
+test('what is stored for a restart is what was checked, not what came last', async () => {
+  const world = serving();
+  const honest = draftOf();
+  assert.equal(reasonOf(world.service.convene(REQUESTER.peerId, 0, honest)), 'entry');
+  await opened(world, { ...honest, roster: honest.roster.slice(0, 1) });
+  const [stored] = world.store.logs.values();
+  assert.equal(stored!.plan.package.roster.length, 2);
+});
+
 test('seats are limited, of all and of one requester, and given up when never opened', async () => {
   const all = serving({ limits: { plansMax: 1 } });
   const [first, second] = [draftOf(), draftOf({ nonce: 1 })].map((draft) => {

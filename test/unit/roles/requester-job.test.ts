@@ -135,3 +135,13 @@ test('outputs that no agreeing worker delivers fail the job after its certificat
   const types = (await swarm.run(eventsOf(job))).map(({ type }) => type);
   assert.deepEqual(types.slice(-2), ['certified', 'failed']);
 });
+
+test('a member that restarts hours later takes its seat again, though adverts have expired', async () => {
+  const { swarm, members } = await underWay(Array(10).fill(BUSY));
+  const [member] = members;
+  swarm.crash(member!);
+  await swarm.clock.advance(2 * 3_600_000);
+  const { planStore } = member!;
+  const again = await swarm.run(swarm.add(member!.index, { planStore }));
+  assert.equal(again.roles.cadre?.plans, 1);
+});

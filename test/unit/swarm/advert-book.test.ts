@@ -52,6 +52,8 @@ test('a verified statement still expires', () => {
   const { book, clock } = bookOf();
   book.offer(bytesOf(1));
   clock.nowMs += HOUR_MS;
+  assert.equal(reason(book.check(signedOf(signerNumber(1)))), 'accepted', 'in a roster it serves');
+  clock.nowMs += 24 * 3_600_000;
   assert.equal(reason(book.check(signedOf(signerNumber(1)))), 'expired');
   assert.equal(reason(book.offer(bytesOf(1))), 'expired');
   assert.equal(book.get(signerNumber(1).peerId), undefined);
