@@ -26,6 +26,7 @@ import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
 import { DiskPlanStore } from '../src/store/plan-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
+import { IdleTrim } from './idle-trim.ts';
 import type { ComposeNode, NodeConfig, NodeHooks, NodeStatus, RunningNode } from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
 import { version } from './version.ts';
@@ -50,7 +51,7 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     const executor = hooks.wrapExecutor?.(runner) ?? runner;
     const offer = offerOf({ config, hooks, executor, runner, speeds, state, threads });
     const roles = composeRoles(ports, { networkId: config.networkId, offer });
-    const services: Service[] = [runner, hostService(host), ...roles.services];
+    const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
     await lifecycle.start();
     // Before it counts as ready: a node that dies early must not measure again.
@@ -88,6 +89,17 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
 
 function hostService(host: { start(): Promise<void>; stop(): Promise<void> }): Service {
   return { name: 'host', start: () => host.start(), stop: () => host.stop() };
+}
+
+function trimOf(roles: RoleSet): IdleTrim {
+  const load = () => (roles.worker?.load.plans ?? 0) + (roles.cadre?.plans ?? 0);
+  return new IdleTrim(
+    { clock: systemClock },
+    {
+      activity: () => (roles.worker?.plansTaken ?? 0) + roles.requester.counts.done,
+      isBusy: () => load() + roles.requester.counts.running > 0,
+    },
+  );
 }
 
 /** Measured once per backend, version and thread count, then remembered. */

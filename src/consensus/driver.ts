@@ -141,11 +141,12 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#state = recovered.state;
     if (records.length === 0) {
       const { planId, epoch, cadreRoot, self } = seats;
-      await this.#world.wal.append([
-        encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self })),
-      ]);
+      // Not awaited: the log keeps its order, so nothing is signed before this record is durable.
+      const open = encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self }));
+      this.#world.wal.append([open]).catch((cause: unknown) => {
+        this.#fatal(asKadreError(cause, 'DISK_FAILED', 'the log cannot be written'));
+      });
     }
-    if (this.#isStopped()) return;
     this.#phase = 'running';
     const { signing } = recovered.state;
     this.#world.log.log('info', 'consensus.start', { round: this.round, signing });

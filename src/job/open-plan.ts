@@ -84,10 +84,18 @@ export interface DraftPlan extends PlanBase {
  */
 export function openPlan(pkg: PlanPackage, checks: PlanChecks): Checked<OpenPlan> {
   const base = openBase(pkg, checks);
-  if (!base.ok) return base;
-  const problem = cadreProblem(base.value);
-  if (problem !== undefined) return problem;
-  return seatAndPlace(base.value);
+  return base.ok ? seatPlan(base.value, pkg) : base;
+}
+
+/**
+ * The rest of `openPlan` for a package of the same plan whose base was opened before, by a draft of
+ * it: job, plan and roster are taken from there, cadre and hints from the package.
+ */
+export function seatPlan(opened: PlanBase, pkg: PlanPackage): Checked<OpenPlan> {
+  const { skipped, cadre, requesterAddresses } = pkg;
+  const base = { ...opened, package: { ...opened.package, skipped, cadre, requesterAddresses } };
+  const problem = cadreProblem(base);
+  return problem ?? seatAndPlace(base);
 }
 
 /**
@@ -96,8 +104,12 @@ export function openPlan(pkg: PlanPackage, checks: PlanChecks): Checked<OpenPlan
  */
 export function openDraft(pkg: PlanPackage, checks: PlanChecks, node: NodeId): Checked<DraftPlan> {
   const base = openBase(pkg, checks);
-  if (!base.ok) return base;
-  const { policy, cadreRanks, rosterIndexOf } = base.value;
+  return base.ok ? rankDraft(base.value, pkg, node) : base;
+}
+
+/** The rest of `openDraft` for a package whose base is open. */
+export function rankDraft(base: PlanBase, pkg: PlanPackage, node: NodeId): Checked<DraftPlan> {
+  const { policy, cadreRanks, rosterIndexOf } = base;
   if (policy.cadre === 0) return refuse('no-cadre');
   if (!isAscending(pkg.skipped)) return refuse('bad-skipped');
   const index = rosterIndexOf(node);
@@ -105,10 +117,11 @@ export function openDraft(pkg: PlanPackage, checks: PlanChecks, node: NodeId): C
   if (rank === -1) return refuse('not-cadre-capable', 'ignore');
   if (rank >= windowOf(policy.cadre)) return refuse('outside-window');
   if (pkg.skipped.includes(rank)) return refuse('skipped', 'ignore');
-  return accept({ ...base.value, rank });
+  return accept({ ...base, rank });
 }
 
-function openBase(pkg: PlanPackage, checks: PlanChecks): Checked<PlanBase> {
+/** Job, plan and roster of a package, whatever its cadre: what all packages of a plan share. */
+export function openBase(pkg: PlanPackage, checks: PlanChecks): Checked<PlanBase> {
   const { job, plan, roster } = pkg;
   if (job.spec.network !== checks.network) return refuse('wrong-network', 'ignore');
   if (plan.seedSource.source !== 'requester') return refuse('unsupported-seed-source', 'ignore');

@@ -1,5 +1,6 @@
 /** Shard numbers in records: packed big-endian u32, strictly ascending (docs/protocol/job.md). */
 import { accept, type Checked, refuse } from '../base/verdict.ts';
+import { LIMITS } from '../wire/limits.ts';
 
 export const SHARD_NUMBER_BYTES = 4;
 
@@ -25,4 +26,12 @@ export function unpackShards(packed: Uint8Array, shardCount: number): Checked<nu
     previous = shard;
   }
   return accept(shards);
+}
+
+/** Parts of a shard list that fit one record each. */
+export function* recordBatches(shards: readonly number[]): Generator<readonly number[]> {
+  const { recordShardsMax } = LIMITS;
+  for (let at = 0; at < shards.length; at += recordShardsMax) {
+    yield shards.slice(at, at + recordShardsMax);
+  }
 }

@@ -2,13 +2,13 @@
  * Tells workers and requester what the ledger decided: entitlements after the first wave, closed
  * seal sets, progress, the end. Every judge says it; nobody has to believe one alone.
  */
-import { type PeerId, peerIdOf, ZERO_DIGEST } from '../base/ids.ts';
-import type { BlobRef, Logger, Network } from '../base/ports.ts';
+import { type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Logger, Network } from '../base/ports.ts';
 import type { LedgerEvent } from '../job/ledger/events.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { packShards } from '../job/shard-list.ts';
-import { encodeMessage } from './job-messages.ts';
+import { encodeMessage, type JobNotice } from './job-messages.ts';
 import { outcomeOf } from './outcome.ts';
 
 export interface AnnouncerComponents {
@@ -29,6 +29,7 @@ export class Announcer {
   /** Closed sets by worker, to be said again when a worker asks. */
   readonly #closed = new Map<number, { wave: number; shards: readonly number[] }[]>();
   #accepted = 0;
+  #outcome: JobNotice | undefined;
 
   constructor(components: AnnouncerComponents, plan: OpenPlan) {
     this.#components = components;
@@ -50,25 +51,30 @@ export class Announcer {
     }
   }
 
-  /** Repeats to one worker every closed set that contains it. */
-  repeatClosed(worker: number): void {
+  /** To one worker every closed set that contains it; after the end, to whom it may concern. */
+  repeat(peer: PeerId): void {
+    if (this.#outcome !== undefined && peer === this.#requester) this.#send(peer, this.#outcome);
+    const worker = this.#plan.nodes.findIndex((node) => peerIdOf(node) === peer);
+    if (worker < 0) return;
+    if (this.#outcome !== undefined) {
+      this.#send(peer, { t: 'ended', planId: this.#plan.planId });
+      return;
+    }
     for (const { wave, shards } of this.#closed.get(worker) ?? []) {
       this.#sendClosed(worker, wave, shards);
     }
   }
 
   /**
-   * The end: to the requester the outcome and where the certificate is, to workers that it is over.
-   * Without a certificate there are no results, or the requester judged alone.
+   * The end: to the requester the outcome, to workers that it is over.
    */
-  end(state: LedgerState, certificate?: BlobRef): void {
+  end(state: LedgerState): void {
     const plan = this.#plan;
-    this.#send(this.#requester, {
+    this.#outcome = {
       t: 'outcome',
       outcome: outcomeOf(plan, state),
-      certificate: certificate?.root ?? ZERO_DIGEST,
-      certificateBytes: certificate?.bytes ?? 0,
-    });
+    };
+    this.#send(this.#requester, this.#outcome);
     for (const worker of plan.workers) {
       this.#send(this.#peerOf(worker), { t: 'ended', planId: plan.planId });
     }
@@ -108,7 +114,7 @@ export class Announcer {
     return peerIdOf(this.#plan.nodes[worker]!);
   }
 
-  #send(peer: PeerId, notice: Parameters<typeof encodeMessage>[0]): void {
+  #send(peer: PeerId, notice: JobNotice): void {
     this.#components.network.send(peer, 'job', encodeMessage(notice));
   }
 }

@@ -2,11 +2,9 @@
  * One plan at one member of its cadre: a consensus replica over the job ledger, this member's own
  * clock for marks, and the certificate when the last shard is accepted (steps 10 and 11).
  */
-import { toHex } from '../base/bytes.ts';
-import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobRef, BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
+import type { NodeId, PeerId } from '../base/ids.ts';
+import type { BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
-import { certifyLedger } from '../certificate/build.ts';
 import type { Payload } from '../consensus/application.ts';
 import type { ConsensusDriver } from '../consensus/driver.ts';
 import type { Commit } from '../consensus/effects.ts';
@@ -15,10 +13,12 @@ import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import { recordBatches } from '../job/shard-list.ts';
 import { Announcer } from './announcer.ts';
-import { sendRecord } from './judges.ts';
+import { checkSentRecord, sendRecord } from './judges.ts';
 import { type JobState, payloadOf } from './ledger-application.ts';
 import { OverdueWatch } from './overdue-watch.ts';
+import { type MadeCertificate, PlanCertificate } from './plan-certificate.ts';
 
 export interface CadreMemberComponents {
   readonly network: Network;
@@ -38,6 +38,9 @@ export interface CadreMemberInit {
   readonly onEnd: () => void;
 }
 
+/** Per seat: when a certificate that nobody asked for is made and stored. */
+const STORE_AFTER_MS = 500;
+
 export class CadreMember {
   readonly plan: OpenPlan;
   readonly #components: CadreMemberComponents;
@@ -48,7 +51,7 @@ export class CadreMember {
   readonly #marker: Marker;
   readonly #stopping = new AbortController();
   #ended = false;
-  #outcome: (() => void) | undefined;
+  #certificate: PlanCertificate | undefined;
 
   constructor(components: CadreMemberComponents, init: CadreMemberInit) {
     const { plan } = init;
@@ -78,12 +81,13 @@ export class CadreMember {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#watch.stop();
+    this.#certificate?.stop();
     await this.#driver.stop();
   }
 
   /** A record from a worker, another member or the requester. */
-  record(bytes: Uint8Array): Checked<CheckedRecord> {
-    const checked = checkRecord(this.plan, bytes);
+  record(from: PeerId, bytes: Uint8Array): Checked<CheckedRecord> {
+    const checked = checkSentRecord(this.plan, from, bytes);
     if (checked.ok && !this.#ended) this.#driver.submit(payloadOf(checked.value, bytes));
     return checked;
   }
@@ -104,12 +108,9 @@ export class CadreMember {
     if (worker !== undefined) this.#watch.suspect(worker);
   }
 
-  /** A worker lost notices: says again what is closed, and to all how it ended. */
-  repeatClosed(from: PeerId): void {
-    const worker = this.plan.nodes.findIndex((node) => peerIdOf(node) === from);
-    if (worker < 0) return;
-    this.#announcer.repeatClosed(worker);
-    if (this.#outcome !== undefined) this.#outcome();
+  /** A worker or the requester lost notices: tells it again what is closed, and how it ended. */
+  repeat(from: PeerId): void {
+    this.#announcer.repeat(from);
   }
 
   /** A block is final, in order of height. */
@@ -117,39 +118,33 @@ export class CadreMember {
     const { ledger, events } = commit.state;
     this.#announcer.announce(events);
     if (!isFinal(ledger)) this.#watch.update(awaitedOf(this.plan, ledger));
-    else if (!this.#ended) {
-      this.#ended = true;
-      void this.#end(commit, ledger);
-    }
+    else if (!this.#ended) this.#end(commit, ledger);
   }
 
-  async #end(commit: Commit<JobState>, ledger: LedgerState): Promise<void> {
-    const { log } = this.#components;
+  /** Of a finished job; undefined before, or when it failed. Errors: DISK_FAILED. */
+  certificate(): Promise<MadeCertificate> | undefined {
+    return this.#certificate?.get();
+  }
+
+  #end(commit: Commit<JobState>, ledger: LedgerState): void {
+    const { plan } = this;
+    this.#ended = true;
     this.#watch.stop();
-    try {
-      const certificate = ledger.isDone ? await this.#certify(commit, ledger) : undefined;
-      this.#outcome = () => this.#announcer.end(ledger, certificate);
-      this.#outcome();
-    } catch (cause) {
-      log.log('error', 'certificate-not-made', {
-        planId: toHex(this.plan.planId),
-        cause: String(cause),
-      });
+    if (ledger.isDone) {
+      // One after the other: members often share a machine, in labs at least.
+      const storeAfterMs = STORE_AFTER_MS * (1 + this.#init.seat);
+      this.#certificate = new PlanCertificate(this.#components, { plan, commit, storeAfterMs });
     }
+    this.#announcer.end(ledger);
     this.#init.onEnd();
   }
 
-  /** Whoever fetches it verifies it; our own check would only delay the requester. */
-  async #certify(commit: Commit<JobState>, ledger: LedgerState): Promise<BlobRef> {
-    const headers = commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block];
-    const certificate = certifyLedger(this.plan, ledger, { commit: commit.cert, headers });
-    return this.#components.blobs.put(certificate);
-  }
-
   #markOverdue({ phase, worker, wave, shards }: Awaited): void {
-    const scope = { planId: this.plan.planId, wave, shards };
     const late = { worker: this.plan.nodes[worker]!, phase };
-    this.#mark(buildOverdue(this.#marker, scope, late));
+    for (const batch of recordBatches(shards)) {
+      const scope = { planId: this.plan.planId, wave, shards: batch };
+      this.#mark(buildOverdue(this.#marker, scope, late));
+    }
   }
 
   /** Our own mark: held here, and sent to the other members. */

@@ -18,7 +18,7 @@ import type {
 import type { Checked } from '../base/verdict.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
-import { type OpenPlan, openDraft, type PlanChecks } from '../job/open-plan.ts';
+import type { OpenPlan } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
 import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
@@ -26,6 +26,7 @@ import { CadreMember } from './cadre-member.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { makeDriver } from './make-driver.ts';
 import type { PlanCache } from './plan-cache.ts';
+import type { MadeCertificate } from './plan-certificate.ts';
 
 export interface CadreServiceComponents {
   readonly network: Network;
@@ -37,7 +38,6 @@ export interface CadreServiceComponents {
   readonly blobs: BlobStore;
   readonly plans: PlanCache;
   readonly store: PlanStore;
-  readonly checks: PlanChecks;
   /** A fresh key for one plan, and the signer of a stored one. */
   readonly keys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
 }
@@ -50,6 +50,8 @@ export interface CadreServiceInit {
   readonly draftLifetimeMs: number;
   /** A finished plan's replica and files are kept this long for members that lag. */
   readonly archiveAfterMs: number;
+  /** A plan that never ends, because too many members are gone, is given up after this. */
+  readonly planLifetimeMs: number;
 }
 
 export const CADRE_DEFAULTS: CadreServiceInit = {
@@ -57,10 +59,12 @@ export const CADRE_DEFAULTS: CadreServiceInit = {
   plansPerRequesterMax: 8,
   draftLifetimeMs: 30_000,
   archiveAfterMs: 600_000,
+  planLifetimeMs: 24 * 3_600_000,
 };
 
 /** Records and messages that arrive between a seat's convening and its replica's start. */
 const EARLY_MAX = 1_024;
+const EARLY_BYTES_MAX = 32 * 1_048_576;
 
 interface Draft {
   readonly package: PlanPackage;
@@ -68,20 +72,25 @@ interface Draft {
   readonly keySeed: Uint8Array;
   readonly requester: PeerId;
   readonly expiry: Timer;
-  readonly early: ((member: CadreMember) => void)[];
+  readonly early: Early;
   opening: Promise<Uint8Array> | undefined;
 }
 
-/** Something for a member that has not started yet: kept in order, or dropped at the bound. */
-type Early = Draft['early'];
+/** What came for a member that has not started yet: kept in order, or dropped at the bound. */
+interface Early {
+  readonly deliveries: ((member: CadreMember) => void)[];
+  bytes: number;
+}
 
 interface Live {
   readonly member: CadreMember;
+  readonly log: OpenedLog;
   readonly requester: PeerId;
   /** Emptied once the replica runs. */
   early: Early | undefined;
   ended: boolean;
-  archive: Timer | undefined;
+  /** When it is forgotten: long after it began, or some time after it ended. */
+  expiry: Timer;
 }
 
 interface BeginInit {
@@ -136,14 +145,14 @@ export class CadreService {
     this.#drafts.clear();
     const live = [...this.#live.values()];
     this.#live.clear();
-    for (const { archive } of live) archive?.cancel();
-    await Promise.allSettled(live.map(({ member }) => member.stop()));
+    for (const { expiry } of live) expiry.cancel();
+    await Promise.allSettled(live.map(({ member, log }) => retire(member, log)));
   }
 
   /** Takes a seat: makes a key for this plan and signs it, or says why not. */
   convene(from: PeerId, seat: number, pkg: PlanPackage): Uint8Array {
-    const { checks, signer, keys, clock, network } = this.#components;
-    const draft = openDraft(pkg, checks, signer.nodeId);
+    const { plans, signer, keys, clock, network } = this.#components;
+    const draft = plans.openDraft(pkg, signer.nodeId);
     if (!draft.ok) {
       network.penalise(from, draft.penalty, draft.reason);
       return refusedAnswer(draft.reason, draft.detail ?? '');
@@ -151,17 +160,18 @@ export class CadreService {
     const requester = peerIdOf(draft.value.spec.requester);
     if (from !== requester) return refusedAnswer('not-the-requester');
     if (seat >= draft.value.policy.cadre) return refusedAnswer('bad-seat');
-    const busy = this.#busyReason(requester);
-    if (busy !== undefined) return refusedAnswer(busy);
     const { planId } = draft.value;
     const key = toHex(planId);
-    if (this.#live.has(key)) return refusedAnswer('already-open');
     const known = this.#drafts.get(key);
+    // While it opens, a second draft could lead to a second replica with the same key.
+    if (this.#live.has(key) || known?.opening !== undefined) return refusedAnswer('already-open');
+    const busy = known === undefined ? this.#busyReason(requester) : undefined;
+    if (busy !== undefined) return refusedAnswer(busy);
     known?.expiry.cancel();
     // Asked again, for another seat even: the same plan keeps its one key.
     const keySeed = known?.keySeed ?? keys.generate();
     const expiry = clock.setTimer(this.#init.draftLifetimeMs, () => this.#drafts.delete(key));
-    const early = known?.early ?? [];
+    const early = known?.early ?? { deliveries: [], bytes: 0 };
     this.#drafts.set(key, {
       package: pkg,
       seat,
@@ -186,19 +196,43 @@ export class CadreService {
     if (draft === undefined) return refusedAnswer('unknown-plan');
     if (from !== draft.requester) return refusedAnswer('not-the-requester');
     draft.opening ??= this.#openDraft(key, draft, request);
-    return draft.opening;
+    try {
+      const answer = await draft.opening;
+      // Refused: a better `open` may follow.
+      draft.opening = undefined;
+      return answer;
+    } catch (cause) {
+      // Nothing was signed yet: the requester may ask again, and the seat is free meanwhile.
+      if (this.#drafts.get(key) === draft) this.#drafts.delete(key);
+      throw cause;
+    }
   }
 
   /** A ledger record for one of our plans; undefined when the plan is none of ours. */
-  record(planId: Digest, bytes: Uint8Array): Checked<CheckedRecord | undefined> | undefined {
+  record(
+    from: PeerId,
+    planId: Digest,
+    bytes: Uint8Array,
+  ): Checked<CheckedRecord | undefined> | undefined {
     const key = toHex(planId);
     const live = this.#live.get(key);
-    if (live !== undefined && live.early === undefined) return live.member.record(bytes);
+    if (live !== undefined && live.early === undefined) return live.member.record(from, bytes);
     const early = live?.early ?? this.#drafts.get(key)?.early;
     if (early === undefined) return undefined;
     // A quick worker is ahead of the requester's `open`: kept, judged when the plan is.
-    keepEarly(early, (member) => member.record(bytes));
+    keepEarly(early, bytes, (member) => member.record(from, bytes));
     return { ok: true, value: undefined };
+  }
+
+  /** True while this node holds a seat of the plan, and for a while after its end. */
+  knows(planId: Digest): boolean {
+    const key = toHex(planId);
+    return this.#live.has(key) || this.#drafts.has(key);
+  }
+
+  /** Of a finished plan; undefined for any other. Errors: DISK_FAILED. */
+  certificate(planId: Digest): Promise<MadeCertificate> | undefined {
+    return this.#live.get(toHex(planId))?.member.certificate();
   }
 
   suspect(from: PeerId, planId: Digest, node: Uint8Array): void {
@@ -206,8 +240,9 @@ export class CadreService {
     if (live?.requester === from) live.member.suspect(node);
   }
 
-  repeatClosed(from: PeerId, planId: Digest): void {
-    this.#live.get(toHex(planId))?.member.repeatClosed(from);
+  /** Somebody lost notices. */
+  repeat(from: PeerId, planId: Digest): void {
+    this.#live.get(toHex(planId))?.member.repeat(from);
   }
 
   async #openDraft(
@@ -246,7 +281,8 @@ export class CadreService {
     }
     const requester = peerIdOf(plan.value.spec.requester);
     const planKey = keys.signer(stored.keySeed);
-    const init = { seat, planKey, requester, early: [], log, keyIsNew: false };
+    const early: Early = { deliveries: [], bytes: 0 };
+    const init = { seat, planKey, requester, early, log, keyIsNew: false };
     await this.#begin(plan.value, init);
   }
 
@@ -262,22 +298,45 @@ export class CadreService {
       onEnd: () => this.#ended(key),
     });
     const { early } = init;
-    const live: Live = { member, requester, early, ended: false, archive: undefined };
+    const lifetimeMs = Math.max(this.#init.planLifetimeMs, 2 * plan.policy.deadlineMs);
+    const expiry = this.#forgetAfter(key, lifetimeMs);
+    const live: Live = { member, log, requester, early, ended: false, expiry };
     this.#live.set(key, live);
-    await member.start();
+    try {
+      await member.start();
+    } catch (cause) {
+      expiry.cancel();
+      this.#live.delete(key);
+      await retire(member, log);
+      throw cause;
+    }
     live.early = undefined;
-    for (const deliver of early) deliver(member);
+    for (const deliver of early.deliveries) deliver(member);
+  }
+
+  #forgetAfter(key: string, delayMs: number): Timer {
+    return this.#components.clock.setTimer(delayMs, () => void this.#forget(key));
+  }
+
+  async #forget(key: string): Promise<void> {
+    const { store, log } = this.#components;
+    const live = this.#live.get(key);
+    if (live === undefined) return;
+    this.#live.delete(key);
+    try {
+      await retire(live.member, live.log);
+      await store.remove(live.member.plan.planId);
+    } catch (cause) {
+      log.log('warn', 'plan-not-removed', { planId: key, cause: String(cause) });
+    }
   }
 
   #ended(key: string): void {
     const live = this.#live.get(key);
     if (live === undefined || this.#stopped) return;
     live.ended = true;
-    live.archive = this.#components.clock.setTimer(this.#init.archiveAfterMs, () => {
-      this.#live.delete(key);
-      const { planId } = live.member.plan;
-      void live.member.stop().then(() => this.#components.store.remove(planId));
-    });
+    live.expiry.cancel();
+    live.expiry = this.#forgetAfter(key, this.#init.archiveAfterMs);
   }
 
   #busyReason(requester: PeerId): string | undefined {
@@ -299,11 +358,23 @@ export class CadreService {
       if (seat >= 0) member.consensus(seat, message);
     };
     const early = live === undefined ? this.#drafts.get(key)?.early : live.early;
-    if (early !== undefined) keepEarly(early, deliver);
+    if (early !== undefined) keepEarly(early, message, deliver);
     else if (live !== undefined) deliver(live.member);
   }
 }
 
-function keepEarly(early: Early, deliver: (member: CadreMember) => void): void {
-  if (early.length < EARLY_MAX) early.push(deliver);
+/** The replica first: it may still be writing. */
+async function retire(member: CadreMember, log: OpenedLog): Promise<void> {
+  try {
+    await member.stop();
+  } finally {
+    await log.wal.close();
+  }
+}
+
+function keepEarly(early: Early, body: Uint8Array, deliver: (member: CadreMember) => void): void {
+  if (early.deliveries.length >= EARLY_MAX) return;
+  if (early.bytes + body.length > EARLY_BYTES_MAX) return;
+  early.bytes += body.length;
+  early.deliveries.push(deliver);
 }

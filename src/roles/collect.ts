@@ -49,6 +49,19 @@ export async function collect(
     );
     open = rests.flat();
   }
+  // A group fails with its worst piece: what is left is asked for one by one, of every holder.
+  let found = 0;
+  for (const piece of open) {
+    try {
+      const [content] = await fetchBlobs(network, piece.holders, [refOf(outputs, piece)], options);
+      place(piece, content!);
+    } catch (cause) {
+      if (options.signal?.aborted) throw cause;
+      break;
+    }
+    found += 1;
+  }
+  open = open.slice(found);
   if (open.length > 0) {
     throw new KadreError(
       { code: 'COLLECT_FAILED', data: { pieces: open.length, failures } },

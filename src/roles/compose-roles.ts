@@ -85,14 +85,14 @@ export function composeRoles(
       })
     : undefined;
   const cadre = offer?.roles.includes('cadre')
-    ? new CadreService({ ...ports, plans, checks, store: offer.planStore, keys: offer.planKeys })
+    ? new CadreService({ ...ports, plans, store: offer.planStore, keys: offer.planKeys })
     : undefined;
   const load = () => ({
     shards: worker?.load.shards ?? 0,
     plans: (worker?.load.plans ?? 0) + (cadre?.plans ?? 0),
   });
   const advertiser =
-    offer === undefined ? undefined : advertise(ports, networkId, book, offer, load);
+    offer === undefined ? undefined : advertise(ports, { networkId, book, offer, load });
   const protocol = new JobProtocol({ network, plans, worker, cadre, requester });
   const services = [blobService(network, blobs), worker, cadre, requester, protocol, advertiser];
   return {
@@ -108,11 +108,14 @@ export function composeRoles(
 
 function advertise(
   ports: RolePorts,
-  networkId: string,
-  book: AdvertBook,
-  offer: OfferInit,
-  load: () => AdvertFacts['load'],
+  init: {
+    readonly networkId: string;
+    readonly book: AdvertBook;
+    readonly offer: OfferInit;
+    readonly load: () => AdvertFacts['load'];
+  },
 ): Advertiser {
+  const { networkId, book, offer, load } = init;
   const { software, lastSequence, roles } = offer;
   const own = new OwnAdvert(ports, { network: networkId, software, lastSequence });
   return new Advertiser(

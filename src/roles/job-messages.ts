@@ -15,11 +15,15 @@ import {
   integer,
   list,
   oneOf,
+  optional,
   type Shape,
   struct,
   text,
   variant,
 } from '../wire/shape.ts';
+
+/** A certificate up to this size travels inside the answer; a larger one is fetched as a blob. */
+export const INLINE_CERTIFICATE_BYTES_MAX = 262_144;
 
 const planId = bytes(32);
 const wave = integer(0, 2 * LIMITS.replicasMax + 1);
@@ -46,6 +50,8 @@ export const jobRequestShape = variant('t', {
   record: struct({ t: oneOf('record'), planId, record: bytesUpTo(LIMITS.recordBytesMax) }),
   /** Worker to judge: what does the ledger say of me? Answered by `closed` notices. */
   ask: struct({ t: oneOf('ask'), planId }),
+  /** Requester to member: the certificate of this finished plan. */
+  certificate: struct({ t: oneOf('certificate'), planId }),
   /** Judge to worker: are you there, and do you work on this plan? */
   alive: struct({ t: oneOf('alive'), planId }),
 });
@@ -54,6 +60,13 @@ export type JobRequest = Infer<typeof jobRequestShape>;
 export const jobAnswerShape = variant('t', {
   entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
   ok: struct({ t: oneOf('ok') }),
+  /** Blob root and size; the content too when it is small enough for a message. */
+  certificate: struct({
+    t: oneOf('certificate'),
+    root: bytes(32),
+    size: integer(1, LIMITS.certificateBytesMax),
+    content: optional(bytesUpTo(INLINE_CERTIFICATE_BYTES_MAX)),
+  }),
   /** `signature`: worker's identity key over tag signClaim and the canonical claim body. */
   claim: struct({
     t: oneOf('claim'),
@@ -113,12 +126,10 @@ export const jobNoticeShape = variant('t', {
     planId,
     accepted: integer(0, LIMITS.shardsMax),
   }),
-  /** Judge to requester: the end, and where the certificate is (32 zero bytes: there is none). */
+  /** Judge to requester: the end. */
   outcome: struct({
     t: oneOf('outcome'),
     outcome: outcomeShape,
-    certificate: bytes(32),
-    certificateBytes: integer(0, LIMITS.certificateBytesMax),
   }),
   /** Requester to judge: this worker did not answer me; see for yourself. */
   suspect: struct({ t: oneOf('suspect'), planId, worker: bytes(NODE_ID_BYTES) }),

@@ -10,6 +10,7 @@ import type { CadreService } from './cadre-service.ts';
 import {
   decodeMessage,
   encodeMessage,
+  INLINE_CERTIFICATE_BYTES_MAX,
   type JobRequest,
   jobNoticeShape,
   jobRequestShape,
@@ -72,26 +73,39 @@ export class JobProtocol {
       case 'record':
         return this.#record(from, request.planId, request.record);
       case 'ask':
-        this.#repeat(from, request.planId);
-        return encodeMessage({ t: 'ok' });
+        return this.#repeat(from, request.planId);
+      case 'certificate':
+        return this.#certificate(request.planId);
       case 'alive':
         if (worker?.worksOn(request.planId)) return encodeMessage({ t: 'ok' });
         throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this plan is not worked on here');
     }
   }
 
+  async #certificate(planId: Uint8Array): Promise<Uint8Array> {
+    const made = await this.#components.cadre?.certificate(planId);
+    if (made === undefined) return refusedAnswer('no-certificate');
+    const { root, bytes: size } = made.ref;
+    const isSmall = size <= INLINE_CERTIFICATE_BYTES_MAX;
+    const content = isSmall ? { content: made.content } : {};
+    return encodeMessage({ t: 'certificate', root, size, ...content });
+  }
+
   #record(from: PeerId, planId: Uint8Array, record: Uint8Array): Uint8Array {
     const { cadre, requester } = this.#components;
     const judge = requester.judgeOf(planId);
-    const taken = judge?.record(record) ?? cadre?.record(planId, record);
+    const taken = judge?.record(from, record) ?? cadre?.record(from, planId, record);
     if (taken === undefined) return refusedAnswer('unknown-plan');
     return taken.ok ? encodeMessage({ t: 'ok' }) : this.#refuse(from, taken);
   }
 
-  #repeat(from: PeerId, planId: Uint8Array): void {
+  #repeat(from: PeerId, planId: Uint8Array): Uint8Array {
     const { cadre, requester } = this.#components;
-    requester.judgeOf(planId)?.repeatClosed(from);
-    cadre?.repeatClosed(from, planId);
+    const judge = requester.judgeOf(planId);
+    judge?.repeat(from);
+    cadre?.repeat(from, planId);
+    const isKnown = judge !== undefined || cadre?.knows(planId) === true;
+    return isKnown ? encodeMessage({ t: 'ok' }) : refusedAnswer('unknown-plan');
   }
 
   #message(from: PeerId, body: Uint8Array): void {
@@ -110,7 +124,8 @@ export class JobProtocol {
         worker?.ended(from, value.planId);
         return;
       case 'suspect':
-        requester.judgeOf(value.planId)?.suspect(value.worker);
+        // Without a cadre the requester tells itself; nobody else has a say.
+        if (from === network.self) requester.judgeOf(value.planId)?.suspect(value.worker);
         cadre?.suspect(from, value.planId, value.worker);
         return;
       case 'computed':

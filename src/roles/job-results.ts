@@ -12,6 +12,8 @@ import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import { acceptedDigests, agreeingWorkers } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { Piece } from './collect.ts';
+import { decodeMessage, encodeMessage, jobAnswerShape } from './job-messages.ts';
+import { judgesOf } from './judges.ts';
 import type { BelievedOutcome } from './outcome-votes.ts';
 
 export interface JobResults {
@@ -23,7 +25,10 @@ export interface JobResults {
   readonly shardsOf: ReadonlyMap<PeerId, number>;
 }
 
-/** Errors: CERTIFICATE_INVALID when no judge offers a certificate of this plan that holds. */
+/**
+ * Asks the judges that were believed, then the others. Errors: CERTIFICATE_INVALID when none offers
+ * a certificate of this plan that holds.
+ */
 export async function fetchCertificate(
   network: Network,
   plan: OpenPlan,
@@ -31,12 +36,12 @@ export async function fetchCertificate(
   options: SignalOption,
 ): Promise<JobResults> {
   const failures: string[] = [];
-  for (const { judge, root, bytes } of believed.certificates) {
+  for (const judge of new Set([...believed.judges, ...judgesOf(plan).peers])) {
     try {
-      const [encoded] = await fetchBlobs(network, [judge], [{ root, bytes }], options);
-      const opened = openCertificate(encoded!);
+      const encoded = await certificateFrom(network, judge, plan, options);
+      const opened = openCertificate(encoded);
       const problem = opened.ok ? mismatch(plan, opened.value) : opened.reason;
-      if (opened.ok && problem === undefined) return certified(plan, encoded!, opened.value);
+      if (opened.ok && problem === undefined) return certified(plan, encoded, opened.value);
       failures.push(`${judge}: ${problem}`);
     } catch (cause) {
       if (options.signal?.aborted) throw cause;
@@ -47,6 +52,25 @@ export async function fetchCertificate(
     { code: 'CERTIFICATE_INVALID', data: { failures } },
     `no member offers a valid certificate: ${failures.join('; ')}`,
   );
+}
+
+/** A small certificate comes inside the answer, a large one as a blob. */
+async function certificateFrom(
+  network: Network,
+  judge: PeerId,
+  plan: OpenPlan,
+  options: SignalOption,
+): Promise<Uint8Array> {
+  const body = encodeMessage({ t: 'certificate', planId: plan.planId });
+  const answer = decodeMessage(await network.request(judge, 'job', body, options), jobAnswerShape);
+  if (!answer.ok || answer.value.t !== 'certificate') {
+    const why = answer.ok && answer.value.t === 'refused' ? answer.value.reason : 'wrong answer';
+    throw new KadreError({ code: 'PEER_REFUSED', peer: judge }, why);
+  }
+  const { root, size, content } = answer.value;
+  if (content !== undefined) return content;
+  const [fetched] = await fetchBlobs(network, [judge], [{ root, bytes: size }], options);
+  return fetched!;
 }
 
 function mismatch(plan: OpenPlan, opened: OpenedCertificate): string | undefined {

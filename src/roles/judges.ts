@@ -5,6 +5,8 @@
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Network } from '../base/ports.ts';
 import { sleep } from '../base/signals.ts';
+import { type Checked, refuse } from '../base/verdict.ts';
+import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { encodeMessage } from './job-messages.ts';
 
@@ -17,6 +19,21 @@ export interface Judges {
 export function judgesOf(plan: OpenPlan): Judges {
   if (plan.seats.length === 0) return { peers: [peerIdOf(plan.spec.requester)], believed: 1 };
   return { peers: plan.seats.map((seat) => peerIdOf(seat.node)), believed: plan.f + 1 };
+}
+
+/**
+ * Judges a record that a peer sent. A reveal carries no signature, so it counts only from the
+ * worker it is of: anybody else could fill the judges' memory with made-up ones. Reasons: those of
+ * `checkRecord`, and `not-the-worker`.
+ */
+export function checkSentRecord(
+  plan: OpenPlan,
+  from: PeerId,
+  bytes: Uint8Array,
+): Checked<CheckedRecord> {
+  const checked = checkRecord(plan, bytes);
+  if (!checked.ok || checked.value.kind !== 'reveal') return checked;
+  return from === peerIdOf(checked.value.record.worker) ? checked : refuse('not-the-worker');
 }
 
 /** Attempts per judge; a judge that is away longer gets the record with the next re-send. */

@@ -2,7 +2,8 @@
  * The cadre is off: the requester alone runs the same ledger over the same records, one at a time,
  * and no certificate comes out (`--cadre 0`). Nothing else about a job changes.
  */
-import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
+import { toHex } from '../base/bytes.ts';
+import type { NodeId, PeerId } from '../base/ids.ts';
 import type { Clock, Logger, Network } from '../base/ports.ts';
 import type { Checked } from '../base/verdict.ts';
 import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
@@ -12,7 +13,9 @@ import { executeRecords, selectRecords } from '../job/ledger/execute-records.ts'
 import { isFinal, type LedgerState, ledgerGenesis } from '../job/ledger/ledger-state.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import { recordBatches } from '../job/shard-list.ts';
 import { Announcer } from './announcer.ts';
+import { checkSentRecord } from './judges.ts';
 import { OverdueWatch } from './overdue-watch.ts';
 
 export interface LocalJudgeComponents {
@@ -24,8 +27,9 @@ export interface LocalJudgeComponents {
 /** Without seats, marks are the requester's own and carry no signature. */
 const MARKER: Marker = { seat: 0, signer: undefined };
 
-/** Records held at most; a worker whose record is dropped sends it again. */
+/** Records held at most, of all and of one worker; who sent a dropped one sends it again. */
 const PENDING_MAX = 4_096;
+const PENDING_PER_WORKER_MAX = 512;
 
 export class LocalJudge {
   readonly #plan: OpenPlan;
@@ -35,7 +39,10 @@ export class LocalJudge {
   readonly #watch: OverdueWatch;
   readonly #onEnd: (state: LedgerState) => void;
   #state: LedgerState;
-  #pending: CheckedRecord[] = [];
+  /** By id, so that what is sent again takes no more room. */
+  readonly #pending = new Map<string, CheckedRecord>();
+  /** Ids of executed records: sent again, they would wait for ever. */
+  readonly #executed = new Set<string>();
   #scheduled = false;
 
   constructor(
@@ -70,8 +77,8 @@ export class LocalJudge {
   }
 
   /** Takes a record from a worker; the refusal says why it is none. */
-  record(bytes: Uint8Array): Checked<CheckedRecord> {
-    const checked = checkRecord(this.#plan, bytes);
+  record(from: PeerId, bytes: Uint8Array): Checked<CheckedRecord> {
+    const checked = checkSentRecord(this.#plan, from, bytes);
     // Marks may only come from our own clock: they are not signed here.
     if (checked.ok && !isMark(checked.value)) this.#enqueue(checked.value);
     return checked;
@@ -82,15 +89,17 @@ export class LocalJudge {
     if (worker !== undefined) this.#watch.suspect(worker);
   }
 
-  repeatClosed(from: PeerId): void {
-    const worker = this.#plan.nodes.findIndex((node) => peerIdOf(node) === from);
-    if (worker >= 0) this.#announcer.repeatClosed(worker);
+  /** A worker lost notices: tells it again what is closed. */
+  repeat(from: PeerId): void {
+    this.#announcer.repeat(from);
   }
 
   #markOverdue({ phase, worker, wave, shards }: Awaited): void {
-    const scope = { planId: this.#plan.planId, wave, shards };
     const late = { worker: this.#plan.nodes[worker]!, phase };
-    this.#feed(encodeRecord(buildOverdue(MARKER, scope, late)).bytes);
+    for (const batch of recordBatches(shards)) {
+      const scope = { planId: this.#plan.planId, wave, shards: batch };
+      this.#feed(encodeRecord(buildOverdue(MARKER, scope, late)).bytes);
+    }
   }
 
   #feed(bytes: Uint8Array): void {
@@ -101,8 +110,11 @@ export class LocalJudge {
 
   /** Records that arrive in one turn are executed together. */
   #enqueue(record: CheckedRecord): void {
-    if (this.#pending.length >= PENDING_MAX) return;
-    this.#pending.push(record);
+    const id = toHex(record.id);
+    if (isFinal(this.#state) || this.#executed.has(id)) return;
+    // Our own marks are few, and nobody would send them again.
+    if (!isMark(record) && this.#isFull(record)) return;
+    this.#pending.set(id, record);
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#clock.setTimer(0, () => {
@@ -111,23 +123,33 @@ export class LocalJudge {
     });
   }
 
+  #isFull({ candidate }: CheckedRecord): boolean {
+    if (this.#pending.size >= PENDING_MAX) return true;
+    let ofWorker = 0;
+    for (const other of this.#pending.values()) if (other.candidate === candidate) ofWorker += 1;
+    return ofWorker >= PENDING_PER_WORKER_MAX;
+  }
+
   #execute(): void {
     if (isFinal(this.#state)) return;
-    const chosen = selectRecords(this.#plan, this.#state, this.#pending);
+    const chosen = selectRecords(this.#plan, this.#state, [...this.#pending.values()]);
     if (chosen.length === 0) return;
     const executed = executeRecords(this.#plan, this.#state, chosen);
     if (!executed.ok) {
       this.#log.log('error', 'selected-records-refused', { reason: executed.reason });
-      this.#pending = [];
+      this.#pending.clear();
       return;
     }
     const { state, events } = executed.value;
-    const done = new Set(chosen);
-    this.#pending = this.#pending.filter((record) => !done.has(record));
+    for (const record of chosen) {
+      const id = toHex(record.id);
+      this.#pending.delete(id);
+      this.#executed.add(id);
+    }
     this.#state = state;
     this.#act(events);
     // What was waiting for this (a reveal for its closed set) may be executable now.
-    if (this.#pending.length > 0) this.#execute();
+    if (this.#pending.size > 0) this.#execute();
   }
 
   #act(events: readonly LedgerEvent[]): void {

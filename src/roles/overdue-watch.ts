@@ -31,12 +31,14 @@ export class OverdueWatch {
   /** By phase, wave and worker: what is awaited, each shard under one timer. */
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #probing = new Set<number>();
-  /** Workers that seemed gone while nothing was awaited from them: probed as soon as it is. */
+  /** Workers that seemed gone: probed as soon as something is awaited from them. */
   readonly #doubted = new Set<number>();
+  /** By phase, wave and worker: the shards that were handed to `onOverdue` already. */
+  readonly #marked = new Map<string, Set<number>>();
   #awaited: readonly Awaited[] = [];
-  #deadline: Timer | undefined;
+  #doubtedline: Timer | undefined;
   #unlisten: (() => void) | undefined;
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(components: OverdueComponents, plan: OpenPlan) {
     this.#components = components;
@@ -44,18 +46,23 @@ export class OverdueWatch {
   }
 
   start(): void {
+    if (this.#stopped) return;
     const { network, clock, onDeadline } = this.#components;
     this.#unlisten = network.onDisconnect((peer) => this.#suspectPeer(peer));
     const { deadlineMs } = this.#plan.policy;
-    if (deadlineMs > 0) this.#deadline = clock.setTimer(deadlineMs, onDeadline);
+    if (deadlineMs > 0) this.#doubtedline = clock.setTimer(deadlineMs, onDeadline);
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#stopping.abort();
     this.#unlisten?.();
-    this.#deadline?.cancel();
+    this.#doubtedline?.cancel();
     for (const waiting of this.#waiting.values()) for (const { timer } of waiting) timer.cancel();
     this.#waiting.clear();
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   /** The ledger moved: `awaited` is everything it waits for now. */
@@ -68,14 +75,29 @@ export class OverdueWatch {
       for (const { timer } of waiting) timer.cancel();
       this.#waiting.delete(key);
     }
+    for (const key of this.#marked.keys()) if (!keys.has(key)) this.#marked.delete(key);
     for (const entry of awaited) this.#watch(entry);
+    // Who was dead a moment ago is not given the whole time again for what it owes next.
+    for (const worker of this.#doubted) if (this.#owes(worker)) this.suspect(worker);
   }
 
   /** Somebody says that a worker does not answer: look for ourselves. */
   suspect(worker: number): void {
     if (this.#stopped) return;
-    if (!this.#awaited.some((entry) => entry.worker === worker)) this.#doubted.add(worker);
+    if (!this.#owes(worker)) this.#doubted.add(worker);
     else if (!this.#probing.has(worker)) void this.#probe(worker);
+  }
+
+  /** True when the ledger waits for something of this worker that is not marked yet. */
+  #owes(worker: number): boolean {
+    return this.#awaited.some(
+      (entry) => entry.worker === worker && this.#unmarked(entry).length > 0,
+    );
+  }
+
+  #unmarked(entry: Awaited): number[] {
+    const marked = this.#marked.get(keyOf(entry));
+    return entry.shards.filter((shard) => marked?.has(shard) !== true);
   }
 
   #suspectPeer(peer: PeerId): void {
@@ -96,7 +118,6 @@ export class OverdueWatch {
       this.#expire(awaited),
     );
     this.#waiting.set(key, [...waiting, { awaited, timer }]);
-    if (this.#doubted.delete(entry.worker)) this.suspect(entry.worker);
   }
 
   /** What is still awaited of these shards is late. */
@@ -105,21 +126,31 @@ export class OverdueWatch {
     const now = this.#awaited.find((entry) => keyOf(entry) === keyOf(due));
     if (now === undefined) return;
     const dueShards = new Set(due.shards);
-    const shards = now.shards.filter((shard) => dueShards.has(shard));
-    if (shards.length > 0) this.#components.onOverdue({ ...due, shards });
+    this.#mark({ ...due, shards: now.shards.filter((shard) => dueShards.has(shard)) });
+  }
+
+  /** Hands over what was not handed over before. */
+  #mark(late: Awaited): void {
+    const shards = this.#unmarked(late);
+    if (shards.length === 0) return;
+    const key = keyOf(late);
+    this.#marked.set(key, new Set([...(this.#marked.get(key) ?? []), ...shards]));
+    this.#components.onOverdue({ ...late, shards });
   }
 
   async #probe(worker: number): Promise<void> {
-    const { network, onOverdue } = this.#components;
+    const { network } = this.#components;
     const peer = peerIdOf(this.#plan.nodes[worker]!);
     const body = encodeMessage({ t: 'alive', planId: this.#plan.planId });
     this.#probing.add(worker);
     try {
-      await network.request(peer, 'job', body, { timeoutMs: PROBE_TIMEOUT_MS });
+      const { signal } = this.#stopping;
+      await network.request(peer, 'job', body, { timeoutMs: PROBE_TIMEOUT_MS, signal });
+      this.#doubted.delete(worker);
     } catch {
       if (this.#stopped) return;
       this.#doubted.add(worker);
-      for (const entry of this.#awaited) if (entry.worker === worker) onOverdue(entry);
+      for (const entry of this.#awaited) if (entry.worker === worker) this.#mark(entry);
     } finally {
       this.#probing.delete(worker);
     }

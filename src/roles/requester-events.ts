@@ -3,7 +3,7 @@
 import { toHex } from '../base/bytes.ts';
 import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts';
 import { type ErrorJson, KadreError } from '../base/errors.ts';
-import { type PeerId, peerIdOf } from '../base/ids.ts';
+import { type NodeId, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { unpackShards } from '../job/shard-list.ts';
 import type { Outcome } from './job-messages.ts';
@@ -55,12 +55,14 @@ export type RequesterEvent =
 
 /** The judges' outcome with peers and shards spelled out. */
 export function readOutcome(plan: OpenPlan, outcome: Outcome): OutcomeReport {
+  const isKnown = (node: NodeId) => plan.rosterIndexOf(node) !== undefined;
   const retries = outcome.retries.flatMap(({ shards, node, reason }) => {
     const unpacked = unpackShards(shards, plan.spec.shards);
-    if (!unpacked.ok) return [];
+    if (!unpacked.ok || !isKnown(node)) return [];
     return unpacked.value.map((shard) => ({ shard, peer: peerIdOf(node), reason }));
   });
-  const disputes = outcome.disputes.map(({ shard, node, kind, evidence }) => ({
+  const known = outcome.disputes.filter(({ node }) => isKnown(node));
+  const disputes = known.map(({ shard, node, kind, evidence }) => ({
     shard,
     peer: peerIdOf(node),
     kind,

@@ -6,13 +6,13 @@
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { Clock, SignalOption, Signer } from '../base/ports.ts';
-import { anySignal } from '../base/signals.ts';
+import type { Clock, Signer } from '../base/ports.ts';
 import { buildCancel, encodeRecord } from '../job/build-record.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { computationIdOf, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
 import { announcePlan } from './announce-plan.ts';
+import { CadreWatch } from './cadre-watch.ts';
 import { collect } from './collect.ts';
 import { encodeMessage, type JobNotice } from './job-messages.ts';
 import { fetchCertificate, type JobResults, localResults } from './job-results.ts';
@@ -63,6 +63,7 @@ export class RequesterJob {
   readonly #components: RequesterComponents;
   readonly #init: RequesterJobInit;
   readonly #cancelled = new AbortController();
+  readonly #ending = Promise.withResolvers<void>();
   #hasEnded = false;
   readonly #kernelMs = new Map<PeerId, number>();
   readonly #computedShards = new Map<PeerId, number>();
@@ -70,6 +71,7 @@ export class RequesterJob {
   #plan: OpenPlan | undefined;
   #votes: OutcomeVotes | undefined;
   #judge: LocalJudge | undefined;
+  #watch: CadreWatch | undefined;
   #settle:
     | { resolve(end: BelievedOutcome | LedgerState): void; reject(cause: unknown): void }
     | undefined;
@@ -99,9 +101,9 @@ export class RequesterJob {
    * Runs the job to its end. `onPlanned` is called once, before anybody else hears of the plan.
    * Errors: every code with exit 3, 4, 5 and 6.
    */
-  async run(onPlanned: (plan: OpenPlan) => void, options: SignalOption): Promise<FinishedJob> {
+  async run(onPlanned: (plan: OpenPlan) => void): Promise<FinishedJob> {
     const { clock } = this.#components;
-    const signal = anySignal(options.signal, this.#cancelled.signal);
+    const { signal } = this.#cancelled;
     this.#marks.startMs = clock.monotonicMs();
     try {
       const made = await makePlan(this.#components, this.#init, { signal });
@@ -116,15 +118,26 @@ export class RequesterJob {
       this.events.push({ type: 'done' });
       return finished;
     } catch (cause) {
-      const error = this.#asFailure(cause);
+      const error = asKadreError(
+        signal.aborted ? signal.reason : cause,
+        signal.aborted ? 'INTERRUPTED' : 'PEER_UNREACHABLE',
+        'the job failed',
+      );
       this.events.push({ type: 'failed', error: error.toJSON() });
       throw error;
     } finally {
       this.#hasEnded = true;
       this.#judge?.stop();
+      this.#watch?.stop();
       this.#dismissWorkers();
       this.events.close();
+      this.#ending.resolve();
     }
+  }
+
+  /** Resolves when `run` has come to its end, whichever. */
+  get ended(): Promise<void> {
+    return this.#ending.promise;
   }
 
   /** Cancels: judges get the signed record, workers stop, `run` rejects with JOB_CANCELLED. */
@@ -146,8 +159,7 @@ export class RequesterJob {
     if (plan === undefined || !judgesOf(plan).peers.includes(from)) return;
     if (notice.t === 'progress') this.#progress(notice.accepted);
     if (notice.t === 'outcome') {
-      const { outcome, certificate: root, certificateBytes: bytes } = notice;
-      const believed = this.#votes?.add(from, { outcome, root, bytes });
+      const believed = this.#votes?.add(from, notice.outcome);
       if (believed !== undefined) this.#settle?.resolve(believed);
     }
   }
@@ -158,6 +170,8 @@ export class RequesterJob {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      this.#watch = new CadreWatch({ ...this.#components, onLost: reject }, plan);
+      this.#watch.start();
       if (plan.seats.length > 0) return;
       this.#judge = new LocalJudge(this.#components, { plan, onEnd: resolve });
       this.#judge.start();
@@ -242,10 +256,5 @@ export class RequesterJob {
     for (const worker of plan.workers) {
       this.#components.network.send(peerIdOf(plan.nodes[worker]!), 'job', ended);
     }
-  }
-
-  #asFailure(cause: unknown): KadreError {
-    const reason = this.#cancelled.signal.aborted ? this.#cancelled.signal.reason : cause;
-    return asKadreError(reason, 'PEER_UNREACHABLE', 'the job failed');
   }
 }

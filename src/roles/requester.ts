@@ -5,7 +5,7 @@
 import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { PeerId } from '../base/ids.ts';
-import type { SignalOption } from '../base/ports.ts';
+import { throwIfAborted } from '../base/signals.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { JobNotice } from './job-messages.ts';
 import type { LocalJudge } from './local-judge.ts';
@@ -30,7 +30,7 @@ export class Requester {
   readonly #components: RequesterComponents;
   readonly #byPlan = new Map<string, RequesterJob>();
   readonly #stopping = new AbortController();
-  #running = 0;
+  readonly #jobs = new Set<RequesterJob>();
   #done = 0;
   #failed = 0;
 
@@ -39,21 +39,25 @@ export class Requester {
   }
 
   get counts(): { running: number; done: number; failed: number } {
-    return { running: this.#running, done: this.#done, failed: this.#failed };
+    return { running: this.#jobs.size, done: this.#done, failed: this.#failed };
   }
 
+  /** Cancels what runs: its cadres would go on for nobody. */
   async stop(): Promise<void> {
     this.#stopping.abort(new KadreError({ code: 'STOPPED' }, 'this node is stopping'));
+    await Promise.all([...this.#jobs].map((job) => job.cancel()));
+    await Promise.all([...this.#jobs].map((job) => job.ended));
   }
 
-  /** Errors: OVERLOADED; everything else comes through `finished`. */
+  /** Errors: OVERLOADED, STOPPED; everything else comes through `finished`. */
   submit(init: RequesterJobInit): StartedJob {
-    if (this.#running >= JOBS_MAX) {
+    throwIfAborted(this.#stopping.signal);
+    if (this.#jobs.size >= JOBS_MAX) {
       throw new KadreError({ code: 'OVERLOADED' }, `${JOBS_MAX} jobs are running already`);
     }
     const job = new RequesterJob(this.#components, init);
-    this.#running += 1;
-    const finished = this.#run(job, { signal: this.#stopping.signal });
+    this.#jobs.add(job);
+    const finished = this.#run(job);
     finished.catch(() => {});
     return { job, finished };
   }
@@ -67,17 +71,17 @@ export class Requester {
     return this.#byPlan.get(toHex(planId))?.judge;
   }
 
-  async #run(job: RequesterJob, options: SignalOption): Promise<FinishedJob> {
+  async #run(job: RequesterJob): Promise<FinishedJob> {
     try {
       const onPlanned = ({ planId }: OpenPlan) => this.#byPlan.set(toHex(planId), job);
-      const finished = await job.run(onPlanned, options);
+      const finished = await job.run(onPlanned);
       this.#done += 1;
       return finished;
     } catch (cause) {
       this.#failed += 1;
       throw cause;
     } finally {
-      this.#running -= 1;
+      this.#jobs.delete(job);
       if (job.planId !== undefined) this.#byPlan.delete(toHex(job.planId));
     }
   }

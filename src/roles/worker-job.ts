@@ -9,6 +9,7 @@ import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type RefusalReason, SALT_BYTES } from '../job/records.ts';
+import { recordBatches } from '../job/shard-list.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
@@ -29,8 +30,12 @@ export interface WorkerComponents {
 
 /** A chunk aims at this much kernel time: seals flow, and a cancel is felt soon. */
 const CHUNK_MS = 250;
-/** Records are sent again this often until the job ends: a judge may have restarted. */
+/**
+ * Records are sent again until the job ends, because a judge may have restarted: soon after the
+ * last news of the job, then ever more seldom, because all judges may be gone.
+ */
 const RESEND_MS = 3_000;
+const RESEND_MS_MAX = 60_000;
 /** Shards sealed in one record at most, whatever they cost. */
 const CHUNK_SHARDS_MAX = 16_384;
 /** Bytes of one reveal; consensus carries payloads of up to 1 MiB. */
@@ -77,7 +82,7 @@ export class WorkerJob {
       this.#taken.add(key);
       this.#queue.push({ wave, shard });
     }
-    this.#scheduleResend();
+    this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
   }
 
@@ -85,7 +90,9 @@ export class WorkerJob {
   closed(judge: PeerId, wave: number, shards: readonly number[]): void {
     if (!judgesOf(this.#plan).peers.includes(judge)) return;
     const believed = this.#votes.add(judge, wave, shards);
-    if (believed.length > 0) void this.#reveal(wave, believed);
+    if (believed.length === 0) return;
+    if (!this.ended) this.#scheduleResend(RESEND_MS);
+    void this.#reveal(wave, believed);
   }
 
   /** No more is wanted: running kernels are stopped, nothing is sent any more. */
@@ -97,9 +104,11 @@ export class WorkerJob {
 
   /** Tells the judges that these shards will not be run here. */
   refuse(wave: number, shards: readonly number[], reason: RefusalReason, detail: string): void {
-    const scope = { planId: this.#plan.planId, wave, shards };
-    const record = buildRefusal(this.#components.signer, scope, { reason, detail });
-    void this.#send(encodeRecord(record).bytes);
+    for (const batch of recordBatches(shards)) {
+      const scope = { planId: this.#plan.planId, wave, shards: batch };
+      const record = buildRefusal(this.#components.signer, scope, { reason, detail });
+      void this.#send(encodeRecord(record).bytes);
+    }
   }
 
   async #work(): Promise<void> {
@@ -196,12 +205,12 @@ export class WorkerJob {
     network.send(peerIdOf(spec.requester), 'job', notice);
   }
 
-  #scheduleResend(): void {
+  #scheduleResend(delayMs: number): void {
     this.#resend?.cancel();
-    this.#resend = this.#components.clock.setTimer(RESEND_MS, () => {
+    this.#resend = this.#components.clock.setTimer(delayMs, () => {
       for (const record of this.#sealed.records()) void this.#send(record);
       void this.#ask();
-      this.#scheduleResend();
+      this.#scheduleResend(Math.min(2 * delayMs, RESEND_MS_MAX));
     });
   }
 

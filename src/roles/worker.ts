@@ -52,10 +52,16 @@ export class Worker {
   readonly #init: WorkerInit;
   readonly #plans = new Map<string, LivePlan>();
   #draining = false;
+  #plansTaken = 0;
 
   constructor(components: WorkerComponents, init: WorkerInit = WORKER_DEFAULTS) {
     this.#components = components;
     this.#init = init;
+  }
+
+  /** Plans taken since the start. */
+  get plansTaken(): number {
+    return this.#plansTaken;
   }
 
   get load(): { shards: number; plans: number } {
@@ -135,6 +141,7 @@ export class Worker {
     const expiry = clock.setTimer(this.#init.planLifetimeMs, () => this.#forget(key));
     const live = { plan, job, expiry, endedBy: new Set<PeerId>() };
     this.#plans.set(key, live);
+    this.#plansTaken += 1;
     return live;
   }
 

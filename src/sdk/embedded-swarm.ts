@@ -7,7 +7,7 @@ import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { BlobStore, Network, Random, SignalOption, Signer } from '../base/ports.ts';
-import { anySignal } from '../base/signals.ts';
+import { anySignal, throwIfAborted } from '../base/signals.ts';
 import { blobRoot } from '../blob/tree.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
@@ -61,6 +61,7 @@ export class EmbeddedSwarm implements Swarm {
   readonly #components: EmbeddedSwarmComponents;
   readonly #init: EmbeddedSwarmInit;
   readonly #closed = new AbortController();
+  readonly #jobs = new Set<StartedJob>();
   #closing: Promise<void> | undefined;
 
   constructor(components: EmbeddedSwarmComponents, init: EmbeddedSwarmInit) {
@@ -72,6 +73,7 @@ export class EmbeddedSwarm implements Swarm {
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
     const { random, signer, roles } = this.#components;
     const signal = anySignal(options.signal, this.#closed.signal);
+    throwIfAborted(signal);
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
@@ -79,15 +81,9 @@ export class EmbeddedSwarm implements Swarm {
     const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
-    const adverts = await roles.scout.gather(
-      {
-        kernel,
-        workersMin: policy.replicas,
-        cadreMin: policy.cadre,
-        waitMs: waitPeersMs,
-      },
-      { signal },
-    );
+    const { replicas: workersMin, cadre: cadreMin } = policy;
+    const wanted = { kernel, workersMin, cadreMin, waitMs: waitPeersMs };
+    const adverts = await coded(roles.scout.gather(wanted, { signal }), signal);
     const speeds = speedsOf(adverts, kernel);
     const shards = work.shards ?? shardCountFor(resolved, speeds.length);
     const estimateMs = estimateFor(resolved, { shards, replicas: policy.replicas, speeds });
@@ -103,15 +99,21 @@ export class EmbeddedSwarm implements Swarm {
       },
       signer,
     );
+    throwIfAborted(signal);
     const started = roles.requester.submit({ job, waitPeersMs });
-    return new EmbeddedJob(started, signal);
+    this.#jobs.add(started);
+    const forget = () => this.#jobs.delete(started);
+    started.finished.then(forget, forget);
+    return new EmbeddedJob(started, { cancel: options.signal, closed: this.#closed.signal });
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {
+    throwIfAborted(this.#closed.signal);
     return KERNELS.map(describeKernel);
   }
 
   async peers(): Promise<readonly PeerInfo[]> {
+    throwIfAborted(this.#closed.signal);
     const { network, roles } = this.#components;
     const connected = new Set(network.connectedPeers());
     const known = roles.book.all().filter(({ advert }) => peerIdOf(advert.node) !== this.peerId);
@@ -126,13 +128,19 @@ export class EmbeddedSwarm implements Swarm {
   }
 
   close(): Promise<void> {
-    this.#closed.abort(new KadreError({ code: 'STOPPED' }, 'this swarm has been closed'));
-    this.#closing ??= this.#components.close();
+    this.#closing ??= this.#close();
     return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Jobs are cancelled while their cadres can still be told. */
+  async #close(): Promise<void> {
+    this.#closed.abort(new KadreError({ code: 'STOPPED' }, 'this swarm has been closed'));
+    await Promise.all([...this.#jobs].map(({ job }) => job.cancel()));
+    await this.#components.close();
   }
 
   /** Each input once in the store that peers fetch from. */
@@ -154,13 +162,18 @@ class EmbeddedJob implements JobHandle {
   readonly #started: StartedJob;
   readonly #closed: AbortSignal;
 
-  constructor(started: StartedJob, closed: AbortSignal) {
+  /** `cancel`: the submitter's; `closed`: the swarm's own, which cancels its jobs itself. */
+  constructor(
+    started: StartedJob,
+    signals: { readonly cancel: AbortSignal | undefined; readonly closed: AbortSignal },
+  ) {
+    const { cancel, closed } = signals;
     this.id = started.job.id;
     this.#started = started;
     this.#closed = closed;
-    const onClosed = () => void this.cancel();
-    closed.addEventListener('abort', onClosed, { once: true });
-    const forget = () => closed.removeEventListener('abort', onClosed);
+    const onAbort = () => void this.cancel();
+    cancel?.addEventListener('abort', onAbort, { once: true });
+    const forget = () => cancel?.removeEventListener('abort', onAbort);
     started.finished.then(forget, forget);
   }
 
@@ -185,14 +198,27 @@ class EmbeddedJob implements JobHandle {
   }
 }
 
-/** The caller stops waiting when its signal aborts; the job goes on. */
-function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
+/** An abort is told with a code, whatever the work made of it. Errors: INTERRUPTED, STOPPED. */
+async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw cause;
+  }
+}
+
+/** The caller stops waiting when its signal aborts; the job goes on. Errors: INTERRUPTED. */
+async function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    throwIfAborted(signal);
+    return await coded(Promise.race([work, aborted.promise]), signal);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function resultOf({ job }: StartedJob, finished: FinishedJob): JobResult {

@@ -1,58 +1,38 @@
 /**
  * One small certified job on four warm node processes: connections, adverts and runners are up,
- * nothing else is cached. Prints percentiles of the whole, and where the time goes.
+ * nothing else is cached; every job has inputs of its own. Prints percentiles of the whole, and
+ * where the time goes.
  *
- *   npm run bench -- warm-job [--jobs N]
+ *   npm run bench -- warm-job [--jobs 400] [--warm 100]
  */
 import { parseArgs } from 'node:util';
-import { stderrLogger } from '../../node/cli/output.ts';
-import { startLab } from '../../node/lab/lab.ts';
-import { wiring } from '../../node/wiring.ts';
-import { connect } from '../../src/sdk/connect.ts';
+import { percentile, withLab } from './lab-swarm.ts';
 
-const { values } = parseArgs({ options: { jobs: { type: 'string', default: '100' } } });
-const jobs = Number(values.jobs);
-const log = stderrLogger(process.stderr, 'error');
-const lab = await startLab({
-  entry: wiring.labNodeEntry,
-  behaviours: [null, null, null, null],
-  seed: 1,
-  logLevel: 'error',
-  log,
-  signal: new AbortController().signal,
+const { values } = parseArgs({
+  options: { jobs: { type: 'string', default: '400' }, warm: { type: 'string', default: '100' } },
 });
-try {
-  const swarm = await connect({ network: lab.networkFile });
-  const extent = 64;
-  const a = {
-    data: Float32Array.from({ length: extent ** 2 }, (_, i) => i % 7),
-    shape: [extent, extent],
-  };
-  const samples: Record<string, number[]> = {
-    total: [],
-    plan: [],
-    compute: [],
-    commit: [],
-    collect: [],
-    wall: [],
-  };
-  for (let i = -10; i < jobs; i++) {
+const EXTENT = 64;
+
+const samples = new Map<string, number[]>();
+await withLab(4, async (swarm) => {
+  for (let i = -Number(values.warm); i < Number(values.jobs); i++) {
+    const data = Float32Array.from({ length: EXTENT ** 2 }, (_, at) => (at % 7) + i);
+    const array = { data, shape: [EXTENT, EXTENT] };
     const startMs = performance.now();
-    const job = await swarm.submit('gemm.f32@1', { inputs: { a, b: a }, shards: 4 });
-    const { summary } = await job.result();
+    const job = await swarm.submit('gemm.f32@1', { inputs: { a: array, b: array }, shards: 4 });
+    const { summary, certificate } = await job.result();
+    const wallMs = performance.now() - startMs;
+    if (certificate === null) throw new Error('the job has no certificate');
     if (i < 0) continue;
-    samples.wall!.push(performance.now() - startMs);
-    for (const [name, ms] of Object.entries(summary.ms)) samples[name]!.push(ms);
+    for (const [phase, ms] of Object.entries({ ...summary.ms, 'submit to result': wallMs })) {
+      samples.set(phase, [...(samples.get(phase) ?? []), ms]);
+    }
   }
-  await swarm.close();
-  for (const [name, all] of Object.entries(samples)) {
-    const sorted = all.toSorted((x, y) => x - y);
-    const at = (p: number) =>
-      sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))]!.toFixed(1);
-    process.stdout.write(
-      `${name.padEnd(8)} p10 ${at(0.1)}  p50 ${at(0.5)}  p90 ${at(0.9)}  max ${at(1)} ms\n`,
-    );
-  }
-} finally {
-  await lab.stop();
+});
+for (const [phase, all] of samples) {
+  const at = (part: number) => percentile(all, part).toFixed(1).padStart(6);
+  const line = `p10 ${at(0.1)}  p50 ${at(0.5)}  p90 ${at(0.9)}  max ${at(1)} ms`;
+  process.stdout.write(`${phase.padEnd(17)} ${line}\n`);
 }
+const p50 = percentile(samples.get('submit to result') ?? [], 0.5);
+process.stdout.write(`p50 / 50 ms = ${(p50 / 50).toFixed(2)}\n`);

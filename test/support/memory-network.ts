@@ -5,6 +5,7 @@
 import { KadreError } from '../../src/base/errors.ts';
 import type { PeerId } from '../../src/base/ids.ts';
 import type {
+  Clock,
   Network,
   ProtocolHandler,
   ProtocolName,
@@ -19,9 +20,24 @@ import { PeerStanding } from '../../src/net/peer-standing.ts';
 import { PROTOCOL_LIMITS } from '../../src/net/protocols.ts';
 import { decodeRemoteError, encodeRemoteError } from '../../src/net/remote-error.ts';
 
+type TimerClock = Pick<Clock, 'setTimer'>;
+
+/** Real time, for tests that have no clock of their own. */
+const REAL_TIME: TimerClock = {
+  setTimer: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
 export class MemoryNetworkHub {
   readonly peers = new Map<PeerId, MemoryNetwork>();
+  readonly clock: TimerClock;
   readonly #cut = new Set<string>();
+
+  constructor(components: { readonly clock?: TimerClock } = {}) {
+    this.clock = components.clock ?? REAL_TIME;
+  }
 
   join(peer: PeerId = generateSigner().peerId): MemoryNetwork {
     const network = new MemoryNetwork(this, peer);
@@ -43,7 +59,8 @@ export class MemoryNetworkHub {
   /** The other end of a link that works in both directions. */
   reach(from: MemoryNetwork, to: PeerId): MemoryNetwork {
     const other = this.peers.get(to);
-    const open = !this.#cut.has([from.self, to].sort().join());
+    const isUp = this.peers.get(from.self) === from;
+    const open = isUp && !this.#cut.has([from.self, to].sort().join());
     if (other !== undefined && open && !from.denies(to) && !other.denies(from.self)) return other;
     throw new KadreError({ code: 'PEER_UNREACHABLE', peer: to }, `${to} is unreachable`);
   }
@@ -91,10 +108,10 @@ export class MemoryNetwork implements Network {
     assertSize(protocol, body);
     const { other, gone } = this.#link(peer);
     const late = new AbortController();
-    const timer = setTimeout(() => {
+    const timer = this.#hub.clock.setTimer(options.timeoutMs ?? REQUEST_TIMEOUT_MS, () => {
       const init = { code: 'PEER_UNREACHABLE', peer } as const;
       late.abort(new KadreError(init, 'no answer in time'));
-    }, options.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    });
     const signal = anySignal(options.signal, gone, late.signal);
     try {
       const answer = other.answer(this.self, protocol, body.slice(), { signal });
@@ -103,7 +120,7 @@ export class MemoryNetwork implements Network {
       throwIfAborted(signal);
       throw decodeRemoteError(peer, encodeRemoteError(cause));
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
     }
   }
 

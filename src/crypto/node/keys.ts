@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { nodeIdOfKey, peerIdOf } from '../../base/ids.ts';
 import type { SignatureVerifier, Signer } from '../../base/ports.ts';
-import { verifyEd25519 } from '../portable/ed25519.ts';
+import { noteOwnKey, verifyEd25519 } from '../portable/ed25519.ts';
 
 /** PKCS#8 header of an Ed25519 private key (RFC 8410). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -34,6 +34,7 @@ export function generateSeed(): Uint8Array {
 function signerFromKey(privateKey: KeyObject): Signer {
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   const publicKey = Uint8Array.from(spki.subarray(-32));
+  noteOwnKey(publicKey);
   const nodeId = nodeIdOfKey(publicKey);
   return {
     nodeId,

@@ -70,9 +70,18 @@ export function isAdmissibleKey(publicKey: Uint8Array): boolean {
   const known = admissible.get(name);
   if (known !== undefined) return known;
   const answer = isTorsionFreeKey(publicKey);
+  remember(name, answer);
+  return answer;
+}
+
+/** Our own keys are multiples of the base point, hence admissible: no need to find out. */
+export function noteOwnKey(publicKey: Uint8Array): void {
+  remember(toHex(publicKey), true);
+}
+
+function remember(name: string, answer: boolean): void {
   if (admissible.size >= KEYS_CACHED_MAX) admissible.delete(admissible.keys().next().value!);
   admissible.set(name, answer);
-  return answer;
 }
 
 function isTorsionFreeKey(publicKey: Uint8Array): boolean {

@@ -266,11 +266,7 @@ describe('small blobs', () => {
     ]) {
       const { hub, fetcher } = world();
       const bad = hub.join();
-      bad.handle('blob', {
-        stream: async function* () {
-          yield* pieces;
-        },
-      });
+      bad.handle('blob', { request: async () => pieces[0]! });
       const fetching = fetchBlobs(fetcher, [bad.self], refs);
       await assert.rejects(fetching, { code: 'BLOB_UNAVAILABLE' });
       assert.equal(fetcher.penalties.length, 1);

@@ -1,0 +1,250 @@
+/**
+ * A whole swarm in one process: every node is composed as a real one, over memory instead of
+ * sockets and disks and on a clock of its own, so that a job with a cadre takes milliseconds.
+ */
+import { toHex } from '../../src/base/bytes.ts';
+import type { PeerId } from '../../src/base/ids.ts';
+import { Lifecycle } from '../../src/base/lifecycle.ts';
+import type { Directory, Network, ProviderHint, Random, Signer } from '../../src/base/ports.ts';
+import type { Executor } from '../../src/compute/executor.ts';
+import { JsExecutor } from '../../src/compute/local-executor.ts';
+import { ed25519Verifier, signerFromSeed } from '../../src/crypto/node/keys.ts';
+import { sha256 } from '../../src/crypto/portable/hash.ts';
+import { findKernel, kernelDigest } from '../../src/kernel/registry.ts';
+import { composeRoles, type RolePorts, type RoleSet } from '../../src/roles/compose-roles.ts';
+import { EmbeddedSwarm } from '../../src/sdk/embedded-swarm.ts';
+import type { JobHandle, JobResult, SubmitOptions, Work } from '../../src/sdk/types.ts';
+import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
+import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
+import type { Role } from '../../src/swarm/advert.ts';
+import { seededIntegers } from './ledger-world.ts';
+import { type MemoryNetwork, MemoryNetworkHub } from './memory-network.ts';
+import { silentLogger } from './real-ports.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+export const NETWORK = 'virtual';
+
+/** Where every node of a swarm announces itself. */
+export class MemoryDirectory {
+  readonly #classes = new Map<string, Set<PeerId>>();
+
+  of(self: PeerId): Directory {
+    const classes = this.#classes;
+    return {
+      announce: async (names) => {
+        for (const name of names) {
+          const providers = classes.get(name) ?? new Set();
+          classes.set(name, providers.add(self));
+        }
+      },
+      find: async function* (name, { max }): AsyncGenerator<ProviderHint> {
+        for (const peer of [...(classes.get(name) ?? [])].slice(0, max)) {
+          yield { peer, addresses: [] };
+        }
+      },
+    };
+  }
+}
+
+/** What a plan store keeps of one plan; outlives the node. */
+interface StoredLog {
+  readonly plan: StoredPlan;
+  readonly records: Uint8Array[];
+}
+
+export class MemoryPlanStore implements PlanStore {
+  readonly logs = new Map<string, StoredLog>();
+
+  async create(plan: StoredPlan) {
+    const log: StoredLog = { plan, records: [] };
+    this.logs.set(toHex(plan.planId), log);
+    return { wal: walOf(log), records: [] };
+  }
+
+  async recover() {
+    return [...this.logs.values()].map((log) => {
+      return { plan: log.plan, log: { wal: walOf(log), records: [...log.records] } };
+    });
+  }
+
+  async remove(planId: Uint8Array): Promise<void> {
+    this.logs.delete(toHex(planId));
+  }
+}
+
+function walOf(log: StoredLog) {
+  return {
+    append: async (records: readonly Uint8Array[]) => {
+      log.records.push(...records.map((record) => record.slice()));
+    },
+    close: async () => {},
+  };
+}
+
+export interface NodeHooks {
+  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
+  readonly wrapExecutor?: (executor: Executor) => Executor;
+}
+
+export interface VirtualNode {
+  readonly index: number;
+  readonly signer: Signer;
+  readonly network: MemoryNetwork;
+  readonly roles: RoleSet;
+  readonly blobs: MemoryBlobStore;
+  readonly planStore: MemoryPlanStore;
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<unknown>;
+}
+
+export interface VirtualNodeInit {
+  /** Default: worker and cadre. */
+  readonly roles?: readonly Role[];
+  readonly hooks?: NodeHooks;
+  readonly planStore?: MemoryPlanStore;
+  readonly blobs?: MemoryBlobStore;
+}
+
+const SPEED = 1_000_000;
+const DEVICE = {
+  kind: 'cpu' as const,
+  name: 'cpu/js',
+  model: 'Memory',
+  cores: 1,
+  memory: 1_073_741_824,
+  features: [],
+};
+
+export class VirtualSwarm {
+  readonly clock = new VirtualClock();
+  readonly hub = new MemoryNetworkHub({ clock: this.clock });
+  readonly directory = new MemoryDirectory();
+  readonly nodes: VirtualNode[] = [];
+  readonly client: EmbeddedSwarm;
+  readonly requester: VirtualNode;
+  readonly #random: Random;
+
+  private constructor(seed: number, client: (swarm: VirtualSwarm) => VirtualNode) {
+    this.#random = seededRandom(seed);
+    this.requester = client(this);
+    this.client = this.swarmOf(this.requester);
+  }
+
+  /** A swarm of so many equal nodes, or of the given ones, and a client. */
+  static async start(nodes: number | readonly VirtualNodeInit[], seed = 2): Promise<VirtualSwarm> {
+    const swarm = new VirtualSwarm(seed, (self) => self.#compose(0, undefined));
+    await swarm.requester.start();
+    const inits = typeof nodes === 'number' ? Array.from({ length: nodes }, () => ({})) : nodes;
+    for (const [at, init] of inits.entries()) await swarm.add(at + 1, init);
+    return swarm;
+  }
+
+  /** Starts the node with this number; the same number is the same identity. */
+  async add(index: number, init: VirtualNodeInit = {}): Promise<VirtualNode> {
+    const node = this.#compose(index, init);
+    await node.start();
+    this.nodes.push(node);
+    return node;
+  }
+
+  nodeOf(peer: PeerId): VirtualNode {
+    return this.nodes.find((node) => node.signer.peerId === peer)!;
+  }
+
+  /** As a power cut would: nobody is told, nothing is sent any more. */
+  crash(node: VirtualNode): void {
+    node.network.stop();
+    void node.stop();
+  }
+
+  swarmOf(node: VirtualNode, close = async () => void (await node.stop())): EmbeddedSwarm {
+    const { network, signer, blobs, roles } = node;
+    const components = { network, signer, blobs, roles, random: this.#random, close };
+    return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {} });
+  }
+
+  /** Lets the world run until the promise settles. */
+  run<T>(work: Promise<T>, limitMs?: number): Promise<T> {
+    return this.clock.run(work, limitMs);
+  }
+
+  async submit(kernel: string, work: Work, options?: SubmitOptions): Promise<JobHandle> {
+    return this.run(this.client.submit(kernel, work, options));
+  }
+
+  /** One job from the client, to its end. */
+  async job(kernel: string, work: Work, options?: SubmitOptions): Promise<JobResult> {
+    const job = await this.submit(kernel, work, options);
+    return this.run(job.result());
+  }
+
+  async stop(): Promise<void> {
+    for (const node of [this.requester, ...this.nodes]) await this.run(node.stop());
+  }
+
+  #compose(index: number, init: VirtualNodeInit | undefined): VirtualNode {
+    const signer = signerFromSeed(sha256(Uint8Array.of(index)));
+    const network = this.hub.join(signer.peerId);
+    const { planStore = new MemoryPlanStore(), blobs = new MemoryBlobStore() } = init ?? {};
+    const ports: RolePorts = {
+      network: init?.hooks?.wrapNetwork?.(network, signer) ?? network,
+      directory: this.directory.of(signer.peerId),
+      clock: this.clock,
+      random: this.#random,
+      log: silentLogger,
+      signer,
+      verifier: ed25519Verifier,
+      blobs,
+    };
+    const offer = init === undefined ? {} : { offer: this.#offerOf(init, planStore) };
+    const roles = composeRoles(ports, { networkId: NETWORK, ...offer });
+    const lifecycle = new Lifecycle(roles.services, { stopTimeoutMs: 1_000 });
+    return {
+      index,
+      signer,
+      network,
+      roles,
+      blobs,
+      planStore,
+      start: () => lifecycle.start(),
+      stop: () => lifecycle.stop(),
+    };
+  }
+
+  #offerOf(init: VirtualNodeInit, planStore: MemoryPlanStore) {
+    const inner = new JsExecutor();
+    const executor = init.hooks?.wrapExecutor?.(inner) ?? inner;
+    const kernels = inner.backend.kernels.map((id) => {
+      const digest = kernelDigest(findKernel(id)!);
+      return { id, digest, backend: inner.backend.name, speed: SPEED };
+    });
+    return {
+      roles: init.roles ?? (['worker', 'cadre'] as const),
+      executor,
+      speeds: Object.fromEntries(inner.backend.kernels.map((id) => [id, SPEED])),
+      planStore,
+      planKeys: { generate: () => this.#random.bytes(32), signer: signerFromSeed },
+      software: 'kadre/test',
+      lastSequence: 0,
+      onSequence: () => {},
+      facts: () => ({ devices: [DEVICE], kernels }),
+    };
+  }
+}
+
+/** Chance that repeats. */
+export function seededRandom(seed: number): Random {
+  const pick = seededIntegers(seed);
+  return {
+    bytes: (length) => Uint8Array.from({ length }, () => pick(256)),
+    integer: pick,
+    shuffle: (items) => {
+      const out = [...items];
+      for (let i = out.length - 1; i > 0; i--) {
+        const j = pick(i + 1);
+        [out[i], out[j]] = [out[j]!, out[i]!];
+      }
+      return out;
+    },
+  };
+}
