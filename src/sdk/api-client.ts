@@ -15,6 +15,8 @@ export interface ApiCall extends SignalOption {
   readonly bytes?: Uint8Array;
 }
 
+/** What an HTTP header can carry; a node makes far shorter ones. */
+const TOKEN = /^[\x21-\x7e]{1,1024}$/;
 /** One line of an event stream may carry at most this much. */
 const LINE_CHARACTERS_MAX = 1_048_576;
 
@@ -22,12 +24,16 @@ export class ApiClient {
   readonly url: string;
   readonly #token: string | undefined;
 
-  /** Errors: USAGE for anything but an http(s) URL. */
+  /** Errors: USAGE for anything but an http(s) URL, and for what cannot be a token. */
   constructor(init: { readonly url: string; readonly token?: string | undefined }) {
     const url = URL.canParse(init.url) ? new URL(init.url) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
       const advice = 'for example http://127.0.0.1:4650, from the ready line of `kadre up`';
       throw new KadreError({ code: 'USAGE', advice }, `\`${init.url}\` is no API address`);
+    }
+    if (init.token !== undefined && !TOKEN.test(init.token)) {
+      const advice = 'give the `api-token` file of the node, or its content';
+      throw new KadreError({ code: 'USAGE', advice }, 'the API token is no line of plain text');
     }
     this.url = url.origin;
     this.#token = init.token;
