@@ -1,26 +1,16 @@
 /** `kadre kernels selftest`: golden digests of every kernel on every backend present. */
-import { KadreError } from '../../src/base/errors.ts';
-import { loadAddon } from '../../src/compute/addon.ts';
-import type { Executor } from '../../src/compute/executor.ts';
-import { JsExecutor, LocalExecutor } from '../../src/compute/local-executor.ts';
-import { nativeBackend } from '../../src/compute/native-backend.ts';
-import { runSelftest, type SelftestRow } from '../../src/compute/selftest.ts';
+import type { SelftestRow } from '../../src/compute/selftest.ts';
+import { selftestAll } from '../../src/compute/selftest-all.ts';
+import { systemClock } from '../../src/crypto/node/system-ports.ts';
 import type { Command } from '../cli/command.ts';
 import { exitOf, formatTable } from '../cli/output.ts';
 
-export const kernelsSelftest: Command = async ({ output, signal }) => {
-  const executors: Executor[] = [new JsExecutor()];
-  const absent: string[] = [];
-  try {
-    executors.push(new LocalExecutor(nativeBackend(await loadAddon())));
-  } catch (cause) {
-    if (!(cause instanceof KadreError) || cause.code !== 'ADDON_LOAD_FAILED') throw cause;
-    absent.push(cause.message);
-  }
-  const results: SelftestRow[] = [];
-  for (const executor of executors) results.push(...(await runSelftest(executor, { signal })));
+export const kernelsSelftest: Command = async ({ output, signal, log }) => {
+  const components = { clock: systemClock, logger: log };
+  const { rows: results, addonFailures } = await selftestAll(components, { signal });
+  const absent = addonFailures.map(({ file, reason, remedy }) => `${file}: ${reason}; ${remedy}`);
+  const backends = [...new Set(results.map(({ backend }) => backend))];
   const failed = results.filter((row) => !row.ok);
-  const backends = executors.map((executor) => executor.backend.name);
   const report = { v: 1, ok: failed.length === 0, backends, absent, results } as const;
   output.result(report, () => [
     ...formatTable(results.map(rowCells)),

@@ -28,7 +28,6 @@ export const seedSourceShape = variant('source', {
   requester: struct({ source: oneOf('requester') }),
   beacon: struct({ source: oneOf('beacon'), round: integer(0), proof: bytesUpTo(1024) }),
 });
-export type SeedSource = Infer<typeof seedSourceShape>;
 
 export const planShape = struct({
   v: oneOf(1),

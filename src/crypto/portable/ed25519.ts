@@ -60,7 +60,7 @@ function nativeKey(crypto: NodeCrypto, publicKey: Uint8Array): object {
   return key;
 }
 
-/** Answers of `isAdmissibleKey`: one costs half a millisecond, and is asked of the same few keys. */
+/** Answers of `isAdmissibleKey`: one costs half a millisecond, and the same few keys return. */
 const admissible = new Map<string, boolean>();
 
 /** Admission rule for identity and consensus keys: canonical encoding, no small-order part. */
