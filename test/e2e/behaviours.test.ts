@@ -1,6 +1,6 @@
 /**
- * Nodes that misbehave in every way the lab knows: the job completes, and what is said about each is
- * what it did. (`wrong-result` and `crash` walk the command line in certified-job.test.ts.)
+ * Nodes that misbehave in every way the lab knows: the job completes, and what is said about each
+ * is what it did. (`wrong-result` and `crash` walk the command line in certified-job.test.ts.)
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

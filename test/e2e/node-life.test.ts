@@ -1,6 +1,6 @@
 /**
- * One shipped node from `up` to its end: alone, joining later, doing a job for its own user, told to
- * stop in three ways, and refused what it cannot have.
+ * One shipped node from `up` to its end: alone, joining later, doing a job for its own user, told
+ * to stop in three ways, and refused what it cannot have.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -16,7 +16,6 @@ import { silentLogger } from './real-ports.ts';
 
 /** Far beyond what anything needs: passing it means that something hangs. */
 const DEADLINE_MS = 90_000;
-const POLL_MS = 50;
 const LAB_NODE = fileURLToPath(new URL('../../node/lab/node-main.ts', import.meta.url));
 
 export type JsonObject = Record<string, unknown>;
@@ -114,17 +113,16 @@ export async function within<T>(work: Promise<T>, what: string): Promise<T> {
   }
 }
 
-/** Asks again until the answer is defined: for facts that announce themselves nowhere. */
-export async function eventually<T>(
-  ask: () => Promise<T | undefined> | T | undefined,
-  what: string,
-): Promise<T> {
+/**
+ * Asks again until the answer is defined: for facts that announce themselves nowhere. Each question
+ * is a request to another process, which sets the pace.
+ */
+export async function eventually<T>(ask: () => Promise<T | undefined>, what: string): Promise<T> {
   const endMs = performance.now() + DEADLINE_MS;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     assert.ok(performance.now() < endMs, `never happened: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
