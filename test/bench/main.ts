@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME [flags]`: runs one benchmark of this folder; without a name, lists them. */
+/** `npm run bench -- NAME [flags]`: runs one benchmark of this folder; without a name lists all. */
 import { readdirSync } from 'node:fs';
 
 const OTHERS = new Set(['main', 'lab-swarm']);
