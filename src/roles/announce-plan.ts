@@ -26,9 +26,12 @@ export async function announcePlan(
 ): Promise<void> {
   const opened = openCadre(components.network, plan, options);
   const judging = opened.catch(() => undefined);
+  // The same bytes for everyone: each worker finds its own shards in the plan.
+  const shards = new Uint8Array(0);
+  const assignment = encodeMessage({ t: 'assign', wave: 0, shards, package: plan.package });
   for (const candidate of plan.workers.keys()) {
     if (plan.placement.shardsOf(candidate).length === 0) continue;
-    void assignFirstWave(components, plan, candidate, { ...answers, judging });
+    void assignFirstWave(components, plan, candidate, { ...answers, judging, assignment });
   }
   await opened;
 }
@@ -69,14 +72,12 @@ async function assignFirstWave(
   { network, log }: { readonly network: Network; readonly log: Logger },
   plan: OpenPlan,
   candidate: number,
-  answers: PlanAnswers & { readonly judging: Promise<void> },
+  answers: PlanAnswers & { readonly judging: Promise<void>; readonly assignment: Uint8Array },
 ): Promise<void> {
   const node = plan.nodes[plan.workers[candidate]!]!;
   const peer = peerIdOf(node);
-  const shards = new Uint8Array(0);
-  const body = encodeMessage({ t: 'assign', wave: 0, shards, package: plan.package });
   try {
-    const answer = await ask(network, peer, body, {});
+    const answer = await ask(network, peer, answers.assignment, {});
     if (answer.t === 'claim') answers.onClaimed(peer, answer.shards);
     else answers.onRefused(peer, answer.t === 'refused' ? answer.reason : 'unexpected answer');
   } catch (cause) {

@@ -66,9 +66,11 @@ export class ShardTable {
   }
 
   static empty(shardCount: number, slotCount: number): ShardTable {
-    const words = PAGE_SHARDS * (SHARD_WORDS + SLOT_WORDS * slotCount);
-    const pageCount = Math.ceil(shardCount / PAGE_SHARDS);
-    const pages = Array.from({ length: pageCount }, () => new Int32Array(words));
+    const stride = SHARD_WORDS + SLOT_WORDS * slotCount;
+    const pages: Int32Array[] = [];
+    for (let first = 0; first < shardCount; first += PAGE_SHARDS) {
+      pages.push(new Int32Array(stride * Math.min(PAGE_SHARDS, shardCount - first)));
+    }
     return new ShardTable(shardCount, slotCount, pages);
   }
 
