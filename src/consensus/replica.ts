@@ -150,7 +150,9 @@ function onStart<S>(draft: Draft<S>): void {
   if (lastTimeout?.round === roundOf(draft)) onTimeout(draft, lastTimeout);
   if (lastCommitVote !== undefined) onCommitVote(draft, lastCommitVote);
   askAgain(draft);
-  draft.effects.push({ kind: 'send', to: 'others', message: syncInfoOf(draft) });
+  // A first start has nothing to tell, and what came before it was kept for it.
+  const isFirst = lastVote === undefined && lastTimeout === undefined && roundOf(draft) === 1;
+  if (!isFirst) draft.effects.push({ kind: 'send', to: 'others', message: syncInfoOf(draft) });
 }
 
 function onProposal<S>(draft: Draft<S>, message: Verified<Proposal>): void {

@@ -40,12 +40,14 @@ export class Announcer {
   /** Acts on what one block changed. */
   announce(events: readonly LedgerEvent[]): void {
     const acceptedBefore = this.#accepted;
+    const isEnd = events.some(({ kind }) => kind === 'done' || kind === 'failed');
     for (const event of events) {
       if (event.kind === 'entitled') void this.#assign(event);
       if (event.kind === 'closed') this.#tellClosed(event);
       if (event.kind === 'accepted') this.#accepted += event.shards.length;
     }
-    if (this.#accepted > acceptedBefore) {
+    // The last progress is the outcome.
+    if (this.#accepted > acceptedBefore && !isEnd) {
       const { planId } = this.#plan;
       this.#send(this.#requester, { t: 'progress', planId, accepted: this.#accepted });
     }
@@ -65,19 +67,10 @@ export class Announcer {
     }
   }
 
-  /**
-   * The end: to the requester the outcome, to workers that it is over.
-   */
+  /** The end, to the requester, who dismisses its workers; one that was missed asks us in time. */
   end(state: LedgerState): void {
-    const plan = this.#plan;
-    this.#outcome = {
-      t: 'outcome',
-      outcome: outcomeOf(plan, state),
-    };
+    this.#outcome = { t: 'outcome', outcome: outcomeOf(this.#plan, state) };
     this.#send(this.#requester, this.#outcome);
-    for (const worker of plan.workers) {
-      this.#send(this.#peerOf(worker), { t: 'ended', planId: plan.planId });
-    }
   }
 
   #tellClosed(event: Closed): void {

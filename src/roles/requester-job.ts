@@ -191,6 +191,7 @@ export class RequesterJob {
     for (const retry of outcome.retries) this.events.push({ type: 'retry', ...retry });
     const failure = failureOf(outcome);
     if (failure !== undefined) throw failure;
+    this.#progress(plan.spec.shards);
     const results = isCertified
       ? await fetchCertificate(network, plan, end, { signal })
       : localResults(plan, end);

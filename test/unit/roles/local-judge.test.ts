@@ -58,7 +58,7 @@ test('seals, then reveals, in any order: the job is done', async () => {
   assert.equal(ends[0]!.isDone, true);
 });
 
-test('closed sets, progress and the end are told', async () => {
+test('closed sets and the end are told', async () => {
   const { job, clock, hub, notices, give, watch } = judging();
   for (const index of job.plan.workers) {
     const { peerId } = job.identity(index);
@@ -70,7 +70,7 @@ test('closed sets, progress and the end are told', async () => {
   for (const { reveal } of worksOf(job)) give(reveal);
   await clock.advance(10);
   const kinds = new Set(notices.map(([, { t }]) => t));
-  assert.deepEqual([...kinds].sort(), ['closed', 'ended', 'outcome', 'progress']);
+  assert.deepEqual([...kinds].sort(), ['closed', 'outcome']);
 });
 
 test('records that are sent again for hours neither fill the judge nor change it', async () => {
