@@ -3,8 +3,9 @@
  * clock for marks, and the certificate when the last shard is accepted (steps 10 and 11).
  */
 import type { NodeId, PeerId } from '../base/ids.ts';
-import type { BlobStore, Clock, Logger, Network, Signer } from '../base/ports.ts';
+import type { Clock, Logger, Network, Signer } from '../base/ports.ts';
 import { accept, type Checked } from '../base/verdict.ts';
+import { certifyLedger } from '../certificate/build.ts';
 import type { Payload } from '../consensus/application.ts';
 import type { ConsensusDriver } from '../consensus/driver.ts';
 import type { Commit } from '../consensus/effects.ts';
@@ -18,13 +19,11 @@ import { Announcer } from './announcer.ts';
 import { checkSentRecord, sendRecord } from './judges.ts';
 import { type JobState, payloadOf } from './ledger-application.ts';
 import { OverdueWatch } from './overdue-watch.ts';
-import { type MadeCertificate, PlanCertificate } from './plan-certificate.ts';
 
 export interface CadreMemberComponents {
   readonly network: Network;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly blobs: BlobStore;
 }
 
 export interface CadreMemberInit {
@@ -38,9 +37,6 @@ export interface CadreMemberInit {
   readonly onEnd: () => void;
 }
 
-/** Per seat: when a certificate that nobody asked for is made and stored. */
-const STORE_AFTER_MS = 500;
-
 export class CadreMember {
   readonly plan: OpenPlan;
   readonly #components: CadreMemberComponents;
@@ -51,7 +47,9 @@ export class CadreMember {
   readonly #marker: Marker;
   readonly #stopping = new AbortController();
   #ended = false;
-  #certificate: PlanCertificate | undefined;
+  /** The block that finished the job. */
+  #done: Commit<JobState> | undefined;
+  #certificate: Uint8Array | undefined;
 
   constructor(components: CadreMemberComponents, init: CadreMemberInit) {
     const { plan } = init;
@@ -81,7 +79,6 @@ export class CadreMember {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#watch.stop();
-    this.#certificate?.stop();
     await this.#driver.stop();
   }
 
@@ -121,20 +118,22 @@ export class CadreMember {
     else if (!this.#ended) this.#end(commit, ledger);
   }
 
-  /** Of a finished job; undefined before, or when it failed. Errors: DISK_FAILED. */
-  certificate(): Promise<MadeCertificate> | undefined {
-    return this.#certificate?.get();
+  /** Of a finished job, made when first asked for; undefined before, or when it failed. */
+  certificate(): Uint8Array | undefined {
+    if (this.#done !== undefined) this.#certificate ??= this.#certify(this.#done);
+    return this.#certificate;
+  }
+
+  /** Whoever fetches it verifies it; our own check would only delay the requester. */
+  #certify(commit: Commit<JobState>): Uint8Array {
+    const headers = commit.links.length === 0 ? [] : [...commit.links.toReversed(), commit.block];
+    return certifyLedger(this.plan, commit.state.ledger, { commit: commit.cert, headers });
   }
 
   #end(commit: Commit<JobState>, ledger: LedgerState): void {
-    const { plan } = this;
     this.#ended = true;
     this.#watch.stop();
-    if (ledger.isDone) {
-      // One after the other: members often share a machine, in labs at least.
-      const storeAfterMs = STORE_AFTER_MS * (1 + this.#init.seat);
-      this.#certificate = new PlanCertificate(this.#components, { plan, commit, storeAfterMs });
-    }
+    if (ledger.isDone) this.#done = commit;
     this.#announcer.end(ledger);
     this.#init.onEnd();
   }

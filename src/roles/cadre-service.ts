@@ -25,8 +25,8 @@ import { TAGS } from '../wire/tags.ts';
 import { CadreMember } from './cadre-member.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { makeDriver } from './make-driver.ts';
+import { PlanArchive } from './plan-archive.ts';
 import type { PlanCache } from './plan-cache.ts';
-import type { MadeCertificate } from './plan-certificate.ts';
 
 export interface CadreServiceComponents {
   readonly network: Network;
@@ -50,6 +50,8 @@ export interface CadreServiceInit {
   readonly draftLifetimeMs: number;
   /** A finished plan's replica and files are kept this long for members that lag. */
   readonly archiveAfterMs: number;
+  /** Finished plans kept at most. */
+  readonly archivedMax: number;
   /** A plan that never ends, because too many members are gone, is given up after this. */
   readonly planLifetimeMs: number;
 }
@@ -59,6 +61,7 @@ export const CADRE_DEFAULTS: CadreServiceInit = {
   plansPerRequesterMax: 8,
   draftLifetimeMs: 30_000,
   archiveAfterMs: 600_000,
+  archivedMax: 128,
   planLifetimeMs: 24 * 3_600_000,
 };
 
@@ -108,12 +111,18 @@ export class CadreService {
   readonly #init: CadreServiceInit;
   readonly #drafts = new Map<string, Draft>();
   readonly #live = new Map<string, Live>();
+  readonly #archive: PlanArchive;
   #unhandle: (() => void) | undefined;
   #stopped = false;
 
   constructor(components: CadreServiceComponents, init: CadreServiceInit = CADRE_DEFAULTS) {
     this.#components = components;
     this.#init = init;
+    this.#archive = new PlanArchive(components, {
+      keepMs: init.archiveAfterMs,
+      plansMax: init.archivedMax,
+      retire: (member) => this.#retire(member),
+    });
   }
 
   /** Plans that still need this node. */
@@ -146,6 +155,7 @@ export class CadreService {
     const live = [...this.#live.values()];
     this.#live.clear();
     for (const { expiry } of live) expiry.cancel();
+    await this.#archive.stop();
     await Promise.allSettled(live.map(({ member, log }) => retire(member, log)));
   }
 
@@ -230,8 +240,8 @@ export class CadreService {
     return this.#live.has(key) || this.#drafts.has(key);
   }
 
-  /** Of a finished plan; undefined for any other. Errors: DISK_FAILED. */
-  certificate(planId: Digest): Promise<MadeCertificate> | undefined {
+  /** Of a finished plan; undefined for any other. */
+  certificate(planId: Digest): Uint8Array | undefined {
     return this.#live.get(toHex(planId))?.member.certificate();
   }
 
@@ -333,12 +343,19 @@ export class CadreService {
     }
   }
 
+  async #retire(member: CadreMember): Promise<void> {
+    const key = toHex(member.plan.planId);
+    const live = this.#live.get(key);
+    this.#live.delete(key);
+    if (live !== undefined) await retire(live.member, live.log);
+  }
+
   #ended(key: string): void {
     const live = this.#live.get(key);
     if (live === undefined || this.#stopped) return;
     live.ended = true;
     live.expiry.cancel();
-    live.expiry = this.#forgetAfter(key, this.#init.archiveAfterMs);
+    this.#archive.add(live.member);
   }
 
   #busyReason(requester: PeerId): string | undefined {

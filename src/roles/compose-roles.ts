@@ -93,7 +93,7 @@ export function composeRoles(
   });
   const advertiser =
     offer === undefined ? undefined : advertise(ports, { networkId, book, offer, load });
-  const protocol = new JobProtocol({ network, plans, worker, cadre, requester });
+  const protocol = new JobProtocol({ network, blobs, plans, worker, cadre, requester });
   const services = [blobService(network, blobs), worker, cadre, requester, protocol, advertiser];
   return {
     book,

@@ -4,8 +4,9 @@
  */
 import { KadreError } from '../base/errors.ts';
 import type { PeerId } from '../base/ids.ts';
-import type { Network } from '../base/ports.ts';
+import type { BlobStore, Network } from '../base/ports.ts';
 import type { Refusal } from '../base/verdict.ts';
+import { blobRoot } from '../blob/tree.ts';
 import type { CadreService } from './cadre-service.ts';
 import {
   decodeMessage,
@@ -22,6 +23,8 @@ import type { Worker } from './worker.ts';
 
 export interface JobProtocolComponents {
   readonly network: Network;
+  /** Where large certificates are fetched from. */
+  readonly blobs: Pick<BlobStore, 'put'>;
   readonly plans: PlanCache;
   /** Absent roles answer with a refusal. */
   readonly worker?: Worker | undefined;
@@ -83,12 +86,15 @@ export class JobProtocol {
   }
 
   async #certificate(planId: Uint8Array): Promise<Uint8Array> {
-    const made = await this.#components.cadre?.certificate(planId);
-    if (made === undefined) return refusedAnswer('no-certificate');
-    const { root, bytes: size } = made.ref;
-    const isSmall = size <= INLINE_CERTIFICATE_BYTES_MAX;
-    const content = isSmall ? { content: made.content } : {};
-    return encodeMessage({ t: 'certificate', root, size, ...content });
+    const { cadre, blobs } = this.#components;
+    const content = cadre?.certificate(planId);
+    if (content === undefined) return refusedAnswer('no-certificate');
+    const size = content.length;
+    if (size <= INLINE_CERTIFICATE_BYTES_MAX) {
+      return encodeMessage({ t: 'certificate', root: blobRoot(content), size, content });
+    }
+    const { root } = await blobs.put(content);
+    return encodeMessage({ t: 'certificate', root, size });
   }
 
   #record(from: PeerId, planId: Uint8Array, record: Uint8Array): Uint8Array {
