@@ -30,7 +30,7 @@ export interface MakeDriverInit {
  * How long a leader waits for more records than it has. It waits only while the ledger still awaits
  * some, and a block that is spared costs every member more than this.
  */
-const BATCH_DELAY_MS = 10;
+const BATCH_DELAY_MS = 25;
 
 /** The epoch of every plan, until cadres can be changed within one. */
 const EPOCH = 0;
