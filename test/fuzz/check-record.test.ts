@@ -68,6 +68,8 @@ test('records with fields replaced by anything are refused', () => {
       } catch {
         return;
       }
+      // Anything may happen to be what stood there.
+      if (Buffer.compare(bytes, encodeRecord(record).bytes) === 0) return;
       const checked = checkRecord(job.plan, bytes);
       assert.equal(checked.ok && checked.value.kind !== 'reveal', false);
     }),
