@@ -1,8 +1,8 @@
 /**
  * Plans that have ended, kept for members that lag and requesters that ask again. Until it leaves
  * here a plan's log is what its certificate can always be made from; when it leaves, the
- * certificate is stored and the log removed. Plans leave by age, and in batches when there are many, so that a
- * node under load pays one write for dozens of certificates.
+ * certificate is stored and the log removed. Plans leave by age, and in batches when there are
+ * many, so that a node under load pays one write for dozens of certificates.
  */
 import { toHex } from '../base/bytes.ts';
 import type { BlobStore, Clock, Logger, Timer } from '../base/ports.ts';
