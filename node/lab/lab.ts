@@ -51,8 +51,6 @@ export interface Lab {
 const READY_MS = 30_000;
 /** Nodes drain within this long of losing their parent's pipe; then they are killed. */
 const STOP_MS = 3000;
-/** Addresses that the network file names: enough to join through when some nodes die. */
-const BOOTSTRAP_NODES_MAX = 4;
 const LOG_TAIL_CHARACTERS = 2000;
 
 /** Errors: whatever a node failed with, INTERRUPTED, TIMEOUT, DISK_FAILED. */
@@ -86,12 +84,15 @@ export async function startLab(init: LabInit): Promise<Lab> {
 }
 
 function writeNetwork(file: string, id: string, nodes: readonly LabNode[]): Promise<void> {
-  const honest = nodes.filter((node) => node.behaviour === null).slice(0, BOOTSTRAP_NODES_MAX);
+  // All of them, the honest first: a client knows the whole lab as soon as it has joined.
+  const honestFirst = nodes.toSorted(
+    (a, b) => Number(a.behaviour !== null) - Number(b.behaviour !== null),
+  );
   const network: Omit<NetworkFile, 'admission' | 'policy'> = {
     v: 1,
     name: 'lab',
     id,
-    bootstrap: honest.flatMap((node) => node.addrs.slice(0, 1)),
+    bootstrap: honestFirst.flatMap((node) => node.addrs.slice(0, 1)),
   };
   return writeFilesAtomic([{ file, parts: [`${JSON.stringify(network, null, 2)}\n`] }]);
 }

@@ -34,6 +34,8 @@ export interface DriverInit {
   readonly records: readonly Uint8Array[];
   /** True only when the plan's key was made together with this log. */
   readonly keyIsNew: boolean;
+  /** The key is kept in the log's own file: an empty log asks the others instead of giving up. */
+  readonly keyIsInLog?: boolean;
   readonly pacemaker?: Partial<PacemakerOptions>;
   /** The disk failed, or more than f seats are Byzantine: this driver has stopped for good. */
   readonly onFatal?: (error: KadreError) => void;

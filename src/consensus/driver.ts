@@ -134,9 +134,14 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   async start(): Promise<void> {
-    const { records, keyIsNew, seats } = this.#init;
+    const { records, keyIsNew, keyIsInLog, seats } = this.#init;
     const checkPayload = (bytes: Uint8Array) => this.#world.checkPayload(bytes);
-    const recovered = await recover(this.#config, { records, keyIsNew, checkPayload });
+    const recovered = await recover(this.#config, {
+      records,
+      keyIsNew,
+      keyIsInLog,
+      checkPayload,
+    });
     if (this.#isStopped()) return;
     this.#state = recovered.state;
     if (records.length === 0) {

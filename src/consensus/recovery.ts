@@ -22,6 +22,11 @@ export interface RecoveryInit {
   readonly records: readonly Uint8Array[];
   /** The consensus key was made just now. An empty log beside an older key lost its memory. */
   readonly keyIsNew: boolean;
+  /**
+   * The log's own file holds the key, so an empty log has lost nothing but what a rolled-back disk
+   * takes: the others are asked, as after any restart.
+   */
+  readonly keyIsInLog?: boolean | undefined;
   readonly checkPayload: (bytes: Uint8Array) => Promise<Checked<Payload>>;
 }
 
@@ -36,11 +41,12 @@ export async function recover<S>(
   config: ReplicaConfig<S>,
   init: RecoveryInit,
 ): Promise<Recovered<S>> {
-  const { records, keyIsNew } = init;
+  const { records, keyIsNew, keyIsInLog } = init;
   const blank = initialReplica(config);
   if (records.length === 0) {
     // Amnesia must not sign: what this key said before is unknown.
-    return { state: { ...blank, signing: keyIsNew ? 'active' : 'observer' }, commits: [] };
+    const unsure = keyIsInLog === true ? 'probation' : 'observer';
+    return { state: { ...blank, signing: keyIsNew ? 'active' : unsure }, commits: [] };
   }
   const replay = new Replay(config, { ...blank, signing: 'observer' });
   const opened = decode(records[0]!);

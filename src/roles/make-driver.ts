@@ -70,6 +70,7 @@ export function makeDriver(
       },
       records: init.log.records,
       keyIsNew: init.keyIsNew,
+      keyIsInLog: true,
       pacemaker: { batchDelayMs: BATCH_DELAY_MS },
       onFatal: (error) =>
         log.log('error', 'replica-stopped', { planId, code: error.code, message: error.message }),

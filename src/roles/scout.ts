@@ -33,6 +33,9 @@ const SEARCH_FRESH_MS = 30_000;
 /** How long a search may go on after enough peers are known. */
 const SETTLE_MS = 1_500;
 const RETRY_MS = 200;
+/** How long the first search of a process watches for new neighbours, and how often it looks. */
+const JOINING_MS = 1_000;
+const NEIGHBOURS_MS = 100;
 const ADVERT_TIMEOUT_MS = 3_000;
 
 export class Scout {
@@ -71,7 +74,7 @@ export class Scout {
 
   /** One pass over neighbours and directory, cut short when enough are known for a while. */
   async #search(wanted: Wanted, deadlineMs: number, options: SignalOption): Promise<void> {
-    const { clock, network } = this.#components;
+    const { clock } = this.#components;
     const cut = new AbortController();
     const signal = anySignal(options.signal, cut.signal);
     const hardStop = clock.setTimer(deadlineMs - clock.monotonicMs(), () => cut.abort());
@@ -83,7 +86,7 @@ export class Scout {
     };
     try {
       await Promise.all([
-        this.#learnAll(network.connectedPeers(), signal, learned),
+        this.#learnNeighbours(signal, learned),
         this.#searchClass(`kernel/${wanted.kernel}`, signal, learned),
         wanted.cadreMin > 0 ? this.#searchClass('role/cadre', signal, learned) : undefined,
       ]);
@@ -91,6 +94,21 @@ export class Scout {
     } finally {
       hardStop.cancel();
       settle?.cancel();
+    }
+  }
+
+  /**
+   * Direct neighbours, and in a process that has only just joined also those that the next moments
+   * bring: the directory of a young swarm does not know everybody yet.
+   */
+  async #learnNeighbours(signal: AbortSignal, learned: () => void): Promise<void> {
+    const { clock, network } = this.#components;
+    const isFirst = this.#searchedAtMs.size === 0;
+    const untilMs = clock.monotonicMs() + (isFirst ? JOINING_MS : 0);
+    for (;;) {
+      await this.#learnAll(network.connectedPeers(), signal, learned);
+      if (signal.aborted || clock.monotonicMs() >= untilMs) return;
+      await sleep(clock, NEIGHBOURS_MS, { signal }).catch(() => undefined);
     }
   }
 

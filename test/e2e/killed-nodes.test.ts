@@ -3,12 +3,14 @@
  * are not missed; with two members gone the job waits, and goes on when one returns to its data.
  */
 import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { Lab, LabNode } from '../../node/lab/lab.ts';
 import { connect } from '../../src/sdk/connect.ts';
 import type { JobHandle, Swarm } from '../../src/sdk/types.ts';
 import { verify } from '../../src/verify.ts';
-import { Workplace, within } from '../support/workplace.ts';
+import { eventually, Workplace, within } from '../support/workplace.ts';
 
 const place = new Workplace();
 const NODES = 7;
@@ -51,6 +53,16 @@ const nodeOf = (peer: string | undefined): LabNode => {
 
 const kill = (node: LabNode) => process.kill(node.pid, 'SIGKILL');
 
+/** Until a member has its plan on disk it has nothing to return to. */
+async function holdsSeat(node: LabNode): Promise<void> {
+  await eventually(async () => {
+    const folder = join(node.dataDir, 'plans');
+    const logs = await readdir(folder).catch(() => []);
+    for (const log of logs) if ((await stat(join(folder, log))).size > 0) return true;
+    return undefined;
+  }, `a plan log of ${node.peerId}`);
+}
+
 /** The shipped node on what the killed one left. */
 async function revive(node: LabNode): Promise<void> {
   const listen = node.addrs[0]!.replace(/\/p2p\/.*$/, '');
@@ -92,6 +104,7 @@ test('with two members gone a job waits until one returns to its data', async ()
   await using swarm = await connect({ network: lab.networkFile });
   const { job, members } = await startJob(swarm);
   const [first, second] = [nodeOf(members[0]), nodeOf(members[1])];
+  await holdsSeat(first);
   kill(first);
   kill(second);
   await revive(first);

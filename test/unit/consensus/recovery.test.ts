@@ -38,6 +38,11 @@ test('an empty log may sign only when its key was made with it', async () => {
   assert.equal((await recoverFrom([opened])).state.signing, 'probation');
 });
 
+test('an empty log that holds the key asks the others before it signs', async () => {
+  const init = { records: [], keyIsNew: false, keyIsInLog: true, checkPayload: checkTextPayload };
+  assert.equal((await recover(config, init)).state.signing, 'probation');
+});
+
 test('a log of another seat, plan or epoch, or with foreign records, is damaged', async () => {
   const others: LogRecord[] = [
     { ...opened, seat: 2 },

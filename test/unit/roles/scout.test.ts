@@ -121,7 +121,7 @@ test('a directory that fails or never ends costs nothing but time', async () => 
     },
   });
   assert.equal((await gather()).length, 3, 'neighbours are enough');
-  assert.ok(clock.monotonicMs() < 100);
+  assert.ok(clock.monotonicMs() < 1_200, 'the time of a first search');
 });
 
 test('an abort ends the search at once, with a code', async () => {

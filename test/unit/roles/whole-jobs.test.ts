@@ -62,7 +62,7 @@ test('an honest job is certified, and nobody is blamed', async () => {
     const verdict = await verify(result.certificate!, { outputs: result.outputs });
     assert.ok(verdict.valid);
     assert.deepEqual([verdict.shards, verdict.receipts, verdict.cadre.n], [8, 'checked', 4]);
-    assert.ok(swarm.clock.monotonicMs() < 1_000, 'no timeout was waited for');
+    assert.ok(swarm.clock.monotonicMs() < 2_000, 'nothing but joining was waited for');
   });
 });
 
