@@ -2,8 +2,8 @@
  * Fewer, larger writes. The muxer hands over every frame, and every window update, by itself; the
  * encrypter then makes three buffers of each, and the socket a system call of each of those. Here
  * the frames of one turn of the event loop become one encrypted message, and its buffers one write:
- * a small job was measured to need less than half the system calls. Wrapped around an encrypter,
- * because that is where both ends of the pipe are at hand.
+ * a small job was measured to need about half the write calls. Wrapped around an encrypter, because
+ * that is where both ends of the pipe are at hand.
  */
 import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface';
 import { concatBytes } from '../base/bytes.ts';

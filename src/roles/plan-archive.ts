@@ -53,7 +53,6 @@ export class PlanArchive {
   /** What is being stored is finished; the rest stays in the logs for the next start. */
   async stop(): Promise<void> {
     this.#timer?.cancel();
-    this.#entries = [];
     await this.#leaving;
   }
 

@@ -124,6 +124,17 @@ test('a directory that fails or never ends costs nothing but time', async () => 
   assert.ok(clock.monotonicMs() < 1_200, 'the time of a first search');
 });
 
+test('who connects while the first search is under way is in the roster', async () => {
+  const { add, gather, clock, network } = world();
+  for (let i = 1; i <= 3; i++) add(i);
+  clock.setTimer(400, () => {
+    add(4);
+    // Any exchange makes it a neighbour; the directory was asked before.
+    void network.request(signerNumber(4).peerId, 'advert', new Uint8Array(0));
+  });
+  assert.equal((await gather()).length, 4);
+});
+
 test('an abort ends the search at once, with a code', async () => {
   const { add, gather, clock } = world();
   add(1);
