@@ -17,8 +17,8 @@ export const GOLDEN_DIGESTS: Readonly<Record<string, string>> = {
     '36d1eb5badcb088ae3461e3bb6430cf46c68cc0e9e44ca680fb00f40d2edde91',
   'reduce@1 sum 12299 level 2 moderate':
     '28c9ab9b3f9dfd133bf73827946f6f768e108e6c852f5cdbc3c793abca6f1d89',
-  'reduce@1 product 700 level 1 moderate':
-    '5f15de670bd0ba8a89c1405c2956322f391511d80ae0d5779f9faaf2e8f747dd',
+  'reduce@1 product 700 level 1 unit':
+    '11990f8131d6452227b97db2132d87f87adad472ee5f7a6309cef856ff5e5013',
   'reduce@1 min 4196 level 1 moderate':
     '02f8982a15dc578cc263dacd08de52f946ef5126621a5a509ab611033178b2dd',
   'reduce@1 max 100 level 1 any-bits':

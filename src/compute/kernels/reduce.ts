@@ -35,7 +35,7 @@ export const reduceCode: KernelCode = {
     // Two chunks and a part of one; only the last has absent lanes.
     caseOf({ op: 'sum', level: 1 }, 'moderate', 2 * 4096 + 300),
     caseOf({ op: 'sum', level: 2 }, 'moderate', 3 * 4096 + 11),
-    caseOf({ op: 'product', level: 1 }, 'moderate', 700),
+    caseOf({ op: 'product', level: 1 }, 'unit', 700),
     caseOf({ op: 'min', level: 1 }, 'moderate', 4096 + 100),
     caseOf({ op: 'max', level: 1 }, 'any-bits', 100),
   ],
