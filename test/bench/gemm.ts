@@ -1,8 +1,8 @@
 /**
  * `gemm.f32@1` on one core against OpenBLAS with one thread, turn by turn in one run: AVX-512
- * against OpenBLAS's own choice, AVX2 against its AVX2 kernel (OPENBLAS_CORETYPE=Haswell). Processor
- * time, so that other work on the machine counts less; several products per turn, because that clock
- * may be coarse. Ratio above 1: ours is faster.
+ * against OpenBLAS's own choice, AVX2 against its AVX2 kernel (OPENBLAS_CORETYPE=Haswell).
+ * Processor time, so that other work on the machine counts less; several products per turn, because
+ * that clock may be coarse. Ratio above 1: ours is faster.
  *
  *   npm run bench -- gemm [--extent 1024] [--runs 15]
  */

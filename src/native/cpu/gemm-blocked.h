@@ -7,8 +7,9 @@
  *
  * Included once by each vector variant, inside its anonymous namespace, after it has defined MR and
  * NR (register block), KC (k of one panel), MC (rows of a packed at once, a multiple of MR), NC
- * (columns of b packed at once, a multiple of NR) and micro_kernel. Nothing here may come from the C++ library: the linker keeps one copy of an inline
- * function, and it could be the one compiled for a newer processor.
+ * (columns of b packed at once, a multiple of NR) and micro_kernel. Nothing here may come from the
+ * C++ library: the linker keeps one copy of an inline function, and it could be the one compiled
+ * for a newer processor.
  */
 struct Matrix {
   const float *data;
@@ -121,7 +122,7 @@ const char *gemm_rows(const kadre_task *task, uint64_t first_row, uint64_t end_r
   const uint64_t blocks = (rows + MC - 1) / MC;
   const uint64_t block_rows = round_up((rows + blocks - 1) / blocks, MR);
   const uint64_t kc_max = k < KC ? k : KC;
-  /* With one block of rows each sliver of b is used once: one place in the nearest cache will do. */
+  /* With one block of rows a sliver of b is used once: one place in the nearest cache will do. */
   const uint64_t sliver = NR * kc_max;
   const uint64_t slivers = blocks == 1 ? 1 : round_up(columns < NC ? columns : NC, NR) / NR;
   const uint64_t a_floats = round_up(block_rows * kc_max, 16);
