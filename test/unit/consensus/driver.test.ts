@@ -10,7 +10,7 @@ import type { Commit } from '../../../src/consensus/effects.ts';
 import { encodeMessage } from '../../../src/consensus/messages.ts';
 import type { CadreSeats } from '../../../src/consensus/seats.ts';
 import { ed25519Verifier, generateSigner } from '../../../src/crypto/node/keys.ts';
-import { openWal } from '../../../src/store/wal.ts';
+import { openWal } from '../../../src/store/log-folder.ts';
 import { electorate, makeBlock, makeProposal, makeQc, makeVote, namedId } from './fixtures.ts';
 import {
   checkTextPayload,
