@@ -1,9 +1,9 @@
+import { SimHub } from '../../src/sim/sim-hub.ts';
 import { startLab } from '../support/lab.ts';
-import { MemoryNetworkHub } from '../support/memory-network.ts';
 import { networkConformance } from './network.ts';
 
 networkConformance('in memory', async () => {
-  const hub = new MemoryNetworkHub();
+  const hub = new SimHub();
   const a = hub.join();
   const b = hub.join();
   return {

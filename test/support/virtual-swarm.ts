@@ -14,13 +14,14 @@ import { findKernel, kernelDigest } from '../../src/kernel/registry.ts';
 import { composeRoles, type RolePorts, type RoleSet } from '../../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../../src/sdk/embedded-swarm.ts';
 import type { JobHandle, JobResult, SubmitOptions, Work } from '../../src/sdk/types.ts';
+import { SimHub } from '../../src/sim/sim-hub.ts';
+import type { SimNetwork } from '../../src/sim/sim-network.ts';
+import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
 import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
 import type { Role } from '../../src/swarm/advert.ts';
 import { seededIntegers } from './ledger-world.ts';
-import { type MemoryNetwork, MemoryNetworkHub } from './memory-network.ts';
 import { silentLogger } from './real-ports.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 export const NETWORK = 'virtual';
 
@@ -89,7 +90,7 @@ export interface NodeHooks {
 export interface VirtualNode {
   readonly index: number;
   readonly signer: Signer;
-  readonly network: MemoryNetwork;
+  readonly network: SimNetwork;
   readonly roles: RoleSet;
   readonly blobs: MemoryBlobStore;
   readonly planStore: MemoryPlanStore;
@@ -117,7 +118,7 @@ const DEVICE = {
 
 export class VirtualSwarm {
   readonly clock = new VirtualClock();
-  readonly hub = new MemoryNetworkHub({ clock: this.clock });
+  readonly hub = new SimHub({ clock: this.clock });
   readonly directory = new MemoryDirectory();
   readonly nodes: VirtualNode[] = [];
   readonly client: EmbeddedSwarm;

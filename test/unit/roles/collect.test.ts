@@ -4,8 +4,9 @@ import { serveBlobs } from '../../../src/blob/serve.ts';
 import { blobRoot } from '../../../src/blob/tree.ts';
 import type { ArraySpec } from '../../../src/kernel/contract.ts';
 import { collect, type Piece } from '../../../src/roles/collect.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import type { SimNetwork } from '../../../src/sim/sim-network.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { type MemoryNetwork, MemoryNetworkHub } from '../../support/memory-network.ts';
 
 const PIECES = 8;
 const WIDTH = 4;
@@ -15,13 +16,13 @@ const contentOf = (piece: number) => new Uint8Array(WIDTH).fill(piece + 1);
 const EXPECTED = Uint8Array.from({ length: PIECES * WIDTH }, (_, i) => Math.floor(i / WIDTH) + 1);
 
 interface Holder {
-  readonly network: MemoryNetwork;
+  readonly network: SimNetwork;
   readonly store: MemoryBlobStore;
 }
 
 /** Holders of one output in eight pieces; `holds` says who holds which. */
 async function world(holders: number, holds: (holder: number, piece: number) => boolean) {
-  const hub = new MemoryNetworkHub();
+  const hub = new SimHub();
   const client = hub.join();
   const peers: Holder[] = [];
   for (let i = 0; i < holders; i++) {
@@ -71,7 +72,7 @@ test('a spoilt piece is not taken, and costs its holder', async () => {
 });
 
 function spoilt(
-  inner: NonNullable<ReturnType<MemoryNetwork['handlerOf']>>,
+  inner: NonNullable<ReturnType<SimNetwork['handlerOf']>>,
   spoil: (bytes: Uint8Array) => Uint8Array,
 ) {
   const { request, stream } = { request: inner.request, stream: inner.stream };

@@ -1,0 +1,173 @@
+/**
+ * Members of a cadre that lie. A two-faced one shows two blocks of one round to two halves of its
+ * cadre, votes for both, and hands out certificates with a flipped byte; a silent one holds its seat
+ * and says nothing. Everything they send is properly signed: only the rules can stop it.
+ */
+import { concatBytes, equalBytes, toHex } from '../base/bytes.ts';
+import type { PeerId } from '../base/ids.ts';
+import type { Network, ProtocolHandler, Signer } from '../base/ports.ts';
+import {
+  blockId,
+  decodeMessage,
+  encodeMessage,
+  type MessageOf,
+  proposalSigningBytes,
+  voteSigningBytes,
+} from '../consensus/messages.ts';
+import type { Domain } from '../consensus/seats.ts';
+import type { Block } from '../consensus/types.ts';
+import {
+  decodeMessage as decodeJobMessage,
+  encodeMessage as encodeJobMessage,
+  jobAnswerShape,
+} from '../roles/job-messages.ts';
+import type { NodeHooks } from './node-hooks.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { silentNetwork, wrapNetwork } from './worker-behaviours.ts';
+
+export const MEMBER_BEHAVIOURS = ['two-faced', 'silent'] as const;
+export type MemberBehaviour = (typeof MEMBER_BEHAVIOURS)[number];
+
+/** The keys that it made, each with the domain that it signs in once that is known. */
+export interface PlanPen {
+  readonly signer: Signer;
+  readonly domain: Domain;
+}
+
+export interface MemberWorld {
+  readonly random: SeededRandom;
+  /** The pen that signed for this plan. */
+  penOf(planId: Uint8Array): PlanPen | undefined;
+}
+
+export function memberHooksOf(behaviour: MemberBehaviour, world: MemberWorld): NodeHooks {
+  if (behaviour === 'silent') return { wrapNetwork: silentNetwork };
+  return { wrapNetwork: (network) => new TwoFaced(world, network).network };
+}
+
+const FORGED_CHANCE = 0.5;
+
+class TwoFaced {
+  readonly network: Network;
+  readonly #world: MemberWorld;
+  readonly #inner: Network;
+  /** Who sees the other face, by peer. */
+  readonly #faces = new Map<PeerId, boolean>();
+  /** By the id of the block that its replica proposed. */
+  readonly #twins = new Map<string, Block>();
+  /** Blocks of a plan and round that it has seen, its own twins among them. */
+  readonly #blocks = new Map<string, Block[]>();
+
+  constructor(world: MemberWorld, inner: Network) {
+    this.#world = world;
+    this.#inner = inner;
+    this.network = wrapNetwork(inner, {
+      send: (peer, protocol, body) => {
+        if (protocol === 'consensus') this.#sendConsensus(peer, body);
+        else inner.send(peer, protocol, body);
+      },
+      handle: (protocol, handler) => inner.handle(protocol, this.#listening(protocol, handler)),
+    });
+  }
+
+  #sendConsensus(peer: PeerId, body: Uint8Array): void {
+    const planId = body.slice(0, 32);
+    const message = decodeMessage(body.subarray(32));
+    const pen = this.#world.penOf(planId);
+    const isOther = this.#isOtherFace(peer);
+    const send = (bytes: Uint8Array) =>
+      this.#inner.send(peer, 'consensus', concatBytes([planId, bytes]));
+    if (message.ok && pen !== undefined && message.value.kind === 'proposal') {
+      const twin = this.#twinOf(planId, message.value.block);
+      if (isOther) {
+        send(this.#proposalOf(pen, message.value, twin));
+        return;
+      }
+    }
+    this.#inner.send(peer, 'consensus', body);
+    if (!message.ok || pen === undefined || message.value.kind !== 'vote') return;
+    for (const block of this.#blocks.get(roundName(planId, message.value.round)) ?? []) {
+      const id = blockId(block);
+      if (!equalBytes(id, message.value.blockId)) send(voteFor(pen, message.value, id));
+    }
+  }
+
+  #isOtherFace(peer: PeerId): boolean {
+    let face = this.#faces.get(peer);
+    if (face === undefined) {
+      face = this.#faces.size % 2 === 1;
+      this.#faces.set(peer, face);
+    }
+    return face;
+  }
+
+  /** The same block at another moment: as valid, with another id. */
+  #twinOf(planId: Uint8Array, block: Block): Block {
+    const key = toHex(blockId(block));
+    let twin = this.#twins.get(key);
+    if (twin === undefined) {
+      twin = { ...block, timeMs: block.timeMs + 1 };
+      this.#twins.set(key, twin);
+      this.#remember(planId, block);
+      this.#remember(planId, twin);
+    }
+    return twin;
+  }
+
+  #proposalOf(pen: PlanPen, proposal: MessageOf<'proposal'>, block: Block): Uint8Array {
+    const sig = pen.signer.sign(proposalSigningBytes(pen.domain, blockId(block)));
+    return encodeMessage({ ...proposal, block, sig });
+  }
+
+  #remember(planId: Uint8Array, block: Block): void {
+    const name = roundName(planId, block.round);
+    const known = this.#blocks.get(name) ?? [];
+    if (known.some((other) => equalBytes(blockId(other), blockId(block)))) return;
+    this.#blocks.set(name, [...known, block]);
+  }
+
+  #listening(protocol: string, handler: ProtocolHandler): ProtocolHandler {
+    if (protocol === 'consensus') {
+      return {
+        ...handler,
+        message: (from, body) => {
+          const message = decodeMessage(body.subarray(32));
+          if (message.ok && message.value.kind === 'proposal') {
+            this.#remember(body.slice(0, 32), message.value.block);
+          }
+          handler.message?.(from, body);
+        },
+      };
+    }
+    const { request } = handler;
+    if (protocol !== 'job' || request === undefined) return handler;
+    return {
+      ...handler,
+      request: async (from, body, options) => this.#forged(await request(from, body, options)),
+    };
+  }
+
+  #forged(answer: Uint8Array): Uint8Array {
+    const { random } = this.#world;
+    const read = decodeJobMessage(answer, jobAnswerShape);
+    if (!read.ok || read.value.t !== 'certificate' || read.value.content === undefined)
+      return answer;
+    if (!random.chance(FORGED_CHANCE)) return answer;
+    const content = read.value.content.slice();
+    content[random.integer(content.length)]! ^= 1 << random.integer(8);
+    return encodeJobMessage({ ...read.value, content });
+  }
+}
+
+function voteFor(pen: PlanPen, vote: MessageOf<'vote'>, id: Uint8Array): Uint8Array {
+  const body = { round: vote.round, blockId: id, parentRound: vote.parentRound };
+  return encodeMessage({
+    ...vote,
+    ...body,
+    sig: pen.signer.sign(voteSigningBytes(pen.domain, body)),
+  });
+}
+
+function roundName(planId: Uint8Array, round: number): string {
+  return `${toHex(planId)}/${round}`;
+}
