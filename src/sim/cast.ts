@@ -10,6 +10,7 @@ import {
 } from './lying-member.ts';
 import type { Scenario } from './scenarios.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { textOf } from './sim-keys.ts';
 import type { SimNode, SimNodeInit } from './sim-node.ts';
 import type { SimWorld } from './sim-world.ts';
 import { readSigned } from './wire-reader.ts';
@@ -38,6 +39,7 @@ export class Cast {
   readonly nodes: readonly SimNode[];
   readonly #lies = new Map<SimNode, Behaviour | MemberBehaviour>();
   readonly #pens = new Map<string, PlanPen>();
+  readonly #forged = new Set<string>();
 
   constructor(world: SimWorld, init: { readonly scenario: Scenario; readonly nodes: number }) {
     const { scenario } = init;
@@ -50,7 +52,6 @@ export class Cast {
       const lie = lies[at] ?? null;
       const isMember = at < CADRE_SEATS + 1;
       const roles: Role[] = isApart ? [isMember ? 'cadre' : 'worker'] : ['worker', 'cadre'];
-      // The one Byzantine member is in cadres only, or its lies as worker would need a second.
       const node = world.add(this.#initOf(random, { scenario, lie, roles }));
       if (lie !== null) this.#lies.set(node, lie);
       return node;
@@ -79,6 +80,10 @@ export class Cast {
     return WRONG.has(this.#lies.get(node) ?? '');
   }
 
+  isForged(certificate: Uint8Array): boolean {
+    return this.#forged.has(textOf(certificate));
+  }
+
   #initOf(
     random: SeededRandom,
     init: { readonly scenario: Scenario; readonly lie: Lie | null; readonly roles: Role[] },
@@ -99,7 +104,8 @@ export class Cast {
   #hooksOf(node: SimNode, lie: Lie | null) {
     if (isMemberLie(lie)) {
       const penOf = (planId: Uint8Array) => this.#pens.get(`${node.index} ${toHex(planId)}`);
-      return memberHooksOf(lie, { random: node.random, penOf });
+      const onForged = (certificate: Uint8Array) => this.#forged.add(textOf(certificate));
+      return memberHooksOf(lie, { random: node.random, penOf, onForged });
     }
     const { clock } = node.world;
     return hooksOf(lie, { clock, crash: () => node.crash() });

@@ -4,7 +4,7 @@
  */
 import { toHex } from '../base/bytes.ts';
 import type { Packet } from './sim-hub.ts';
-import type { Signing } from './sim-keys.ts';
+import { type Signing, textOf } from './sim-keys.ts';
 import type { SimNode } from './sim-node.ts';
 import type { LogLine, WorldObserver } from './sim-world.ts';
 import {
@@ -42,6 +42,13 @@ interface Delivery {
   promised: number;
 }
 
+/** No honest member gives up, whatever others do and wherever its power was cut. */
+const NEVER_LOGGED = new Set([
+  'consensus.fatal',
+  'consensus.listener',
+  'consensus.disowned',
+  'plan-not-resumed',
+]);
 /** Messages that are signed, hence must be durable before they are sent. */
 const SIGNED_KINDS = new Set(['proposal', 'vote', 'timeout', 'commit']);
 
@@ -51,6 +58,8 @@ export class ConsensusWatch implements WorldObserver {
   readonly #deliveries = new Map<string, Delivery>();
   /** I3: what every honest key signed, by key, kind and round. */
   readonly #signed = new Map<string, string>();
+  /** By key: the highest round given up, and the highest commit-voted. */
+  readonly #pasts = new Map<string, { timedOut: number; committed: number }>();
   /** Sent messages that were looked at. */
   readonly #seen = new Set<string>();
   readonly #isHonest: (node: SimNode) => boolean;
@@ -77,15 +86,17 @@ export class ConsensusWatch implements WorldObserver {
     // A proposal is signed by its id alone: its round is looked at when it is sent.
     const body = signed.tag === 'PROPOSAL' ? undefined : readFields(signed.body);
     if (body === undefined) return;
+    const key = toHex(publicKey);
+    this.#checkOrder(node, key, { tag: signed.tag, body });
     const round = `${signed.tag} of round ${numberAt(body, 'round')}`;
-    this.#once(`${toHex(publicKey)} ${round}`, toHex(signed.body), () => {
+    this.#once(`${key} ${round}`, toHex(signed.body), () => {
       return `I3: node ${node.index} signed two ${round}`;
     });
   }
 
   sent(from: SimNode, { protocol, kind, bytes }: Packet): void {
     if (protocol !== 'consensus' || kind !== 'message') return;
-    const name = `${from.index} ${toHex(bytes)}`;
+    const name = `${from.index} ${textOf(bytes)}`;
     if (this.#seen.has(name)) return;
     this.#seen.add(name);
     const planId = toHex(bytes.subarray(0, 32));
@@ -107,7 +118,11 @@ export class ConsensusWatch implements WorldObserver {
 
   /** I1, I2, I6: deliveries come once, in order, from the first block on, and agree. */
   logged(node: SimNode, { event, fields }: LogLine): void {
-    if (event !== 'block-final' || !this.#isHonest(node)) return;
+    if (!this.#isHonest(node)) return;
+    if (NEVER_LOGGED.has(event)) {
+      this.faults.push(`node ${node.index} logs ${event}: ${fields.message ?? fields.reason}`);
+    }
+    if (event !== 'block-final') return;
     const planId = String(fields.planId);
     const height = Number(fields.height);
     const delivery = this.#deliveryOf(node, planId);
@@ -116,6 +131,27 @@ export class ConsensusWatch implements WorldObserver {
     }
     delivery.height = height;
     this.#finalise(planId, height, { id: String(fields.blockId), rule: 'I1' });
+  }
+
+  /**
+   * The signing rules of consensus.md section 1.4 as they show from outside: no vote and no commit
+   * vote in a round that was given up, no timeout that hides what was commit-voted.
+   */
+  #checkOrder(node: SimNode, key: string, signed: { tag: string; body: Fields }): void {
+    const past = this.#pasts.get(key) ?? { timedOut: 0, committed: 0 };
+    this.#pasts.set(key, past);
+    const round = numberAt(signed.body, 'round');
+    const name = `node ${node.index} signed a ${signed.tag} of round ${round}`;
+    if (signed.tag === 'TIMEOUT') {
+      const reported = numberAt(signed.body, 'highQcRound');
+      if (reported < past.committed) {
+        this.faults.push(`I10: ${name} that reports ${reported} below ${past.committed}`);
+      }
+      past.timedOut = Math.max(past.timedOut, round);
+      return;
+    }
+    if (round <= past.timedOut) this.faults.push(`I10: ${name} after giving up ${past.timedOut}`);
+    if (signed.tag === 'COMMIT') past.committed = Math.max(past.committed, round);
   }
 
   #chainOf(planId: string): Chain {

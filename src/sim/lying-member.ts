@@ -38,6 +38,8 @@ export interface MemberWorld {
   readonly random: SeededRandom;
   /** The pen that signed for this plan. */
   penOf(planId: Uint8Array): PlanPen | undefined;
+  /** Hears of every certificate that was made up. */
+  readonly onForged: (certificate: Uint8Array) => void;
 }
 
 export function memberHooksOf(behaviour: MemberBehaviour, world: MemberWorld): NodeHooks {
@@ -46,6 +48,7 @@ export function memberHooksOf(behaviour: MemberBehaviour, world: MemberWorld): N
 }
 
 const FORGED_CHANCE = 0.5;
+const WRONG_ROOT_CHANCE = 0.2;
 
 class TwoFaced {
   readonly network: Network;
@@ -101,12 +104,16 @@ class TwoFaced {
     return face;
   }
 
-  /** The same block at another moment: as valid, with another id. */
+  /** The same block at another moment, as valid; or with a root that is none of its payloads'. */
   #twinOf(planId: Uint8Array, block: Block): Block {
     const key = toHex(blockId(block));
     let twin = this.#twins.get(key);
     if (twin === undefined) {
-      twin = { ...block, timeMs: block.timeMs + 1 };
+      const { random } = this.#world;
+      const wrong = (root: Uint8Array) =>
+        random.chance(WRONG_ROOT_CHANCE) ? root.map((byte) => byte ^ 1) : root;
+      const roots = { stateRoot: wrong(block.stateRoot), resultsRoot: wrong(block.resultsRoot) };
+      twin = { ...block, ...roots, timeMs: block.timeMs + 1 };
       this.#twins.set(key, twin);
       this.#remember(planId, block);
       this.#remember(planId, twin);
@@ -155,6 +162,7 @@ class TwoFaced {
     if (!random.chance(FORGED_CHANCE)) return answer;
     const content = read.value.content.slice();
     content[random.integer(content.length)]! ^= 1 << random.integer(8);
+    this.#world.onForged(content);
     return encodeJobMessage({ ...read.value, content });
   }
 }

@@ -45,7 +45,7 @@ const CALM: Scenario = {
 const LOSSY: LinkFaults = {
   delayMsMin: 1,
   delayMsMax: 120,
-  loss: 0.08,
+  loss: 0.05,
   duplication: 0.04,
   reorder: 0.3,
 };
@@ -101,7 +101,7 @@ export const SCENARIOS: readonly Scenario[] = [
     blackoutsMax: 1,
     liarsMax: 3,
     hasByzantineMember: true,
-    requesterLoss: 0.15,
+    requesterLoss: 0.1,
     skewMs: 2_000,
     slowDiskMs: 20,
     mustSucceed: false,

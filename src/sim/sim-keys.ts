@@ -53,7 +53,7 @@ function nameOf(key: Uint8Array, message: Uint8Array, signature: Uint8Array): st
   return `${textOf(key)}${textOf(signature)}${textOf(message)}`;
 }
 
-/** One character per byte. */
-function textOf(bytes: Uint8Array): string {
+/** One character per byte: a name for a map. */
+export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
