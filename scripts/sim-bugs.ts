@@ -4,7 +4,7 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { SIM_NODES } from '../src/sim/run-seed.ts';
+import { SIM_NODES } from '../src/sim/sim-limits.ts';
 import { type Hunt, hunt } from './sim/hunt.ts';
 import { PLANTED_BUGS } from './sim/planted-bugs.ts';
 

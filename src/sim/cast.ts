@@ -11,6 +11,7 @@ import {
 import type { Scenario } from './scenarios.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { textOf } from './sim-keys.ts';
+import { CADRE_SEATS } from './sim-limits.ts';
 import type { SimNode, SimNodeInit } from './sim-node.ts';
 import type { SimWorld } from './sim-world.ts';
 import { readSigned } from './wire-reader.ts';
@@ -29,9 +30,6 @@ const WORKER_LIES: readonly Behaviour[] = [
 
 /** Behaviours whose results may differ from the honest ones. */
 const WRONG: ReadonlySet<string> = new Set(['wrong-result', 'copy', 'equivocate']);
-
-/** Seats of every simulated cadre: one may be Byzantine. */
-export const CADRE_SEATS = 4;
 
 export class Cast {
   readonly client: SimNode;

@@ -2,12 +2,13 @@
  * One seed of one scenario: makes the world, submits jobs, lets faults happen, heals, waits for the
  * end, judges. Everything follows from the options; the report says what broke, if anything did.
  */
-import { CADRE_SEATS, Cast } from './cast.ts';
+import { Cast } from './cast.ts';
 import { ConsensusWatch } from './consensus-watch.ts';
 import { JobWatch } from './job-watch.ts';
 import { findScenario, type Scenario } from './scenarios.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimJob, type SimJobOrder } from './sim-job.ts';
+import { CADRE_SEATS } from './sim-limits.ts';
 import { SimWorld } from './sim-world.ts';
 import { FAULTY_MS, Weather } from './weather.ts';
 
@@ -36,10 +37,6 @@ export interface SimReport extends SimOptions {
   readonly violations: readonly string[];
 }
 
-/** Too few nodes for a cadre and two waves of three workers would only measure refusals. */
-export const SIM_NODES_MIN = CADRE_SEATS + 1 + 3;
-export const SIM_NODES_MAX = 64;
-export const SIM_NODES = 9;
 /** Every job has ended this long after the world healed. */
 export const LIVENESS_BOUND_MS = 300_000;
 /** Long enough for every node to have announced itself. */
