@@ -12,11 +12,13 @@ import type { SeededRandom } from './seeded-random.ts';
 export interface DiskModel {
   readonly syncMsMin: number;
   readonly syncMsMax: number;
+  /** That a young file whose name was never synced is gone after a crash. Default one half. */
+  readonly nameLoss?: number;
 }
 
 /** A file system writes names back on its own after a while. */
 const NAME_WRITE_BACK_MS = 5_000;
-const NAME_LOST_CHANCE = 0.5;
+const NAME_LOSS = 0.5;
 const ZEROS_CHANCE = 0.25;
 
 export class SimDisk {
@@ -50,10 +52,20 @@ export class SimDisk {
     return [...this.#files.values()].some((file) => file.holds(bytes));
   }
 
+  /** What of a file a crash now would leave for certain. */
+  synced(name: string): Uint8Array {
+    return this.#files.get(name)?.synced ?? new Uint8Array(0);
+  }
+
+  /** Puts back what a file held earlier, as a restored snapshot does. */
+  restore(name: string, content: Uint8Array): void {
+    this.#files.set(name, new SimFile(this.#clock.monotonicMs(), content));
+  }
+
   crash(): void {
     for (const [name, file] of this.#files) {
       const isYoung = this.#clock.monotonicMs() - file.createdMs < NAME_WRITE_BACK_MS;
-      if (!file.nameIsSynced && isYoung && this.#random.chance(NAME_LOST_CHANCE)) {
+      if (!file.nameIsSynced && isYoung && this.#random.chance(this.#model.nameLoss ?? NAME_LOSS)) {
         this.#files.delete(name);
       } else {
         file.crash(this.#random);
@@ -86,11 +98,19 @@ interface Handle {
 class SimFile {
   readonly createdMs: number;
   nameIsSynced = false;
-  #content: Uint8Array = new Uint8Array(0);
-  #syncedBytes = 0;
+  #content: Uint8Array;
+  #syncedBytes: number;
 
-  constructor(createdMs: number) {
+  /** `content` is on the disk already. */
+  constructor(createdMs: number, content: Uint8Array = new Uint8Array(0)) {
     this.createdMs = createdMs;
+    this.#content = content.slice();
+    this.#syncedBytes = content.length;
+    this.nameIsSynced = content.length > 0;
+  }
+
+  get synced(): Uint8Array {
+    return this.#content.subarray(0, this.#syncedBytes);
   }
 
   open(name: string, { isRunning, delay }: Handle): LogFile {
@@ -125,8 +145,7 @@ class SimFile {
   }
 
   holds(bytes: Uint8Array): boolean {
-    const synced = this.#content.subarray(0, this.#syncedBytes);
-    return viewOf(synced).includes(viewOf(bytes));
+    return viewOf(this.synced).includes(viewOf(bytes));
   }
 
   crash(random: SeededRandom): void {

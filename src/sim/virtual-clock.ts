@@ -58,9 +58,7 @@ export class VirtualClock implements Clock {
 
   /** Lets pass this much time, event by event. */
   async advance(ms: number): Promise<void> {
-    const untilMs = this.#nowMs + ms;
-    await this.runUntil(untilMs, () => false);
-    this.#nowMs = untilMs;
+    await this.runUntil(this.#nowMs + ms, () => false);
   }
 
   /** Runs the world until the promise settles; gives what it gives. Fails after `limitMs`. */
@@ -81,7 +79,10 @@ export class VirtualClock implements Clock {
     await settled();
     while (!done()) {
       const next = this.#heap.first;
-      if (next === undefined || next.atMs > untilMs) return false;
+      if (next === undefined || next.atMs > untilMs) {
+        if (untilMs !== Infinity) this.#nowMs = Math.max(this.#nowMs, untilMs);
+        return false;
+      }
       this.#heap.pop();
       if (next.run === undefined) continue;
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
