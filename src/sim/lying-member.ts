@@ -47,15 +47,20 @@ export function memberHooksOf(behaviour: MemberBehaviour, world: MemberWorld): N
   return { wrapNetwork: (network) => new TwoFaced(world, network).network };
 }
 
-const FORGED_CHANCE = 0.5;
+interface Shown {
+  readonly planId: Uint8Array;
+  readonly pen: PlanPen;
+  readonly proposal: MessageOf<'proposal'>;
+}
+
 const WRONG_ROOT_CHANCE = 0.2;
 
 class TwoFaced {
   readonly network: Network;
   readonly #world: MemberWorld;
   readonly #inner: Network;
-  /** Who sees the other face, by peer. */
-  readonly #faces = new Map<PeerId, boolean>();
+  /** Who sees the other face, by round and peer. */
+  readonly #faces = new Map<string, boolean>();
   /** By the id of the block that its replica proposed. */
   readonly #twins = new Map<string, Block>();
   /** Blocks of a plan and round that it has seen, its own twins among them. */
@@ -77,29 +82,41 @@ class TwoFaced {
     const planId = body.slice(0, 32);
     const message = decodeMessage(body.subarray(32));
     const pen = this.#world.penOf(planId);
-    const isOther = this.#isOtherFace(peer);
-    const send = (bytes: Uint8Array) =>
-      this.#inner.send(peer, 'consensus', concatBytes([planId, bytes]));
-    if (message.ok && pen !== undefined && message.value.kind === 'proposal') {
-      const twin = this.#twinOf(planId, message.value.block);
-      if (isOther) {
-        send(this.#proposalOf(pen, message.value, twin));
-        return;
+    let bodies = [body];
+    if (message.ok && pen !== undefined) {
+      if (message.value.kind === 'proposal') {
+        bodies = [this.#faceOf(peer, { planId, pen, proposal: message.value }) ?? body];
+      } else if (message.value.kind === 'vote') {
+        const others = this.#otherVotes(planId, pen, message.value);
+        const isOther = this.#isOtherFace(peer, roundName(planId, message.value.round));
+        // The first one counts: who saw the other block gets the other vote first.
+        bodies = isOther ? [...others, body] : [body, ...others];
       }
     }
-    this.#inner.send(peer, 'consensus', body);
-    if (!message.ok || pen === undefined || message.value.kind !== 'vote') return;
-    for (const block of this.#blocks.get(roundName(planId, message.value.round)) ?? []) {
-      const id = blockId(block);
-      if (!equalBytes(id, message.value.blockId)) send(voteFor(pen, message.value, id));
-    }
+    for (const bytes of bodies) this.#inner.send(peer, 'consensus', bytes);
   }
 
-  #isOtherFace(peer: PeerId): boolean {
-    let face = this.#faces.get(peer);
+  /** The block that this peer is shown, where that is another one than its replica made. */
+  #faceOf(peer: PeerId, { planId, pen, proposal }: Shown): Uint8Array | undefined {
+    const twin = this.#twinOf(planId, proposal.block);
+    if (!this.#isOtherFace(peer, roundName(planId, proposal.block.round))) return undefined;
+    return concatBytes([planId, this.#proposalOf(pen, proposal, twin)]);
+  }
+
+  /** Votes for every other block of the round. */
+  #otherVotes(planId: Uint8Array, pen: PlanPen, vote: MessageOf<'vote'>): Uint8Array[] {
+    const ids = (this.#blocks.get(roundName(planId, vote.round)) ?? []).map(blockId);
+    return ids
+      .filter((id) => !equalBytes(id, vote.blockId))
+      .map((id) => concatBytes([planId, voteFor(pen, vote, id)]));
+  }
+
+  #isOtherFace(peer: PeerId, round: string): boolean {
+    const name = `${round}/${peer}`;
+    let face = this.#faces.get(name);
     if (face === undefined) {
-      face = this.#faces.size % 2 === 1;
-      this.#faces.set(peer, face);
+      face = this.#world.random.chance(0.5);
+      this.#faces.set(name, face);
     }
     return face;
   }
@@ -159,7 +176,6 @@ class TwoFaced {
     const read = decodeJobMessage(answer, jobAnswerShape);
     if (!read.ok || read.value.t !== 'certificate' || read.value.content === undefined)
       return answer;
-    if (!random.chance(FORGED_CHANCE)) return answer;
     const content = read.value.content.slice();
     content[random.integer(content.length)]! ^= 1 << random.integer(8);
     this.#world.onForged(content);
