@@ -15,7 +15,7 @@ import type { Packet } from './sim-hub.ts';
 import type { SimJob } from './sim-job.ts';
 import type { SimNode } from './sim-node.ts';
 import type { WorldObserver } from './sim-world.ts';
-import { bytesAt, readFields, recordIdOf } from './wire-reader.ts';
+import { readFields, recordIdOf } from './wire-reader.ts';
 
 export interface JobWatchInit {
   readonly chain: ConsensusWatch;
@@ -26,8 +26,10 @@ export interface JobWatchInit {
   readonly isForged: (certificate: Uint8Array) => boolean;
 }
 
-/** A `record` request begins like this: a map whose first key is `t`. Packages are not decoded. */
+/** How the canonical bytes go on behind the map's head, so that little else is decoded. */
 const RECORD_REQUEST = utf8('atfrecord');
+const PAYLOAD_ANSWER = utf8('bid');
+const PLAN_ID_BYTES = 32;
 
 export class JobWatch implements WorldObserver {
   readonly faults: string[] = [];
@@ -41,11 +43,10 @@ export class JobWatch implements WorldObserver {
   /** Keeps every ledger record that is said, by its id. */
   sent(_: SimNode, { protocol, kind, bytes }: Packet): void {
     if (protocol === 'job' && kind === 'request') {
-      if (!equalBytes(bytes.subarray(1, 1 + RECORD_REQUEST.length), RECORD_REQUEST)) return;
-      this.#keep(bytesAt(readFields(bytes) ?? {}, 'record'));
+      if (startsWith(bytes, RECORD_REQUEST)) this.#keep(readFields(bytes)?.record);
     } else if (protocol === 'consensus' && kind === 'message') {
-      const message = readFields(bytes.subarray(32));
-      if (message?.kind === 'payload') this.#keep(bytesAt(message, 'bytes'));
+      const message = bytes.subarray(PLAN_ID_BYTES);
+      if (startsWith(message, PAYLOAD_ANSWER)) this.#keep(readFields(message)?.bytes);
     }
   }
 
@@ -197,9 +198,13 @@ export class JobWatch implements WorldObserver {
     return node !== undefined && this.#init.mayLie(node);
   }
 
-  #keep(record: Uint8Array): void {
-    if (record.length > 0) this.#records.set(recordIdOf(record), record.slice());
+  #keep(record: unknown): void {
+    if (record instanceof Uint8Array) this.#records.set(recordIdOf(record), record.slice());
   }
+}
+
+function startsWith(message: Uint8Array, wanted: Uint8Array): boolean {
+  return equalBytes(message.subarray(1, 1 + wanted.length), wanted);
 }
 
 interface Accepted {
