@@ -1,5 +1,5 @@
 /**
- * Handles over a simulated world: as long as a caller waits for something of theirs, the world runs;
+ * Handles over a simulated world: while a caller waits for something of theirs, the world runs;
  * while nobody waits, its time stands still. The handles themselves are the real ones.
  */
 import type { VirtualClock } from '../sim/virtual-clock.ts';

@@ -1,7 +1,7 @@
 /**
- * Members of a cadre that lie. A two-faced one shows two blocks of one round to two halves of its
- * cadre, votes for both, and hands out certificates with a flipped byte; a silent one holds its seat
- * and says nothing. Everything they send is properly signed: only the rules can stop it.
+ * Members of a cadre that lie. A two-faced one shows two blocks of one round to whom it likes,
+ * votes for both, and hands out certificates with a flipped bit; a silent one holds its seat and
+ * says nothing. Everything they send is properly signed: only the rules can stop it.
  */
 import { concatBytes, equalBytes, toHex } from '../base/bytes.ts';
 import type { PeerId } from '../base/ids.ts';

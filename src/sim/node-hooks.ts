@@ -1,4 +1,4 @@
-/** Wrappers around a node's ports. Only lab and simulator pass any; no flag of the node reaches them. */
+/** Wrappers around a node's ports. Lab and simulator pass some; no flag reaches them. */
 import type { Network, Signer } from '../base/ports.ts';
 import type { Executor } from '../compute/executor.ts';
 

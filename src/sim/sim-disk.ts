@@ -1,7 +1,7 @@
 /**
  * One machine's disk, as far as write-ahead logs see it. A crash loses what was not synced: of the
- * last writes any prefix may have reached the platter, zeros may stand where the rest should be, and
- * a file whose name was never synced may be gone as a whole. What was synced stays.
+ * last writes any prefix may have reached the platter, zeros may stand where the rest should be, a
+ * young file whose name was never synced may be gone as a whole. What was synced stays.
  */
 import { concatBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/ports.ts';

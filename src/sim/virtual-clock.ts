@@ -102,7 +102,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets everything run that waits for nothing but its turn: one turn of the loop drains promises. */
+/** Lets everything run that waits for nothing but its turn: one turn drains all promises. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

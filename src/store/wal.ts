@@ -1,6 +1,6 @@
 /**
- * A write-ahead log over any file: appends resolve only once the file has them, and everything that
- * was asked for meanwhile shares the next write. A failed write or sync is fatal: the kernel may have
+ * A write-ahead log over any file: appends resolve only once the file has them, and all that was
+ * asked for meanwhile shares the next write. A failed write or sync is fatal: the kernel may have
  * dropped the pages, so a retry that succeeds would lie (PostgreSQL's fsync lesson). Files on disk
  * are `log-folder.ts`, a simulated disk's are `src/sim`. Format: docs/protocol/wal.md; design
  * consensus.md section 1.9.

@@ -1,4 +1,4 @@
-/** The simulator finds planted bugs: here the quickest of the bank; `npm run sim:bugs` hunts all. */
+/** The simulator finds planted bugs: here three quick ones; `npm run sim:bugs` hunts them all. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
