@@ -193,7 +193,7 @@ export class RequesterJob {
     if (failure !== undefined) throw failure;
     this.#progress(plan.spec.shards);
     const results = isCertified
-      ? await fetchCertificate(network, plan, end, { signal })
+      ? await fetchCertificate(this.#components, plan, end, { signal })
       : localResults(plan, end);
     const certifiedMs = clock.monotonicMs();
     if (results.certificate !== null) {
