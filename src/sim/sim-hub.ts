@@ -33,6 +33,11 @@ const REAL_TIME: Pick<Clock, 'setTimer' | 'monotonicMs'> = {
   },
 };
 
+interface LinkQueue {
+  lastMs: number;
+  readonly waiting: (() => void)[];
+}
+
 /** A connection over which nothing comes is given up after this. */
 const KEEP_ALIVE_MS = 8_000;
 
@@ -55,8 +60,8 @@ export class SimHub {
   readonly #cut = new Set<string>();
   /** Directed links that swallow everything: nobody is told. */
   readonly #blocked = new Set<string>();
-  /** When the last packet of a directed link arrives: the next one does not overtake it. */
-  readonly #lastMs = new Map<string, number>();
+  /** By directed link: packets that keep their order, and when the last of them arrives. */
+  readonly #queues = new Map<string, LinkQueue>();
 
   constructor(components: SimHubComponents = {}, faults: LinkFaults = PERFECT_LINKS) {
     this.clock = components.clock ?? REAL_TIME;
@@ -113,7 +118,7 @@ export class SimHub {
     if (this.#isLost(packet)) return false;
     const copies = this.#random.chance(this.faults.duplication) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      this.#after(this.#delayMs(packet), () => {
+      this.#later(packet, () => {
         if (!this.isUp(to) || this.#blocked.has(linkOf(packet.from, packet.to))) return;
         this.#observer.arrived?.(packet);
         arrive();
@@ -128,21 +133,34 @@ export class SimHub {
     return this.#random.chance(Math.max(own, this.faults.loss));
   }
 
-  #delayMs({ from, to }: Packet): number {
+  /** Without delay in the same turn, so that a test without a virtual clock needs none. */
+  #later(packet: Packet, run: () => void): void {
     const { delayMsMin, delayMsMax, reorder } = this.faults;
-    if (delayMsMax === 0) return 0;
-    const nowMs = this.clock.monotonicMs();
-    const atMs = nowMs + this.#random.between(delayMsMin, delayMsMax);
-    const link = linkOf(from, to);
-    const lastMs = this.#lastMs.get(link) ?? 0;
-    if (atMs >= lastMs) this.#lastMs.set(link, atMs);
-    return (this.#random.chance(reorder) ? atMs : Math.max(atMs, lastMs)) - nowMs;
+    if (delayMsMax === 0) {
+      queueMicrotask(run);
+      return;
+    }
+    const delayMs = this.#random.between(delayMsMin, delayMsMax);
+    if (this.#random.chance(reorder)) this.clock.setTimer(delayMs, run);
+    else this.#inOrder(this.#queueOf(packet), delayMs, run);
   }
 
-  /** Without delay in the same turn, so that a test without a virtual clock needs none. */
-  #after(delayMs: number, run: () => void): void {
-    if (delayMs === 0) queueMicrotask(run);
-    else this.clock.setTimer(delayMs, run);
+  /** Whichever timer fires, the packet that was sent first arrives. */
+  #inOrder(queue: LinkQueue, delayMs: number, run: () => void): void {
+    const nowMs = this.clock.monotonicMs();
+    queue.lastMs = Math.max(queue.lastMs, nowMs + delayMs);
+    queue.waiting.push(run);
+    this.clock.setTimer(queue.lastMs - nowMs, () => queue.waiting.shift()!());
+  }
+
+  #queueOf({ from, to }: Packet): LinkQueue {
+    const link = linkOf(from, to);
+    let queue = this.#queues.get(link);
+    if (queue === undefined) {
+      queue = { lastMs: 0, waiting: [] };
+      this.#queues.set(link, queue);
+    }
+    return queue;
   }
 
   #disconnect(a: PeerId, b: PeerId): void {
