@@ -9,6 +9,7 @@ import type { SimNode } from './sim-node.ts';
 import type { LogLine, WorldObserver } from './sim-world.ts';
 import {
   blockIdOf,
+  bytesAt,
   type Fields,
   fieldsAt,
   hexAt,
@@ -56,10 +57,12 @@ export class ConsensusWatch implements WorldObserver {
   readonly faults: string[] = [];
   readonly #chains = new Map<string, Chain>();
   readonly #deliveries = new Map<string, Delivery>();
-  /** I3: what every honest key signed, by key, kind and round. */
-  readonly #signed = new Map<string, string>();
-  /** By key: the highest round given up, and the highest commit-voted. */
-  readonly #pasts = new Map<string, { timedOut: number; committed: number }>();
+  /** I3, I10: what every honest key signed, in order. */
+  readonly #signed = new Map<string, readonly Signed[]>();
+  /** Signatures that have left their machine. */
+  readonly #spoken = new Set<string>();
+  /** I3: the one proposal of an honest leader, by plan and round. */
+  readonly #proposed = new Map<string, string>();
   /** Sent messages that were looked at. */
   readonly #seen = new Set<string>();
   readonly #isHonest: (node: SimNode) => boolean;
@@ -79,19 +82,36 @@ export class ConsensusWatch implements WorldObserver {
     }
   }
 
-  /** I3: one honest key never signs two different messages of one kind and round. */
-  signed(node: SimNode, { publicKey, message }: Signing): void {
+  /**
+   * I3: one honest key never signs two different messages of one kind and round. What was signed
+   * before a power cut and never left the machine does not count: it may be lost with the disk.
+   */
+  signed(node: SimNode, { publicKey, message, signature }: Signing): void {
     const signed = this.#isHonest(node) ? readSigned(message) : undefined;
-    if (signed === undefined) return;
     // A proposal is signed by its id alone: its round is looked at when it is sent.
-    const body = signed.tag === 'PROPOSAL' ? undefined : readFields(signed.body);
+    if (signed === undefined || signed.tag === 'PROPOSAL') return;
+    const body = readFields(signed.body);
     if (body === undefined) return;
-    const key = toHex(publicKey);
-    this.#checkOrder(node, key, { tag: signed.tag, body });
-    const round = `${signed.tag} of round ${numberAt(body, 'round')}`;
-    this.#once(`${key} ${round}`, toHex(signed.body), () => {
-      return `I3: node ${node.index} signed two ${round}`;
-    });
+    const key = textOf(publicKey);
+    const pen: Signed = {
+      tag: signed.tag,
+      round: numberAt(body, 'round'),
+      reported: numberAt(body, 'highQcRound'),
+      body: textOf(signed.body),
+      signature: textOf(signature),
+      start: node.starts,
+    };
+    const before = this.#signed.get(key) ?? [];
+    const counted = before.filter(
+      (past) => past.start === pen.start || this.#spoken.has(past.signature),
+    );
+    const name = `node ${node.index} signed a ${pen.tag} of round ${pen.round}`;
+    if (counted.some((past) => isSameSlot(past, pen) && past.body !== pen.body)) {
+      this.faults.push(`I3: ${name} twice`);
+    }
+    const why = outOfOrder(counted, pen);
+    if (why !== undefined) this.faults.push(`I10: ${name} ${why}`);
+    this.#signed.set(key, [...before, pen]);
   }
 
   sent(from: SimNode, { protocol, kind, bytes }: Packet): void {
@@ -112,7 +132,10 @@ export class ConsensusWatch implements WorldObserver {
       return;
     }
     this.#checkKept(from, planId);
-    if (SIGNED_KINDS.has(String(message.kind))) this.#checkDurable(from, message, bytes);
+    if (SIGNED_KINDS.has(String(message.kind))) {
+      this.#spoken.add(textOf(bytesAt(message, 'sig')));
+      this.#checkDurable(from, message, bytes);
+    }
     this.#note(from, planId, message);
   }
 
@@ -131,27 +154,6 @@ export class ConsensusWatch implements WorldObserver {
     }
     delivery.height = height;
     this.#finalise(planId, height, { id: String(fields.blockId), rule: 'I1' });
-  }
-
-  /**
-   * The signing rules of consensus.md section 1.4 as they show from outside: no vote and no commit
-   * vote in a round that was given up, no timeout that hides what was commit-voted.
-   */
-  #checkOrder(node: SimNode, key: string, signed: { tag: string; body: Fields }): void {
-    const past = this.#pasts.get(key) ?? { timedOut: 0, committed: 0 };
-    this.#pasts.set(key, past);
-    const round = numberAt(signed.body, 'round');
-    const name = `node ${node.index} signed a ${signed.tag} of round ${round}`;
-    if (signed.tag === 'TIMEOUT') {
-      const reported = numberAt(signed.body, 'highQcRound');
-      if (reported < past.committed) {
-        this.faults.push(`I10: ${name} that reports ${reported} below ${past.committed}`);
-      }
-      past.timedOut = Math.max(past.timedOut, round);
-      return;
-    }
-    if (round <= past.timedOut) this.faults.push(`I10: ${name} after giving up ${past.timedOut}`);
-    if (signed.tag === 'COMMIT') past.committed = Math.max(past.committed, round);
   }
 
   #chainOf(planId: string): Chain {
@@ -200,8 +202,11 @@ export class ConsensusWatch implements WorldObserver {
 
   #noteProposal(from: SimNode, planId: string, block: Fields): void {
     const { id, round } = this.#noteBlock(planId, block);
-    const name = `${from.index} ${planId} PROPOSAL ${round}`;
-    this.#once(name, id, () => `I3: node ${from.index} proposed twice in round ${round}`);
+    const name = `${from.index} ${planId} ${round}`;
+    if ((this.#proposed.get(name) ?? id) !== id) {
+      this.faults.push(`I3: node ${from.index} proposed twice in round ${round}`);
+    }
+    this.#proposed.set(name, id);
   }
 
   #noteBlock(planId: string, block: Fields): BlockFacts {
@@ -252,10 +257,38 @@ export class ConsensusWatch implements WorldObserver {
       this.faults.push(`${final.rule}: height ${height} does not build on the final block below`);
     }
   }
+}
 
-  #once(name: string, value: string, fault: () => string): void {
-    const before = this.#signed.get(name);
-    if (before !== undefined && before !== value) this.faults.push(fault());
-    this.#signed.set(name, value);
+/** One signature of a vote, a timeout or a commit vote. */
+interface Signed {
+  readonly tag: string;
+  readonly round: number;
+  /** Round of the highest certificate that a timeout admits to know. */
+  readonly reported: number;
+  readonly body: string;
+  readonly signature: string;
+  /** The start of the machine that it was made in. */
+  readonly start: number;
+}
+
+function isSameSlot(a: Signed, b: Signed): boolean {
+  return a.tag === b.tag && a.round === b.round;
+}
+
+/**
+ * The signing rules of consensus.md section 1.4 as they show from outside: no vote and no commit
+ * vote in a round that was given up, no timeout that hides what was commit-voted.
+ */
+function outOfOrder(
+  before: readonly Signed[],
+  { tag, round, reported }: Signed,
+): string | undefined {
+  const highest = (of: string) =>
+    before.reduce((most, past) => (past.tag === of ? Math.max(most, past.round) : most), 0);
+  if (tag === 'TIMEOUT') {
+    const committed = highest('COMMIT');
+    return reported < committed ? `that reports ${reported} below ${committed}` : undefined;
   }
+  const timedOut = highest('TIMEOUT');
+  return round <= timedOut ? `after giving up ${timedOut}` : undefined;
 }

@@ -10,6 +10,7 @@ import { ed25519Verifier, signerFromSeed } from '../crypto/node/keys.ts';
 export interface Signing {
   readonly publicKey: Uint8Array;
   readonly message: Uint8Array;
+  readonly signature: Uint8Array;
 }
 
 export class SimKeys {
@@ -23,8 +24,8 @@ export class SimKeys {
     return {
       ...inner,
       sign: (message) => {
-        observe({ publicKey, message });
         const signature = inner.sign(message);
+        observe({ publicKey, message, signature });
         this.#made.add(nameOf(publicKey, message, signature));
         return signature;
       },
