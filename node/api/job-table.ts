@@ -3,6 +3,7 @@
  * What falls out is forgotten here, not at the workers.
  */
 import { asKadreError, type ErrorJson, KadreError } from '../../src/base/errors.ts';
+import { matchJobId } from '../../src/sdk/find-job.ts';
 import type { JobHandle, JobResult } from '../../src/sdk/types.ts';
 
 export const JOBS_RUNNING_MAX = 64;
@@ -63,13 +64,9 @@ export class JobTable {
     return entry;
   }
 
-  /** Errors: JOB_UNKNOWN. */
+  /** By id, or by a prefix that only one job has. Errors: JOB_UNKNOWN, JOB_AMBIGUOUS, USAGE. */
   get(id: string): TrackedJob {
-    const job = this.#jobs.get(id);
-    if (job === undefined) {
-      throw new KadreError({ code: 'JOB_UNKNOWN' }, `no job ${id.slice(0, 64)} on this node`);
-    }
-    return job;
+    return this.#jobs.get(matchJobId(id, this.#jobs.keys()))!;
   }
 
   list(): TrackedJob[] {

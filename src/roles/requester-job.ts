@@ -4,14 +4,17 @@
  * outcomes need f + 1 judges, certificates and outputs are checked here.
  */
 import { toHex } from '../base/bytes.ts';
-import { asKadreError, KadreError } from '../base/errors.ts';
+import { asKadreError, type ErrorJson, KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { Clock, Signer } from '../base/ports.ts';
+import type { Clock, SignalOption, Signer } from '../base/ports.ts';
 import { buildCancel, encodeRecord } from '../job/build-record.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
+import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import { computationIdOf, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
+import { computationIdOf, type JobSpec, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
+import { type JobStage, jobWords, type WhyReport } from '../job/why.ts';
 import { announcePlan } from './announce-plan.ts';
+import { askWhy } from './ask-why.ts';
 import { CadreWatch } from './cadre-watch.ts';
 import { collect } from './collect.ts';
 import { encodeMessage, type JobNotice } from './job-messages.ts';
@@ -59,6 +62,8 @@ const EVENTS_MAX = 10_000;
 export class RequesterJob {
   readonly id: string;
   readonly computationId: string;
+  /** Wall time. */
+  readonly submittedMs: number;
   readonly events = new ReplayLog<RequesterEvent>({ max: EVENTS_MAX });
   readonly #components: RequesterComponents;
   readonly #init: RequesterJobInit;
@@ -67,7 +72,7 @@ export class RequesterJob {
   #hasEnded = false;
   readonly #kernelMs = new Map<PeerId, number>();
   readonly #computedShards = new Map<PeerId, number>();
-  readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0 };
+  readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0, collectedMs: 0 };
   #plan: OpenPlan | undefined;
   #votes: OutcomeVotes | undefined;
   #judge: LocalJudge | undefined;
@@ -76,10 +81,12 @@ export class RequesterJob {
     | { resolve(end: BelievedOutcome | LedgerState): void; reject(cause: unknown): void }
     | undefined;
   #accepted = 0;
+  #error: ErrorJson | undefined;
 
   constructor(components: RequesterComponents, init: RequesterJobInit) {
     this.#components = components;
     this.#init = init;
+    this.submittedMs = components.clock.wallMs();
     this.id = toHex(jobIdOf(init.job.spec));
     this.computationId = toHex(computationIdOf(init.job.spec));
   }
@@ -95,6 +102,47 @@ export class RequesterJob {
 
   get plan(): OpenPlan | undefined {
     return this.#plan;
+  }
+
+  get spec(): JobSpec {
+    return this.#init.job.spec;
+  }
+
+  /** Shards accepted, as far as this requester was told. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Why it failed or was cancelled; undefined for any other job. */
+  get error(): ErrorJson | undefined {
+    return this.#error;
+  }
+
+  /** How far the job is. */
+  get stage(): JobStage {
+    if (this.#hasEnded) return this.#marks.collectedMs > 0 ? 'done' : 'failed';
+    if (this.#plan === undefined) return 'finding-peers';
+    if (this.#marks.announcedMs === 0) return 'announcing';
+    return this.#marks.outcomeMs === 0 ? 'computing' : 'collecting';
+  }
+
+  /** Who should run the shards, who has them, what they wait for; asks judges and workers. */
+  async why(question: LedgerQuestion, options: SignalOption = {}): Promise<WhyReport> {
+    const { network } = this.#components;
+    const { shards } = this.#init.job.spec;
+    const nothing = { shards, accepted: 0, judges: [], source: null, rows: [], next: null };
+    const plan = this.#plan;
+    const report = plan === undefined ? nothing : await askWhy(network, plan, question, options);
+    const { stage } = this;
+    return { jobId: this.id, stage, ...report, words: jobWords(stage, report, this.#needs()) };
+  }
+
+  /** What a job that looks for peers looks for. */
+  #needs(): string {
+    const { kernel, policy } = this.#init.job.spec;
+    const known = this.#components.book.all().length;
+    const wanted = `${policy.replicas} workers that run ${kernel} and ${policy.cadre} for a cadre`;
+    return `it needs ${wanted}; ${known} nodes are known`;
   }
 
   /**
@@ -123,7 +171,8 @@ export class RequesterJob {
         signal.aborted ? 'INTERRUPTED' : 'PEER_UNREACHABLE',
         'the job failed',
       );
-      this.events.push({ type: 'failed', error: error.toJSON() });
+      this.#error = error.toJSON();
+      this.events.push({ type: 'failed', error: this.#error });
       throw error;
     } finally {
       this.#hasEnded = true;
@@ -145,6 +194,8 @@ export class RequesterJob {
     if (this.#hasEnded || this.#cancelled.signal.aborted) return;
     const { signer } = this.#components;
     const plan = this.#plan;
+    // Workers first: a member that is away must not keep them busy for nobody.
+    this.#dismissWorkers();
     if (plan !== undefined && plan.seats.length > 0) {
       const record = encodeRecord(buildCancel(signer, plan.planId)).bytes;
       await sendRecord(this.#components, plan, record, AbortSignal.timeout(1_000));
@@ -202,7 +253,8 @@ export class RequesterJob {
     const outputs = await collect(network, plan.kernel.outputs, results.pieces, { signal });
     const bytes = outputs.reduce((sum, output) => sum + output.length, 0);
     this.events.push({ type: 'collected', bytes });
-    const times = this.#times(certifiedMs, clock.monotonicMs());
+    this.#marks.collectedMs = clock.monotonicMs();
+    const times = this.#times(certifiedMs, this.#marks.collectedMs);
     return { plan, outputs, results, outcome, kernelMs: this.#kernelMs, times };
   }
 

@@ -38,6 +38,11 @@ export class Requester {
     this.#components = components;
   }
 
+  /** Those that run. */
+  get jobs(): ReadonlySet<RequesterJob> {
+    return this.#jobs;
+  }
+
   get counts(): { running: number; done: number; failed: number } {
     return { running: this.#jobs.size, done: this.#done, failed: this.#failed };
   }

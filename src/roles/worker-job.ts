@@ -10,6 +10,7 @@ import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type RefusalReason, SALT_BYTES } from '../job/records.ts';
 import { recordBatches } from '../job/shard-list.ts';
+import type { WorkerStep } from '../job/why.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
@@ -52,6 +53,8 @@ export class WorkerJob {
   readonly #queue: { readonly wave: number; readonly shard: number }[] = [];
   /** Shards believed closed before their results were stored. */
   #storing: Promise<unknown> = Promise.resolve();
+  /** The shards in hand. */
+  #current: { readonly shards: ReadonlySet<number>; readonly step: WorkerStep } | undefined;
   #running = false;
   #resend: Timer | undefined;
 
@@ -84,6 +87,22 @@ export class WorkerJob {
     }
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
+  }
+
+  /** What is being done about each of these shards that was assigned here. */
+  doing(shards: readonly number[]): { shard: number; wave: number; step: WorkerStep }[] {
+    const sealed = this.#sealed.holding(shards);
+    const queued = new Set(this.#queue.map(({ shard }) => shard));
+    const waves = Array.from({ length: 2 * this.#plan.policy.replicas + 2 }, (_, wave) => wave);
+    const stepOf = (shard: number): WorkerStep => {
+      if (this.#current?.shards.has(shard)) return this.#current.step;
+      if (sealed.has(shard)) return 'sealed';
+      return queued.has(shard) ? 'queued' : 'refused';
+    };
+    return shards.flatMap((shard) => {
+      const wave = waves.find((one) => this.#taken.has(`${one}:${shard}`));
+      return wave === undefined ? [] : [{ shard, wave, step: stepOf(shard) }];
+    });
   }
 
   /** A judge says that seal sets are closed. */
@@ -146,10 +165,13 @@ export class WorkerJob {
     const { executor, clock, log } = this.#components;
     const { spec } = this.#plan;
     const { signal } = this.#stopping;
+    const inHand = new Set(shards);
     let reason: RefusalReason = 'input-unavailable';
+    this.#current = { shards: inHand, step: 'fetching' };
     try {
       const inputs = await this.#inputs.inputsFor(shards, { signal });
       reason = 'kernel-failed';
+      this.#current = { shards: inHand, step: 'running' };
       const startedMs = clock.monotonicMs();
       const results = await executor.run(
         {
@@ -163,8 +185,11 @@ export class WorkerJob {
       );
       this.#report(shards.length, clock.monotonicMs() - startedMs);
       this.#store(results);
-      await this.#send(this.#sealed.seal(wave, results));
+      const seal = this.#sealed.seal(wave, results);
+      this.#current = undefined;
+      await this.#send(seal);
     } catch (cause) {
+      this.#current = undefined;
       if (this.ended) return;
       const error = asKadreError(cause, 'KERNEL_FAILED', 'shards could not be run');
       log.log('warn', 'shards-failed', { code: error.code, message: error.message, reason });

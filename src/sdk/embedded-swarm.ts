@@ -3,31 +3,30 @@
  * its own user. Inputs are served from here, results are verified here.
  */
 
-import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobStore, Network, Random, SignalOption, Signer } from '../base/ports.ts';
+import type { BlobStore, Network, Random, Signer } from '../base/ports.ts';
 import { anySignal, throwIfAborted } from '../base/signals.ts';
-import { blobRoot } from '../blob/tree.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
 import type { ResolvedKernel } from '../kernel/contract.ts';
 import { describeKernel } from '../kernel/describe.ts';
-import { arrayOfBytes, bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
+import { bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { KERNELS } from '../kernel/registry.ts';
 import type { RoleSet } from '../roles/compose-roles.ts';
-import type { StartedJob } from '../roles/requester.ts';
-import type { FinishedJob } from '../roles/requester-job.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
 import { checkWork, specOfArray } from './check-work.ts';
+import { EmbeddedJob } from './embedded-job.ts';
+import { matchJobId } from './find-job.ts';
+import { mapJobs } from './map-jobs.ts';
 import type {
-  JobEvent,
   JobHandle,
+  JobInfo,
   JobResult,
-  JobSummary,
   KernelInfo,
+  MapOptions,
   PeerInfo,
   SubmitOptions,
   Swarm,
@@ -61,7 +60,8 @@ export class EmbeddedSwarm implements Swarm {
   readonly #components: EmbeddedSwarmComponents;
   readonly #init: EmbeddedSwarmInit;
   readonly #closed = new AbortController();
-  readonly #jobs = new Set<StartedJob>();
+  /** Running, by id. */
+  readonly #jobs = new Map<string, EmbeddedJob>();
   #closing: Promise<void> | undefined;
 
   constructor(components: EmbeddedSwarmComponents, init: EmbeddedSwarmInit) {
@@ -101,10 +101,32 @@ export class EmbeddedSwarm implements Swarm {
     );
     throwIfAborted(signal);
     const started = roles.requester.submit({ job, waitPeersMs });
-    this.#jobs.add(started);
-    const forget = () => this.#jobs.delete(started);
+    const handle = new EmbeddedJob(started, {
+      cancel: options.signal,
+      closed: this.#closed.signal,
+    });
+    this.#jobs.set(handle.id, handle);
+    const forget = () => this.#jobs.delete(handle.id);
     started.finished.then(forget, forget);
-    return new EmbeddedJob(started, { cancel: options.signal, closed: this.#closed.signal });
+    return handle;
+  }
+
+  map(
+    kernel: string,
+    works: AsyncIterable<Work> | Iterable<Work>,
+    options?: MapOptions,
+  ): AsyncGenerator<JobResult, void, undefined> {
+    return mapJobs(this, kernel, works, options);
+  }
+
+  async job(id: string): Promise<JobHandle> {
+    throwIfAborted(this.#closed.signal);
+    return this.#jobs.get(matchJobId(id, this.#jobs.keys()))!;
+  }
+
+  async jobs(): Promise<readonly JobInfo[]> {
+    throwIfAborted(this.#closed.signal);
+    return Promise.all([...this.#jobs.values()].map((job) => job.describe()));
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {
@@ -139,7 +161,7 @@ export class EmbeddedSwarm implements Swarm {
   /** Jobs are cancelled while their cadres can still be told. */
   async #close(): Promise<void> {
     this.#closed.abort(new KadreError({ code: 'STOPPED' }, 'this swarm has been closed'));
-    await Promise.all([...this.#jobs].map(({ job }) => job.cancel()));
+    await Promise.all([...this.#jobs.values()].map((job) => job.cancel()));
     await this.#components.close();
   }
 
@@ -157,47 +179,6 @@ export class EmbeddedSwarm implements Swarm {
   }
 }
 
-class EmbeddedJob implements JobHandle {
-  readonly id: string;
-  readonly #started: StartedJob;
-  readonly #closed: AbortSignal;
-
-  /** `cancel`: the submitter's; `closed`: the swarm's own, which cancels its jobs itself. */
-  constructor(
-    started: StartedJob,
-    signals: { readonly cancel: AbortSignal | undefined; readonly closed: AbortSignal },
-  ) {
-    const { cancel, closed } = signals;
-    this.id = started.job.id;
-    this.#started = started;
-    this.#closed = closed;
-    const onAbort = () => void this.cancel();
-    cancel?.addEventListener('abort', onAbort, { once: true });
-    const forget = () => cancel?.removeEventListener('abort', onAbort);
-    started.finished.then(forget, forget);
-  }
-
-  events(): AsyncIterable<JobEvent> {
-    return this.#started.job.events.follow();
-  }
-
-  async result(options: SignalOption = {}): Promise<JobResult> {
-    const finished = await raceAbort(
-      this.#started.finished,
-      anySignal(options.signal, this.#closed),
-    );
-    return resultOf(this.#started, finished);
-  }
-
-  async cancel(): Promise<void> {
-    await this.#started.job.cancel();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.cancel();
-  }
-}
-
 /** An abort is told with a code, whatever the work made of it. Errors: INTERRUPTED, STOPPED. */
 async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
@@ -207,63 +188,6 @@ async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     throw cause;
   }
 }
-
-/** The caller stops waiting when its signal aborts; the job goes on. Errors: INTERRUPTED. */
-async function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    throwIfAborted(signal);
-    return await coded(Promise.race([work, aborted.promise]), signal);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-function resultOf({ job }: StartedJob, finished: FinishedJob): JobResult {
-  const { plan, results } = finished;
-  const outputs: Record<string, NdArray> = {};
-  const described: Record<string, JobSummary['outputs'][string]> = {};
-  plan.kernel.outputs.forEach((spec, i) => {
-    const content = finished.outputs[i]!;
-    outputs[spec.name] = arrayOfBytes(spec, content);
-    const digest = toHex(blobRoot(content));
-    described[spec.name] = { shape: spec.shape, dtype: spec.dtype, digest };
-  });
-  const workers: Record<string, { shards: number; ms: number }> = {};
-  for (const [peer, shards] of results.shardsOf) {
-    workers[peer] = { shards, ms: round(finished.kernelMs.get(peer) ?? 0) };
-  }
-  const { disputes, retries } = finished.outcome;
-  const { replicas, quorum } = plan.policy;
-  const members = plan.seats.map((seat) => peerIdOf(seat.node));
-  const { total, plan: planMs, compute, commit, collect } = finished.times;
-  const summary: JobSummary = {
-    jobId: job.id,
-    computationId: job.computationId,
-    kernel: plan.spec.kernel,
-    shards: plan.spec.shards,
-    replicas,
-    quorum,
-    cadre: { n: plan.seats.length, q: plan.q, members },
-    workers,
-    disputes,
-    retries,
-    receipts: results.receipts,
-    outputs: described,
-    ms: {
-      total: round(total),
-      plan: round(planMs),
-      compute: round(compute),
-      commit: round(commit),
-      collect: round(collect),
-    },
-  };
-  return { outputs, certificate: results.certificate, summary };
-}
-
-const round = (ms: number): number => Math.round(ms * 10) / 10;
 
 function speedsOf(adverts: readonly SignedAdvert[], kernel: string): number[] {
   return adverts.flatMap(({ advert }) => {

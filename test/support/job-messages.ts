@@ -23,6 +23,8 @@ const worker = job.identity(plan.workers[0]!);
 const { seal } = workOf(job, { worker: plan.workers[0]!, shards: [0, 1] });
 const claim = { planId, worker: worker.nodeId, wave: 0, shards: 2 };
 
+const SLOT = { node: 0, wave: 0, standing: 'entitled' } as const;
+
 export const REQUESTS: readonly JobRequest[] = [
   { t: 'convene', seat: 0, package: draft },
   { t: 'open', planId, skipped: [], cadre: pkg.cadre },
@@ -31,6 +33,8 @@ export const REQUESTS: readonly JobRequest[] = [
   { t: 'ask', planId },
   { t: 'certificate', planId },
   { t: 'alive', planId },
+  { t: 'why', planId, first: 0, count: 64, open: true },
+  { t: 'doing', planId, shards },
 ];
 
 export const ANSWERS: readonly JobAnswer[] = [
@@ -40,6 +44,14 @@ export const ANSWERS: readonly JobAnswer[] = [
   { t: 'certificate', root: digestOf(1), size: 300_000 },
   { t: 'claim', ...claim, signature: signTagged(worker, TAGS.signClaim, claimBody(claim)) },
   { t: 'refused', reason: 'busy', detail: '64 plans' },
+  {
+    t: 'why',
+    accepted: 1,
+    failure: '',
+    next: 2,
+    rows: [{ shard: 1, phase: 'sealing', wave: 1, workers: [SLOT, { ...SLOT, wave: 1 }] }],
+  },
+  { t: 'doing', rows: [{ shard: 1, wave: 0, step: 'running' }] },
 ];
 
 const node = worker.nodeId;
