@@ -9,6 +9,7 @@ import { cadreEntryShape, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import {
+  boolean,
   bytes,
   bytesUpTo,
   type Infer,
@@ -43,6 +44,8 @@ export const jobRequestShape = variant('t', {
     planId,
     skipped: list(integer(0, LIMITS.rosterAdvertsMax), LIMITS.cadreSeatsMax),
     cadre: list(cadreEntryShape, LIMITS.cadreSeatsMax, 1),
+    /** The job goes on without its requester. */
+    detached: boolean,
   }),
   /** Requester or member to worker: you are entitled to shards of this wave. */
   assign: struct({ t: oneOf('assign'), wave, shards: packedShards, package: planPackageShape }),
@@ -54,31 +57,12 @@ export const jobRequestShape = variant('t', {
   certificate: struct({ t: oneOf('certificate'), planId }),
   /** Judge to worker: are you there, and do you work on this plan? */
   alive: struct({ t: oneOf('alive'), planId }),
+  /** Anybody to member: what do you know of this job? `plan`: and its plan package, please. */
+  find: struct({ t: oneOf('find'), jobId: bytes(32), plan: boolean }),
+  /** Requester to member or worker: hold every input of this plan, whole. */
+  hold: struct({ t: oneOf('hold'), planId }),
 });
 export type JobRequest = Infer<typeof jobRequestShape>;
-
-export const jobAnswerShape = variant('t', {
-  entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
-  ok: struct({ t: oneOf('ok') }),
-  /** Blob root and size; the content too when it is small enough for a message. */
-  certificate: struct({
-    t: oneOf('certificate'),
-    root: bytes(32),
-    size: integer(1, LIMITS.certificateBytesMax),
-    content: optional(bytesUpTo(INLINE_CERTIFICATE_BYTES_MAX)),
-  }),
-  /** `signature`: worker's identity key over tag signClaim and the canonical claim body. */
-  claim: struct({
-    t: oneOf('claim'),
-    planId,
-    worker: bytes(NODE_ID_BYTES),
-    wave,
-    shards: integer(0, LIMITS.shardsMax),
-    signature: bytes(SIGNATURE_BYTES),
-  }),
-  refused: struct({ t: oneOf('refused'), reason: text(64), detail: text(256) }),
-});
-export type JobAnswer = Infer<typeof jobAnswerShape>;
 
 /** Disputes, and groups of retries, in one outcome. */
 export const OUTCOME_ROWS_MAX = 4_096;
@@ -106,6 +90,42 @@ export const outcomeShape = struct({
   failedShard: integer(0, LIMITS.shardsMax),
 });
 export type Outcome = Infer<typeof outcomeShape>;
+
+export const jobAnswerShape = variant('t', {
+  entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
+  ok: struct({ t: oneOf('ok') }),
+  /** Blob root and size; the content too when it is small enough for a message. */
+  certificate: struct({
+    t: oneOf('certificate'),
+    root: bytes(32),
+    size: integer(1, LIMITS.certificateBytesMax),
+    content: optional(bytesUpTo(INLINE_CERTIFICATE_BYTES_MAX)),
+  }),
+  /** `signature`: worker's identity key over tag signClaim and the canonical claim body. */
+  claim: struct({
+    t: oneOf('claim'),
+    planId,
+    worker: bytes(NODE_ID_BYTES),
+    wave,
+    shards: integer(0, LIMITS.shardsMax),
+    signature: bytes(SIGNATURE_BYTES),
+  }),
+  refused: struct({ t: oneOf('refused'), reason: text(64), detail: text(256) }),
+  /** What a member knows of a job. */
+  job: struct({
+    t: oneOf('job'),
+    planId,
+    state: oneOf('seated', 'running', 'ended'),
+    /** Shards accepted so far, for display. */
+    accepted: integer(0, LIMITS.shardsMax),
+    package: optional(planPackageShape),
+    /** Present exactly when it has ended. */
+    outcome: optional(outcomeShape),
+  }),
+  /** Input bytes that are not here yet; 0: everything is held. */
+  held: struct({ t: oneOf('held'), missing: integer() }),
+});
+export type JobAnswer = Infer<typeof jobAnswerShape>;
 
 export const jobNoticeShape = variant('t', {
   /** Judge to worker: these shards of your seal are in closed sets; reveal. */

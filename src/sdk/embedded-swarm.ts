@@ -77,7 +77,7 @@ export class EmbeddedSwarm implements Swarm {
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
-    const { waitPeersMs = WAIT_PEERS_MS, signal: _, ...chosen } = options;
+    const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...chosen } = options;
     const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
@@ -100,7 +100,7 @@ export class EmbeddedSwarm implements Swarm {
       signer,
     );
     throwIfAborted(signal);
-    const started = roles.requester.submit({ job, waitPeersMs });
+    const started = await roles.requester.submit({ job, waitPeersMs, detached });
     this.#jobs.add(started);
     const forget = () => this.#jobs.delete(started);
     started.finished.then(forget, forget);
@@ -139,7 +139,8 @@ export class EmbeddedSwarm implements Swarm {
   /** Jobs are cancelled while their cadres can still be told. */
   async #close(): Promise<void> {
     this.#closed.abort(new KadreError({ code: 'STOPPED' }, 'this swarm has been closed'));
-    await Promise.all([...this.#jobs].map(({ job }) => job.cancel()));
+    const jobs = [...this.#jobs].map(({ job }) => job);
+    await Promise.all(jobs.map((job) => (job.isDetached ? job.leave() : job.cancel())));
     await this.#components.close();
   }
 

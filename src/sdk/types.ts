@@ -37,6 +37,8 @@ export interface SubmitOptions extends SignalOption {
   readonly deadlineMs?: number;
   /** How long to wait for enough capable peers. Default 10 s. */
   readonly waitPeersMs?: number;
+  /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
+  readonly detached?: boolean;
 }
 
 /** Attributed faults only; slow, silent and refusing workers are in `retries`. */
@@ -68,6 +70,8 @@ export type JobEvent =
     }
   | { readonly type: 'claimed'; readonly peer: string; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
+  /** Enough others hold every input: the job goes on if its requester leaves. */
+  | { readonly type: 'detachable'; readonly holders: readonly string[] }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & Retry)
   | ({ readonly type: 'dispute' } & Dispute)
