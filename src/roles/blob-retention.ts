@@ -9,6 +9,8 @@ export interface BlobRetentionComponents {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Lets go what is too old itself, before it is asked what it needs. */
+  readonly forget: () => Promise<void>;
   /** Roots that something live needs. */
   readonly needed: () => Iterable<Digest>;
 }
@@ -50,8 +52,9 @@ export class BlobRetention {
   }
 
   async #sweep(): Promise<void> {
-    const { blobs, clock, log, needed } = this.#components;
+    const { blobs, clock, log, forget, needed } = this.#components;
     try {
+      await forget();
       const freed = await blobs.expire(clock.wallMs() - this.#init.keepMs, needed());
       if (freed > 0) log.log('info', 'blobs-expired', { bytes: freed });
     } catch (cause) {

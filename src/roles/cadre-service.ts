@@ -266,6 +266,12 @@ export class CadreService {
     return live.member.certificate();
   }
 
+  /** Ended plans whose results are gone need not be known, nor found. */
+  async forgetOld(): Promise<void> {
+    const { ended, provider } = this.#components;
+    for (const { jobId } of await ended.trim()) provider.remove(jobId);
+  }
+
   /** Roots of blobs that late askers may still want. */
   roots(): Iterable<Digest> {
     return this.#components.ended.roots();

@@ -127,7 +127,9 @@ export function composeRoles(
     if (cadre !== undefined) yield* cadre.roots();
   };
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
-  const retention = new BlobRetention({ ...ports, needed }, { keepMs, sweepMs: keepMs / 24 });
+  const forget = async () => cadre?.forgetOld();
+  const bounds = { keepMs, sweepMs: keepMs / 24 };
+  const retention = new BlobRetention({ ...ports, forget, needed }, bounds);
   const services = [
     blobService(network, blobs),
     retention,

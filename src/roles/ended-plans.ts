@@ -23,7 +23,7 @@ export interface EndedPlansComponents {
   readonly log: Logger;
 }
 
-/** Plans remembered at most; a busy member's day. */
+/** Plans remembered at most a busy member's day. */
 const PLANS_MAX = 16_384;
 
 export class EndedPlans {
@@ -42,7 +42,7 @@ export class EndedPlans {
     const onDamaged = ({ code, message }: KadreError) =>
       log.log('error', 'ended-plans-not-read', { code, message });
     for (const batch of await store.load(onDamaged)) this.#hold(batch);
-    await this.#trim();
+    await this.trim();
   }
 
   /** Job ids in hex, newest first. */
@@ -77,7 +77,7 @@ export class EndedPlans {
     });
     await store.put(batch);
     this.#hold(batch);
-    await this.#trim();
+    await this.trim();
   }
 
   knows(planId: Digest): boolean {
@@ -127,21 +127,24 @@ export class EndedPlans {
     }
   }
 
-  /** Whole batches leave: all of one are about as old. */
-  async #trim(): Promise<void> {
+  /** Lets go what is too old or too much, in whole batches: all of one are about as old. */
+  async trim(): Promise<readonly EndedPlan[]> {
     const { store, clock, log } = this.#components;
     const oldestMs = clock.wallMs() - RESULTS_KEPT_MS;
+    const gone: EndedPlan[] = [];
     let count = this.#batches.reduce((sum, batch) => sum + batch.length, 0);
     while (this.#batches.length > 0) {
       const [oldest] = this.#batches;
-      if (count <= PLANS_MAX && oldest!.every(({ endedMs }) => endedMs >= oldestMs)) return;
+      if (count <= PLANS_MAX && oldest!.every(({ endedMs }) => endedMs >= oldestMs)) break;
       this.#batches.shift();
       count -= oldest!.length;
+      gone.push(...oldest!);
       for (const plan of oldest!) this.#forget(plan);
       await store.remove(oldest!).catch((cause) => {
         log.log('warn', 'ended-plans-not-removed', { cause: String(cause) });
       });
     }
+    return gone;
   }
 
   /** Unless a later plan of the same job took its place. */

@@ -1,7 +1,7 @@
 /**
  * Announces jobs in the directory, so that whoever has only an id finds the cadre (step 11 of the
- * life of a job): a detached job when it begins, any other some time after its end, because a
- * lookup costs more messages than a small job. One announcement at a time; bounded, the oldest give
+ * life of a job): a detached job when it begins, any other in a quiet moment, because an
+ * announcement costs more messages than a small job. One announcement at a time; bounded, the oldest give
  * way.
  */
 import { toHex } from '../base/bytes.ts';
@@ -17,7 +17,7 @@ export interface JobProviderComponents {
 
 /** Jobs announced at a time; two records each, of the 512 that others keep for one peer. */
 export const JOBS_PROVIDED_MAX = 192;
-/** An ended job is announced this much later: most are fetched by then, and forgotten. */
+/** A moment is quiet when no job has begun for this long. */
 const QUIET_MS = 5_000;
 
 export interface ProvidedJob {
@@ -29,7 +29,8 @@ export class JobProvider {
   readonly #components: JobProviderComponents;
   /** By job id, oldest first; announced or waiting for it. */
   readonly #jobs = new Map<string, readonly string[]>();
-  readonly #timers = new Map<string, Timer>();
+  #waiting: string[] = [];
+  #quiet: Timer | undefined;
   readonly #stopping = new AbortController();
   #queue: string[] = [];
   #isRunning = false;
@@ -38,15 +39,15 @@ export class JobProvider {
     this.#components = components;
   }
 
-  /** `now`: at once; else after a quiet while. Announced once until it is removed. */
+  /** `later`: in a quiet moment. Announced once, until it is removed. */
   add({ jobId, computationId }: ProvidedJob, when: 'now' | 'later'): void {
     const key = toHex(jobId);
     if (this.#stopping.signal.aborted || this.#jobs.has(key)) return;
     if (this.#jobs.size >= JOBS_PROVIDED_MAX) this.#drop(this.#jobs.keys().next().value!);
     this.#jobs.set(key, [jobClass(key), computationClass(toHex(computationId))]);
-    if (when === 'now') return this.#enqueue(key);
-    const timer = this.#components.clock.setTimer(QUIET_MS, () => this.#enqueue(key));
-    this.#timers.set(key, timer);
+    if (when === 'now') this.#enqueue(key);
+    else this.#waiting.push(key);
+    this.#awaitQuiet();
   }
 
   remove(jobId: Digest): void {
@@ -55,8 +56,7 @@ export class JobProvider {
 
   stop(): void {
     this.#stopping.abort();
-    for (const timer of this.#timers.values()) timer.cancel();
-    this.#timers.clear();
+    this.#quiet?.cancel();
     this.#queue = [];
   }
 
@@ -64,13 +64,19 @@ export class JobProvider {
     const classes = this.#jobs.get(key);
     if (classes === undefined) return;
     this.#jobs.delete(key);
-    this.#timers.get(key)?.cancel();
-    this.#timers.delete(key);
     for (const name of classes) this.#components.directory.withdraw(name);
   }
 
+  /** While jobs keep coming, theirs are the messages that count. */
+  #awaitQuiet(): void {
+    if (this.#waiting.length === 0) return;
+    this.#quiet?.cancel();
+    this.#quiet = this.#components.clock.setTimer(QUIET_MS, () => {
+      for (const key of this.#waiting.splice(0)) this.#enqueue(key);
+    });
+  }
+
   #enqueue(key: string): void {
-    this.#timers.delete(key);
     this.#queue.push(key);
     if (!this.#isRunning) void this.#run();
   }

@@ -201,11 +201,17 @@ export class RequesterJob {
    */
   async cancel(): Promise<void> {
     if (this.#hasEnded || this.#cancelled.signal.aborted) return;
-    const { signer, clock } = this.#components;
+    const { signer } = this.#components;
     if (!equalBytes(signer.nodeId, this.#init.job.spec.requester)) {
       const requester = peerIdOf(this.#init.job.spec.requester);
       throw new KadreError({ code: 'NOT_THE_REQUESTER' }, `the job belongs to ${requester}`);
     }
+    await this.#giveUp(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled by the requester'));
+  }
+
+  /** Nobody goes on with it; `run` rejects with the reason. */
+  async #giveUp(reason: KadreError): Promise<void> {
+    const { signer, clock } = this.#components;
     const plan = this.#plan;
     // First those whose work costs something; a judge that does not answer must not hold this up.
     this.#dismissWorkers();
@@ -216,7 +222,7 @@ export class RequesterJob {
       await sendRecord(this.#components, plan, record, late.signal);
       timer.cancel();
     }
-    this.#cancelled.abort(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled by the requester'));
+    this.#cancelled.abort(reason);
   }
 
   /** Stops following a job that goes on; `run` rejects with STOPPED and nobody else is told. */
@@ -302,7 +308,7 @@ export class RequesterJob {
       // What has ended needs nobody any more, whoever holds its inputs.
       if (over.aborted) return;
       // A job that cannot go on alone was not what was asked for.
-      await this.cancel();
+      if (!signal.aborted) await this.#giveUp(asKadreError(cause, 'DETACH_REFUSED', 'inputs'));
       throw cause;
     }
   }

@@ -91,6 +91,11 @@ export class MemoryBlobStore implements BlobStore {
     return bytesBefore - this.#bytes;
   }
 
+  /** Content held now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Forgets a blob; true when it was held. */
   delete(root: Digest): boolean {
     const key = toHex(root);
