@@ -23,7 +23,10 @@ import {
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
+import { DiskEndedPlanStore } from '../src/store/ended-plan-store.ts';
+import { DiskJobStore } from '../src/store/job-store.ts';
 import { DiskPlanStore } from '../src/store/plan-store.ts';
+import { DiskWorkStore } from '../src/store/work-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
@@ -34,6 +37,8 @@ import { version } from './version.ts';
 const SOFTWARE = `kadre/${version}`;
 /** Of one service; the whole drain stays below five seconds. */
 const STOP_TIMEOUT_MS = 1_000;
+/** Results of a day, inputs and certificates; beyond it a worker refuses with `over-limits`. */
+const BLOB_BYTES_MAX = 64 * 2 ** 30;
 /** Measuring all kernels at a first start. */
 const SPEED_BUDGET_MS = 200;
 
@@ -71,7 +76,7 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
   );
   const blobs = await DiskBlobStore.open(
     { logger: log },
-    { directory: join(dataDir, 'blobs'), durability: 'lazy' },
+    { directory: join(dataDir, 'blobs'), durability: 'lazy', bytesMax: BLOB_BYTES_MAX },
   );
   const signer = signerFromSeed(identitySeed);
   const ports: RolePorts = {
@@ -83,6 +88,7 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
     signer,
     verifier: ed25519Verifier,
     blobs,
+    jobs: new DiskJobStore({ directory: join(dataDir, 'jobs') }),
   };
   return { ports, host };
 }
@@ -144,6 +150,8 @@ function offerOf(parts: OfferParts): OfferInit {
     executor,
     speeds,
     planStore: new DiskPlanStore({ directory: join(config.dataDir, 'plans') }),
+    workStore: new DiskWorkStore({ directory: join(config.dataDir, 'work') }),
+    endedStore: new DiskEndedPlanStore({ directory: join(config.dataDir, 'ended') }),
     planKeys: { generate: generateSeed, signer: signerFromSeed },
     software: SOFTWARE,
     lastSequence: state.sequence,

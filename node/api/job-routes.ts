@@ -2,9 +2,9 @@
 import { KadreError } from '../../src/base/errors.ts';
 import { throwIfAborted } from '../../src/base/signals.ts';
 import { bytesOfArray, dtypeOf } from '../../src/kernel/nd-array.ts';
-import type { JobEvent, JobInfo, WhyOptions } from '../../src/sdk/types.ts';
+import type { JobEvent, JobHandle, JobInfo, JobResult, WhyOptions } from '../../src/sdk/types.ts';
 import type { ApiAnswer, ApiRequest, ApiRoute } from './http-types.ts';
-import { readJobRequest } from './job-request.ts';
+import { readJobRequest, readRetryRequest } from './job-request.ts';
 import type { TrackedJob } from './job-table.ts';
 import type { ApiComponents } from './routes.ts';
 
@@ -12,15 +12,44 @@ import type { ApiComponents } from './routes.ts';
 const WAIT_SECONDS_MAX = 60;
 
 export function jobRoutes(components: ApiComponents): readonly ApiRoute[] {
-  const { jobs } = components;
-  const jobOf = async (request: ApiRequest) => jobs.get(request.parameters[0] ?? '');
+  return [...submissionRoutes(components), ...lookRoutes(components), ...resultRoutes(components)];
+}
+
+function submissionRoutes(components: ApiComponents): readonly ApiRoute[] {
   return [
     {
       method: 'POST',
       path: 'jobs',
-      why: 'submit; answers as soon as the job is planned',
+      why: 'submit; answers as soon as the job is on record',
       handle: (request) => submit(request, components),
     },
+    {
+      method: 'POST',
+      path: 'jobs/*/retry',
+      why: 'the same work as a new job, with the inputs that the node still holds',
+      handle: async (request) => {
+        const [old = ''] = request.parameters;
+        const options = await readRetryRequest(request.body);
+        return submitted(components, () => components.node.swarm.retry(old, options));
+      },
+    },
+    {
+      method: 'DELETE',
+      path: 'jobs/*',
+      why: 'cancel',
+      handle: async (request) => {
+        const { handle, tracked } = await find(request, components);
+        await handle.cancel();
+        await tracked?.settled;
+        return { json: { v: 1 as const, ...(await describe(handle, tracked)) } };
+      },
+    },
+  ];
+}
+
+/** What only looks: nothing is fetched for it. */
+function lookRoutes(components: ApiComponents): readonly ApiRoute[] {
+  return [
     {
       method: 'GET',
       path: 'jobs',
@@ -29,27 +58,19 @@ export function jobRoutes(components: ApiComponents): readonly ApiRoute[] {
     },
     {
       method: 'GET',
-      path: 'jobs/*',
-      why: 'state, and summary or error; `?wait=SECONDS` answers when the job has ended',
+      path: 'jobs/*/spec',
+      why: 'the job spec, of which the id is the hash: canonical DAG-CBOR',
       handle: async (request) => {
-        const job = await jobOf(request);
-        const seconds = waitSeconds(request.query.get('wait'));
-        if (seconds > 0) await jobs.wait(job, seconds * 1000, request.signal);
-        return { json: { v: 1 as const, ...(await describe(job)) } };
+        const { handle } = await find(request, components);
+        return { bytes: await handle.spec() };
       },
     },
     {
       method: 'GET',
-      path: 'jobs/*/spec',
-      why: 'the job spec, of which the id is the hash: canonical DAG-CBOR',
-      handle: async (request) => ({ bytes: await (await jobOf(request)).handle.spec() }),
-    },
-    {
-      method: 'GET',
       path: 'jobs/*/why',
-      why: 'who should run its shards, who has them, what they wait for; `?shard=`, `?first=&count=`',
+      why: 'who should run its shards, who has them, what they wait for',
       handle: async (request) => {
-        const { handle } = await jobOf(request);
+        const { handle } = await find(request, components);
         const { signal, query } = request;
         const report = await handle.why({ ...whyOptions(query), signal });
         return { json: { v: 1 as const, ...report } };
@@ -58,12 +79,30 @@ export function jobRoutes(components: ApiComponents): readonly ApiRoute[] {
     {
       method: 'GET',
       path: 'jobs/*/events',
-      why: 'all events from the beginning, one JSON object per line; `?follow=0` ends with the last',
+      why: 'all events from the beginning, one JSON object per line',
       handle: async (request) => {
-        const { handle } = await jobOf(request);
+        const { handle } = await find(request, components);
         const { signal, query } = request;
         const follow = query.get('follow') !== '0';
         return { lines: versioned(handle.events({ follow, signal })) };
+      },
+    },
+  ];
+}
+
+function resultRoutes(components: ApiComponents): readonly ApiRoute[] {
+  const { jobs } = components;
+  return [
+    {
+      method: 'GET',
+      path: 'jobs/*',
+      why: 'the job; `?wait=SECONDS` answers when it has ended, with its summary',
+      handle: async (request) => {
+        const seconds = waitSeconds(request.query.get('wait'));
+        const found = await find(request, components);
+        const tracked = seconds > 0 ? await track(found, components) : found.tracked;
+        if (tracked !== undefined) await jobs.wait(tracked, seconds * 1000, request.signal);
+        return { json: { v: 1 as const, ...(await describe(found.handle, tracked)) } };
       },
     },
     {
@@ -71,7 +110,7 @@ export function jobRoutes(components: ApiComponents): readonly ApiRoute[] {
       path: 'jobs/*/certificate',
       why: 'the certificate file',
       handle: async (request) => {
-        const { certificate } = resultOf(await jobOf(request));
+        const { certificate } = resultOf((await find(request, components)).tracked);
         if (certificate === null) {
           throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this job has no certificate: cadre off');
         }
@@ -82,47 +121,76 @@ export function jobRoutes(components: ApiComponents): readonly ApiRoute[] {
       method: 'GET',
       path: 'jobs/*/outputs/*',
       why: 'the bytes of one output, C order, little-endian',
-      handle: async (request) => outputOf(await jobOf(request), request.parameters[1] ?? ''),
-    },
-    {
-      method: 'DELETE',
-      path: 'jobs/*',
-      why: 'cancel',
       handle: async (request) => {
-        const job = await jobOf(request);
-        await job.handle.cancel();
-        await job.settled;
-        return { json: { v: 1 as const, ...(await describe(job)) } };
+        const { tracked } = await find(request, components);
+        return outputOf(resultOf(tracked), request.parameters[1] ?? '');
       },
     },
   ];
 }
 
+interface FoundJob {
+  readonly handle: JobHandle;
+  /** Its result is here, or awaited. */
+  readonly tracked: TrackedJob | undefined;
+}
+
+/** By the whole id or a prefix of it. Errors: JOB_UNKNOWN, JOB_AMBIGUOUS, USAGE. */
+async function find(request: ApiRequest, { node, jobs }: ApiComponents): Promise<FoundJob> {
+  const { signal, parameters } = request;
+  const handle = await node.swarm.job(parameters[0] ?? '', { signal });
+  const tracked = jobs.get(handle.id);
+  return { handle: tracked?.handle ?? handle, tracked };
+}
+
+/** Awaits the result from now on; again, where it could not be fetched the last time. */
+async function track(found: FoundJob, { jobs }: ApiComponents): Promise<TrackedJob> {
+  const { handle, tracked } = found;
+  if (tracked === undefined) return jobs.add(handle);
+  if (tracked.state !== 'failed') return tracked;
+  return (await handle.describe()).state === 'done' ? jobs.add(handle) : tracked;
+}
+
 async function submit(request: ApiRequest, components: ApiComponents): Promise<ApiAnswer> {
-  const { node, jobs, uploads } = components;
-  const giveBack = jobs.reserve();
-  // A submission ends with its client; a job that was planned belongs to the node.
-  const leaving = new AbortController();
-  const onGone = () => leaving.abort(request.signal.reason);
-  request.signal.addEventListener('abort', onGone, { once: true });
-  try {
+  const { node, uploads } = components;
+  return submitted(components, async () => {
     const { kernel, work, options } = await readJobRequest(request.body, uploads);
     throwIfAborted(request.signal);
-    const handle = await node.swarm.submit(kernel, work, { ...options, signal: leaving.signal });
+    // A submission ends with its client; a job that was planned belongs to the node.
+    const leaving = new AbortController();
+    const onGone = () => leaving.abort(request.signal.reason);
+    request.signal.addEventListener('abort', onGone, { once: true });
+    try {
+      return await node.swarm.submit(kernel, work, { ...options, signal: leaving.signal });
+    } finally {
+      request.signal.removeEventListener('abort', onGone);
+    }
+  });
+}
+
+/** A place in the table first, then the job. */
+async function submitted(
+  { jobs }: ApiComponents,
+  make: () => Promise<JobHandle>,
+): Promise<ApiAnswer> {
+  const giveBack = jobs.reserve();
+  try {
+    const handle = await make();
     giveBack();
     jobs.add(handle);
     return { status: 201, json: { v: 1 as const, jobId: handle.id } as { readonly v: 1 } };
   } finally {
-    request.signal.removeEventListener('abort', onGone);
     giveBack();
   }
 }
 
-/** The state is the table's own: a job counts as done when its outputs are here. */
-async function describe(job: TrackedJob) {
-  const { error, result, state } = job;
+/** The state of a tracked job is the table's own: it is done when its outputs are here. */
+async function describe(handle: JobHandle, tracked: TrackedJob | undefined) {
+  const info = await handle.describe();
+  if (tracked === undefined) return info;
+  const { error, result, state } = tracked;
   return {
-    ...(await job.handle.describe()),
+    ...info,
     state,
     ...(result === undefined ? {} : { summary: result.summary }),
     ...(error === undefined ? {} : { error }),
@@ -130,11 +198,11 @@ async function describe(job: TrackedJob) {
 }
 
 async function listJobs({ node, jobs }: ApiComponents): Promise<JobInfo[]> {
-  const tracked = await Promise.all(jobs.list().map(describe));
-  const ids = new Set(tracked.map(({ jobId }) => jobId));
-  const others = (await node.swarm.jobs()).filter(({ jobId }) => !ids.has(jobId));
-  const listed = tracked.map(({ summary: _, ...info }) => info);
-  return [...others, ...listed].sort((a, b) => a.submittedMs - b.submittedMs);
+  const known = await node.swarm.jobs();
+  return known.map((info) => {
+    const tracked = jobs.get(info.jobId);
+    return tracked === undefined ? info : { ...info, state: tracked.state };
+  });
 }
 
 function whyOptions(query: URLSearchParams): WhyOptions {
@@ -150,14 +218,14 @@ function whyOptions(query: URLSearchParams): WhyOptions {
   return Object.fromEntries(given) as WhyOptions;
 }
 
-function resultOf(job: TrackedJob) {
-  if (job.result !== undefined) return job.result;
-  const message = `the job has no result: it is ${job.state}`;
-  throw new KadreError({ code: 'JOB_UNKNOWN', advice: 'wait until its state is done' }, message);
+function resultOf(job: TrackedJob | undefined): JobResult {
+  if (job?.result !== undefined) return job.result;
+  const message = `no result is here: the job is ${job?.state ?? 'not waited for'}`;
+  const advice = 'ask for the job with ?wait=SECONDS until its state is done';
+  throw new KadreError({ code: 'JOB_UNKNOWN', advice }, message);
 }
 
-function outputOf(job: TrackedJob, name: string): ApiAnswer {
-  const { outputs } = resultOf(job);
+function outputOf({ outputs }: JobResult, name: string): ApiAnswer {
   const output = Object.hasOwn(outputs, name) ? outputs[name] : undefined;
   if (output === undefined) {
     const advice = `its outputs: ${Object.keys(outputs).join(', ')}`;

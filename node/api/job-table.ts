@@ -3,7 +3,6 @@
  * What falls out is forgotten here, not at the workers.
  */
 import { asKadreError, type ErrorJson, KadreError } from '../../src/base/errors.ts';
-import { matchJobId } from '../../src/sdk/find-job.ts';
 import type { JobHandle, JobResult } from '../../src/sdk/types.ts';
 
 export const JOBS_RUNNING_MAX = 64;
@@ -64,13 +63,8 @@ export class JobTable {
     return entry;
   }
 
-  /** By id, or by a prefix that only one job has. Errors: JOB_UNKNOWN, JOB_AMBIGUOUS, USAGE. */
-  get(id: string): TrackedJob {
-    return this.#jobs.get(matchJobId(id, this.#jobs.keys()))!;
-  }
-
-  list(): TrackedJob[] {
-    return [...this.#jobs.values()];
+  get(id: string): TrackedJob | undefined {
+    return this.#jobs.get(id);
   }
 
   /** Resolves when the job settled, `delayMs` passed or the signal aborted, whichever is first. */

@@ -126,7 +126,7 @@ export async function runJob(
   }
 }
 
-/** The command's signal takes back a submission; what happens to a submitted job is decided later. */
+/** The command's signal takes back a submission, not yet a submitted job. */
 async function submitJob(
   swarm: Swarm,
   { kernel, work, options }: { kernel: string; work: Work; options: SubmitOptions },

@@ -9,13 +9,17 @@ import type { Network, SignalOption } from '../base/ports.ts';
 import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { packShards } from '../job/shard-list.ts';
+import type { JobSpec } from '../job/spec.ts';
 import {
   completeRow,
+  type JobStage,
+  jobWords,
   type WhyReport,
   type WhyShard,
   type WhyWorker,
   type WorkerStep,
 } from '../job/why.ts';
+import type { AdvertBook } from '../swarm/advert-book.ts';
 import { decodeMessage, encodeMessage, type JobAnswer, jobAnswerShape } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
 
@@ -33,18 +37,49 @@ interface JudgeAnswer {
   readonly page: LedgerPage | undefined;
 }
 
-/** Everything of the report but the job's id, stage and words. */
-export type PlanReport = Omit<WhyReport, 'jobId' | 'stage' | 'words'>;
+/** A job as its requester has it. */
+export interface ExplainedJob {
+  readonly id: string;
+  readonly stage: JobStage;
+  readonly spec: JobSpec;
+  readonly plan: OpenPlan | undefined;
+}
 
-export async function askWhy(
+export async function explainJob(
+  { network, book }: { readonly network: Network; readonly book: AdvertBook },
+  { id, stage, spec, plan }: ExplainedJob,
+  question: LedgerQuestion,
+  options: SignalOption = {},
+): Promise<WhyReport> {
+  const isOver = stage === 'done' && question.open;
+  const report =
+    plan === undefined || isOver
+      ? untold(spec, stage)
+      : await askAll(network, plan, question, options);
+  const { kernel, policy } = spec;
+  const wanted = `${policy.replicas} workers that run ${kernel} and ${policy.cadre} for a cadre`;
+  const needs = `it needs ${wanted}; ${book.all().length} nodes are known`;
+  return { jobId: id, stage, ...report, words: jobWords(stage, report, needs) };
+}
+
+/** Everything of the report but the job's id, stage and words. */
+type PlanReport = Omit<WhyReport, 'jobId' | 'stage' | 'words'>;
+
+/** Nobody has to be asked, or there is nobody to ask. */
+function untold({ shards }: JobSpec, stage: JobStage): PlanReport {
+  const accepted = stage === 'done' ? shards : 0;
+  return { shards, accepted, judges: [], source: null, rows: [], next: null };
+}
+
+async function askAll(
   network: Network,
   plan: OpenPlan,
   question: LedgerQuestion,
-  options: SignalOption = {},
+  options: SignalOption,
 ): Promise<PlanReport> {
   const { peers, believed } = judgesOf(plan);
   const judges = await Promise.all(
-    peers.map((peer) => askJudge(network, peer, plan, question, options)),
+    peers.map((peer) => askJudge(network, peer, { plan, question }, options)),
   );
   const shown = choosePage(judges, believed);
   const bare = shown === undefined ? placedRows(plan, question) : ledgerRows(plan, shown.page);
@@ -63,11 +98,11 @@ export async function askWhy(
 async function askJudge(
   network: Network,
   peer: PeerId,
-  { planId, spec, nodes }: OpenPlan,
-  question: LedgerQuestion,
+  about: { readonly plan: OpenPlan; readonly question: LedgerQuestion },
   { signal }: SignalOption,
 ): Promise<JudgeAnswer> {
-  const { first, count, open } = question;
+  const { planId, spec, nodes } = about.plan;
+  const { first, count, open } = about.question;
   const body = encodeMessage({ t: 'why', planId, first, count, open });
   try {
     const bytes = await network.request(peer, 'job', body, { timeoutMs: ASK_TIMEOUT_MS, signal });

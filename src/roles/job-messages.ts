@@ -51,6 +51,8 @@ export const jobRequestShape = variant('t', {
     planId,
     skipped: list(integer(0, LIMITS.rosterAdvertsMax), LIMITS.cadreSeatsMax),
     cadre: list(cadreEntryShape, LIMITS.cadreSeatsMax, 1),
+    /** The job goes on without its requester. */
+    detached: boolean,
   }),
   /** Requester or member to worker: you are entitled to shards of this wave. */
   assign: struct({ t: oneOf('assign'), wave, shards: packedShards, package: planPackageShape }),
@@ -73,8 +75,39 @@ export const jobRequestShape = variant('t', {
   }),
   /** Requester to worker: what do you do about these shards? */
   doing: struct({ t: oneOf('doing'), planId, shards: bytesUpTo(WHY_ROWS_MAX * 4, 4) }),
+  /** Anybody to member: what do you know of this job? `plan`: and its plan package, please. */
+  find: struct({ t: oneOf('find'), jobId: bytes(32), plan: boolean }),
+  /** Requester to member or worker: hold every input of this plan, whole. */
+  hold: struct({ t: oneOf('hold'), planId }),
 });
 export type JobRequest = Infer<typeof jobRequestShape>;
+
+/** Disputes, and groups of retries, in one outcome. */
+export const OUTCOME_ROWS_MAX = 4_096;
+
+const disputeShape = struct({
+  shard: integer(0, LIMITS.shardsMax),
+  node: bytes(NODE_ID_BYTES),
+  kind: oneOf('wrong-result', 'equivocation', 'withheld'),
+  evidence: list(bytes(32), 4),
+});
+
+const retryShape = struct({
+  shards: packedShards,
+  node: bytes(NODE_ID_BYTES),
+  reason: text(64),
+});
+
+/** How a job ended, the same bytes at every honest judge; f + 1 equal ones are believed. */
+export const outcomeShape = struct({
+  planId,
+  disputes: list(disputeShape, OUTCOME_ROWS_MAX),
+  retries: list(retryShape, OUTCOME_ROWS_MAX),
+  /** Empty when the job is done; else the error code of its failure. */
+  failure: text(64),
+  failedShard: integer(0, LIMITS.shardsMax),
+});
+export type Outcome = Infer<typeof outcomeShape>;
 
 const ledgerRowShape = struct({
   shard: shardNumber,
@@ -123,35 +156,21 @@ export const jobAnswerShape = variant('t', {
     t: oneOf('doing'),
     rows: list(struct({ shard: shardNumber, wave, step: oneOf(...WORKER_STEPS) }), WHY_ROWS_MAX),
   }),
+  /** What a member knows of a job. */
+  job: struct({
+    t: oneOf('job'),
+    planId,
+    state: oneOf('seated', 'running', 'ended'),
+    /** Shards accepted so far, for display. */
+    accepted: integer(0, LIMITS.shardsMax),
+    package: optional(planPackageShape),
+    /** Present exactly when it has ended. */
+    outcome: optional(outcomeShape),
+  }),
+  /** Input bytes that are not here yet; 0: everything is held. */
+  held: struct({ t: oneOf('held'), missing: integer() }),
 });
 export type JobAnswer = Infer<typeof jobAnswerShape>;
-
-/** Disputes, and groups of retries, in one outcome. */
-export const OUTCOME_ROWS_MAX = 4_096;
-
-const disputeShape = struct({
-  shard: integer(0, LIMITS.shardsMax),
-  node: bytes(NODE_ID_BYTES),
-  kind: oneOf('wrong-result', 'equivocation', 'withheld'),
-  evidence: list(bytes(32), 4),
-});
-
-const retryShape = struct({
-  shards: packedShards,
-  node: bytes(NODE_ID_BYTES),
-  reason: text(64),
-});
-
-/** How a job ended, the same bytes at every honest judge; f + 1 equal ones are believed. */
-export const outcomeShape = struct({
-  planId,
-  disputes: list(disputeShape, OUTCOME_ROWS_MAX),
-  retries: list(retryShape, OUTCOME_ROWS_MAX),
-  /** Empty when the job is done; else the error code of its failure. */
-  failure: text(64),
-  failedShard: integer(0, LIMITS.shardsMax),
-});
-export type Outcome = Infer<typeof outcomeShape>;
 
 export const jobNoticeShape = variant('t', {
   /** Judge to worker: these shards of your seal are in closed sets; reveal. */

@@ -58,11 +58,12 @@ export class LocalJudge {
     this.#onEnd = onEnd;
     this.#state = ledgerGenesis(plan);
     const onUnreachable = (worker: number) => this.#watch.suspect(worker);
-    this.#announcer = new Announcer({ ...components, onUnreachable }, plan);
+    this.#announcer = new Announcer({ ...components, onUnreachable }, { plan, detached: false });
     this.#watch = new OverdueWatch(
       {
         ...components,
         onOverdue: (late) => this.#markOverdue(late),
+        assign: (late) => this.#announcer.assign(late),
         onDeadline: () => this.#feed(encodeRecord(buildDeadline(MARKER, plan.planId)).bytes),
       },
       plan,

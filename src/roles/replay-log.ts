@@ -42,7 +42,7 @@ export class ReplayLog<T> {
     this.#wakeAll();
   }
 
-  /** From the first kept event on; leaving the loop is all it takes to stop. Errors: INTERRUPTED. */
+  /** From the first kept event on; leaving the loop stops watching. Errors: INTERRUPTED. */
   async *follow(options: FollowOptions = {}): AsyncGenerator<T, void, undefined> {
     const { signal, follow = true } = options;
     for (let next = this.#dropped; ; next++) {

@@ -24,6 +24,7 @@ import type {
   KernelInfo,
   MapOptions,
   PeerInfo,
+  RetryOptions,
   SubmitOptions,
   Swarm,
   Work,
@@ -95,7 +96,7 @@ class ApiSwarm implements Swarm {
       options: policy,
       inputs,
     };
-    return this.#handle(jobId, expected, { signal, isOwn: true });
+    return this.#handle(jobId, expected, { signal, isOwn: policy.detached !== true });
   }
 
   map(
@@ -108,14 +109,26 @@ class ApiSwarm implements Swarm {
 
   /** The node's word is not taken for what the job is: the id is the hash of its spec. */
   async job(id: string, options: SignalOption = {}): Promise<JobHandle> {
-    const call = { signal: this.#signal(options.signal) };
-    const wanted = jobIdPrefix(id);
-    const { bytes } = await this.#client.bytes(`jobs/${wanted}/spec`, call);
-    const { jobId, expected } = expectedOfSpec(bytes);
-    if (!jobId.startsWith(wanted)) {
-      throw new KadreError({ code: 'PEER_MISBEHAVED' }, `the node answers with job ${jobId}`);
-    }
+    const { jobId, expected } = await this.#expected(id, this.#signal(options.signal));
     return this.#handle(jobId, expected, { signal: undefined, isOwn: false });
+  }
+
+  async retry(id: string, options: RetryOptions = {}): Promise<JobHandle> {
+    const { signal, waitPeersMs } = options;
+    const call = { signal: this.#signal(signal) };
+    const old = await this.#expected(id, call.signal);
+    const { jobId } = await this.#client.json<{ jobId: string }>(`jobs/${old.jobId}/retry`, {
+      ...call,
+      method: 'POST',
+      json: waitPeersMs === undefined ? {} : { waitPeersMs },
+    });
+    const { expected } = await this.#expected(jobId, call.signal);
+    if (expected.computationId !== old.expected.computationId) {
+      throw new KadreError({ code: 'PEER_MISBEHAVED' }, 'the node submitted other work');
+    }
+    const looking = this.#handle(jobId, expected, { signal, isOwn: false });
+    const { detached } = await looking.describe(options);
+    return detached ? looking : this.#handle(jobId, expected, { signal, isOwn: true });
   }
 
   async jobs(options: SignalOption = {}): Promise<readonly JobInfo[]> {
@@ -139,6 +152,14 @@ class ApiSwarm implements Swarm {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #expected(id: string, signal: AbortSignal) {
+    const wanted = jobIdPrefix(id);
+    const { bytes } = await this.#client.bytes(`jobs/${wanted}/spec`, { signal });
+    const known = expectedOfSpec(bytes);
+    if (known.jobId.startsWith(wanted)) return known;
+    throw new KadreError({ code: 'PEER_MISBEHAVED' }, `the node answers with job ${known.jobId}`);
   }
 
   #handle(

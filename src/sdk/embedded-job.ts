@@ -3,111 +3,133 @@
  * its own user, hands out.
  */
 import { toHex } from '../base/bytes.ts';
+import { type ErrorJson, KadreError } from '../base/errors.ts';
 import { peerIdOf } from '../base/ids.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { abortable, anySignal, throwIfAborted } from '../base/signals.ts';
 import { blobRoot } from '../blob/tree.ts';
-import { resolveJob } from '../job/build-spec.ts';
 import type { WhyReport } from '../job/why.ts';
 import { arrayOfBytes, type NdArray } from '../kernel/nd-array.ts';
-import type { StartedJob } from '../roles/requester.ts';
+import type { Requester, StartedJob } from '../roles/requester.ts';
 import type { FinishedJob, RequesterJob } from '../roles/requester-job.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
+import { errorOf, type JobFacts, jobInfo } from './job-info.ts';
 import type {
   EventsOptions,
   JobEvent,
   JobHandle,
   JobInfo,
   JobResult,
-  JobState,
   JobSummary,
   WhyOptions,
 } from './types.ts';
 import { whyQuestion } from './why-question.ts';
 
+export interface EmbeddedJobInit {
+  readonly id: string;
+  /** Known when it runs here; a job on record is picked up when its result is asked for. */
+  readonly started: StartedJob | undefined;
+  /** The submitter's: cancels the job. */
+  readonly cancel: AbortSignal | undefined;
+  /** The swarm's own, which lets its jobs go itself. */
+  readonly closed: AbortSignal;
+  /** Submitted through this handle, attached: it is cancelled when the handle is disposed of. */
+  readonly isOwn: boolean;
+}
+
 export class EmbeddedJob implements JobHandle {
   readonly id: string;
-  readonly #started: StartedJob;
-  readonly #closed: AbortSignal;
+  readonly #requester: Requester;
+  readonly #init: EmbeddedJobInit;
+  #started: StartedJob | undefined;
 
-  /** `cancel`: the submitter's; `closed`: the swarm's own, which cancels its jobs itself. */
-  constructor(
-    started: StartedJob,
-    signals: { readonly cancel: AbortSignal | undefined; readonly closed: AbortSignal },
-  ) {
-    const { cancel, closed } = signals;
-    this.id = started.job.id;
+  constructor(components: { readonly requester: Requester }, init: EmbeddedJobInit) {
+    const { id, started, cancel } = init;
+    this.id = id;
+    this.#requester = components.requester;
+    this.#init = init;
     this.#started = started;
-    this.#closed = closed;
     const onAbort = () => void this.cancel();
     cancel?.addEventListener('abort', onAbort, { once: true });
     const forget = () => cancel?.removeEventListener('abort', onAbort);
-    started.finished.then(forget, forget);
+    started?.finished.then(forget, forget);
   }
 
-  events(options: EventsOptions = {}): AsyncIterable<JobEvent> {
-    return this.#started.job.events.follow(options);
+  async *events(options: EventsOptions = {}): AsyncGenerator<JobEvent> {
+    const failure = this.#failureOnRecord();
+    if (failure !== undefined) yield { type: 'failed', error: failure };
+    else yield* (await this.#start(options)).job.events.follow(options);
   }
 
   async result(options: SignalOption = {}): Promise<JobResult> {
-    const signal = anySignal(options.signal, this.#closed);
-    return resultOf(this.#started, await abortable(this.#started.finished, signal));
+    const signal = anySignal(options.signal, this.#init.closed);
+    const started = await this.#start(options);
+    return resultOf(started, await abortable(started.finished, signal));
   }
 
   async spec(): Promise<Uint8Array> {
-    throwIfAborted(this.#closed);
-    return encodeCanonical(this.#started.job.spec);
+    throwIfAborted(this.#init.closed);
+    return encodeCanonical(this.#facts().spec);
   }
 
   async describe(): Promise<JobInfo> {
-    throwIfAborted(this.#closed);
-    return jobInfo(this.#started.job);
+    throwIfAborted(this.#init.closed);
+    return jobInfo(this.id, this.#facts());
   }
 
   async why(options: WhyOptions = {}): Promise<WhyReport> {
-    const { job } = this.#started;
-    const signal = anySignal(options.signal, this.#closed);
+    const signal = anySignal(options.signal, this.#init.closed);
     throwIfAborted(signal);
-    return abortable(job.why(whyQuestion(options, job.spec.shards), { signal }), signal);
+    const question = whyQuestion(options, this.#facts().spec.shards);
+    return abortable(this.#requester.why(this.id, question, { signal }), signal);
   }
 
+  /** Resolves when it has ended here. */
   async cancel(): Promise<void> {
-    await this.#started.job.cancel();
+    const job = this.#running();
+    if (job === undefined) return;
+    await job.cancel();
+    await job.ended;
+  }
+
+  /** What the swarm does with it when it closes: a detached job goes on. */
+  async release(): Promise<void> {
+    const job = this.#running();
+    if (job?.isDetached) job.leave();
+    else await job?.cancel();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.cancel();
+    if (this.#init.isOwn) await this.cancel();
   }
-}
 
-/** The job as its requester knows it now. */
-export function jobInfo(job: RequesterJob): JobInfo {
-  const { spec, error, stage } = job;
-  const { kernel, parameters, shards, policy } = spec;
-  const resolved = resolveJob({ kernelId: kernel, parameters, inputs: spec.inputs, shards });
-  return {
-    jobId: job.id,
-    computationId: job.computationId,
-    state: stateOf(job),
-    stage,
-    detached: false,
-    kernel,
-    parameters,
-    inputs: spec.inputs.map((input) => ({ ...input, root: toHex(input.root) })),
-    outputs: resolved.resolved.outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
-    shards,
-    accepted: job.accepted,
-    replicas: policy.replicas,
-    quorum: policy.quorum,
-    cadre: policy.cadre,
-    submittedMs: job.submittedMs,
-    ...(error === undefined ? {} : { error }),
-  };
-}
+  #running(): RequesterJob | undefined {
+    return this.#requester.running(this.id)?.job;
+  }
 
-function stateOf({ stage, error }: RequesterJob): JobState {
-  if (error !== undefined) return error.code === 'JOB_CANCELLED' ? 'cancelled' : 'failed';
-  return stage === 'done' ? 'done' : 'running';
+  async #start({ signal }: SignalOption): Promise<StartedJob> {
+    const any = anySignal(signal, this.#init.closed);
+    throwIfAborted(any);
+    this.#started ??= await abortable(this.#requester.pickUp(this.id, { signal: any }), any);
+    return this.#started;
+  }
+
+  /** Of a job that failed in an earlier process, or too long ago to be followed. */
+  #failureOnRecord(): ErrorJson | undefined {
+    if (this.#started !== undefined || this.#running() !== undefined) return undefined;
+    return errorOf(this.#requester.find(this.id));
+  }
+
+  /** Errors: JOB_UNKNOWN when it is neither running nor on record any more. */
+  #facts(): JobFacts {
+    const job = this.#running() ?? this.#started?.job;
+    const stored = this.#requester.find(this.id);
+    const spec = job?.spec ?? stored?.job.spec;
+    if (spec === undefined) {
+      throw new KadreError({ code: 'JOB_UNKNOWN' }, `job ${this.id} is forgotten here`);
+    }
+    return { spec, job, stored, isRunning: this.#running() !== undefined };
+  }
 }
 
 function resultOf({ job }: StartedJob, finished: FinishedJob): JobResult {

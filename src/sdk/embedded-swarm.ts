@@ -4,9 +4,9 @@
  */
 
 import { KadreError } from '../base/errors.ts';
-import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobStore, Network, Random, Signer } from '../base/ports.ts';
-import { anySignal, throwIfAborted } from '../base/signals.ts';
+import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
+import type { BlobStore, Network, Random, SignalOption, Signer } from '../base/ports.ts';
+import { abortable, anySignal, throwIfAborted } from '../base/signals.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
@@ -15,11 +15,14 @@ import { describeKernel } from '../kernel/describe.ts';
 import { bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { KERNELS } from '../kernel/registry.ts';
 import type { RoleSet } from '../roles/compose-roles.ts';
+import type { StartedJob } from '../roles/requester.ts';
+import { jobIdText } from '../store/job-store.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
 import { checkWork, specOfArray } from './check-work.ts';
 import { EmbeddedJob } from './embedded-job.ts';
-import { matchJobId } from './find-job.ts';
+import { jobIdPrefix, matchJobId } from './find-job.ts';
+import { jobInfo } from './job-info.ts';
 import { mapJobs } from './map-jobs.ts';
 import type {
   JobHandle,
@@ -28,6 +31,7 @@ import type {
   KernelInfo,
   MapOptions,
   PeerInfo,
+  RetryOptions,
   SubmitOptions,
   Swarm,
   Work,
@@ -77,7 +81,7 @@ export class EmbeddedSwarm implements Swarm {
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
-    const { waitPeersMs = WAIT_PEERS_MS, signal: _, ...chosen } = options;
+    const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...chosen } = options;
     const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
@@ -100,15 +104,8 @@ export class EmbeddedSwarm implements Swarm {
       signer,
     );
     throwIfAborted(signal);
-    const started = roles.requester.submit({ job, waitPeersMs });
-    const handle = new EmbeddedJob(started, {
-      cancel: options.signal,
-      closed: this.#closed.signal,
-    });
-    this.#jobs.set(handle.id, handle);
-    const forget = () => this.#jobs.delete(handle.id);
-    started.finished.then(forget, forget);
-    return handle;
+    const started = await roles.requester.submit({ job, waitPeersMs, detached });
+    return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
   }
 
   map(
@@ -119,14 +116,56 @@ export class EmbeddedSwarm implements Swarm {
     return mapJobs(this, kernel, works, options);
   }
 
-  async job(id: string): Promise<JobHandle> {
-    throwIfAborted(this.#closed.signal);
-    return this.#jobs.get(matchJobId(id, this.#jobs.keys()))!;
+  /** One of this requester, or, by its whole id, anybody's that the directory leads to. */
+  async job(id: string, options: SignalOption = {}): Promise<JobHandle> {
+    const { requester } = this.#components.roles;
+    const signal = anySignal(options.signal, this.#closed.signal);
+    throwIfAborted(signal);
+    const wanted = jobIdPrefix(id);
+    const known = [...this.#jobs.keys(), ...requester.list().map(({ job }) => jobIdText(job))];
+    if (wanted.length === 64 && !known.includes(wanted)) {
+      const started = await abortable(requester.pickUp(wanted, { signal }), signal);
+      return this.#handle(wanted, started, { cancel: undefined, isOwn: false });
+    }
+    const jobId = matchJobId(wanted, known);
+    const started = requester.running(jobId);
+    return this.#handle(jobId, started, { cancel: undefined, isOwn: false });
+  }
+
+  async retry(id: string, options: RetryOptions = {}): Promise<JobHandle> {
+    const { requester } = this.#components.roles;
+    throwIfAborted(anySignal(options.signal, this.#closed.signal));
+    const known = requester.list();
+    const jobId = matchJobId(
+      id,
+      known.map(({ job }) => jobIdText(job)),
+    );
+    const { job, detached, waitPeersMs } = requester.find(jobId)!;
+    const { kernel, parameters, inputs, shards, policy, network } = job.spec;
+    for (const { name, root } of inputs) await this.#assertHeld(name, root);
+    const nonce = this.#components.random.bytes(16);
+    const again = { kernelId: kernel, parameters, inputs, shards, policy, network, nonce };
+    const signed = buildSpec(again, this.#components.signer);
+    const init = { job: signed, detached, waitPeersMs: options.waitPeersMs ?? waitPeersMs };
+    const started = await requester.submit(init);
+    return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
+  }
+
+  async #assertHeld(name: string, root: Digest): Promise<void> {
+    if ((await this.#components.blobs.size(root)) !== undefined) return;
+    const advice = 'submit the job anew with its inputs';
+    const message = `input \`${name}\` is not held here any more`;
+    throw new KadreError({ code: 'BLOB_UNAVAILABLE', advice }, message);
   }
 
   async jobs(): Promise<readonly JobInfo[]> {
     throwIfAborted(this.#closed.signal);
-    return Promise.all([...this.#jobs.values()].map((job) => job.describe()));
+    const { requester } = this.#components.roles;
+    return requester.list().map((stored) => {
+      const jobId = jobIdText(stored.job);
+      const job = requester.running(jobId)?.job;
+      return jobInfo(jobId, { spec: stored.job.spec, job, stored, isRunning: job !== undefined });
+    });
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {
@@ -161,8 +200,24 @@ export class EmbeddedSwarm implements Swarm {
   /** Jobs are cancelled while their cadres can still be told. */
   async #close(): Promise<void> {
     this.#closed.abort(new KadreError({ code: 'STOPPED' }, 'this swarm has been closed'));
-    await Promise.all([...this.#jobs.values()].map((job) => job.cancel()));
+    await Promise.all([...this.#jobs.values()].map((job) => job.release()));
     await this.#components.close();
+  }
+
+  /** A handle, and, while its job runs, something to let go of when the swarm is closed. */
+  #handle(
+    id: string,
+    started: StartedJob | undefined,
+    owner: { readonly cancel: AbortSignal | undefined; readonly isOwn: boolean },
+  ): JobHandle {
+    const { requester } = this.#components.roles;
+    const closed = this.#closed.signal;
+    const handle = new EmbeddedJob({ requester }, { id, started, closed, ...owner });
+    if (started === undefined || this.#jobs.has(id)) return handle;
+    this.#jobs.set(id, handle);
+    const forget = () => this.#jobs.delete(id);
+    started.finished.then(forget, forget);
+    return handle;
   }
 
   /** Each input once in the store that peers fetch from. */

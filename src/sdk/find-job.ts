@@ -1,6 +1,6 @@
 /**
- * A job id as people type it: all 64 hex digits, or the first of them, at least 8, when only one job
- * begins so.
+ * A job id as people type it: all 64 hex digits, or the first of them, at least 8, when only one
+ * job begins so.
  */
 import { KadreError } from '../base/errors.ts';
 

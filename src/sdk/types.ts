@@ -38,6 +38,8 @@ export interface SubmitOptions extends SignalOption {
   readonly deadlineMs?: number;
   /** How long to wait for enough capable peers. Default 10 s. */
   readonly waitPeersMs?: number;
+  /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
+  readonly detached?: boolean;
 }
 
 /** Attributed faults only; slow, silent and refusing workers are in `retries`. */
@@ -69,6 +71,8 @@ export type JobEvent =
     }
   | { readonly type: 'claimed'; readonly peer: string; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
+  /** Enough others hold every input: the job goes on if its requester leaves. */
+  | { readonly type: 'detachable'; readonly holders: readonly string[] }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & Retry)
   | ({ readonly type: 'dispute' } & Dispute)
@@ -144,8 +148,8 @@ export interface JobInfo {
   readonly quorum: number;
   /** Seats. */
   readonly cadre: number;
-  /** Wall time, ms since 1970. */
-  readonly submittedMs: number;
+  /** Wall time, ms since 1970; null for a job of somebody else. */
+  readonly submittedMs: number | null;
   /** Why it failed or was cancelled. */
   readonly error?: ErrorJson;
 }
@@ -187,6 +191,8 @@ export interface JobHandle extends AsyncDisposable {
   /** Cancels at workers and cadre; the result then fails with JOB_CANCELLED. */
   cancel(): Promise<void>;
 }
+
+export type RetryOptions = Pick<SubmitOptions, 'signal' | 'waitPeersMs'>;
 
 export interface MapOptions extends SubmitOptions {
   /**
@@ -237,6 +243,12 @@ export interface Swarm extends AsyncDisposable {
    * one job has. Errors: JOB_UNKNOWN, JOB_AMBIGUOUS, USAGE.
    */
   job(id: string, options?: SignalOption): Promise<JobHandle>;
+  /**
+   * The same work as a new job: kernel, parameters, inputs, shards and policy of one of this
+   * requester's jobs, with a fresh nonce. Errors: JOB_UNKNOWN, BLOB_UNAVAILABLE for an input that
+   * is not held any more, and those of `submit`.
+   */
+  retry(id: string, options?: RetryOptions): Promise<JobHandle>;
   /** Jobs that this swarm's requester knows, oldest first. */
   jobs(options?: SignalOption): Promise<readonly JobInfo[]>;
   kernels(): Promise<readonly KernelInfo[]>;

@@ -13,7 +13,7 @@ import type { Wal } from '../base/ports.ts';
 import { type PlanPackage, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
-import { bytes, oneOf, struct } from '../wire/shape.ts';
+import { boolean, bytes, oneOf, struct } from '../wire/shape.ts';
 import { openWal } from './wal.ts';
 
 export interface StoredPlan {
@@ -21,6 +21,8 @@ export interface StoredPlan {
   /** Ed25519 seed of the key made for this plan. */
   readonly keySeed: Uint8Array;
   readonly package: PlanPackage;
+  /** The job goes on without its requester. */
+  readonly detached: boolean;
 }
 
 export interface OpenedLog {
@@ -47,6 +49,7 @@ const storedShape = struct({
   planId: bytes(32),
   keySeed: bytes(32),
   package: planPackageShape,
+  detached: boolean,
 });
 
 const FILE = /^[0-9a-f]{64}\.wal$/;

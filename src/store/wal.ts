@@ -10,6 +10,7 @@ import { dirname } from 'node:path';
 import { concatBytes } from '../base/bytes.ts';
 import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import type { Wal } from '../base/ports.ts';
+import { syncDirectory } from './sync-directory.ts';
 import { encodeFrame, FRAME_BODY_BYTES_MAX, scanWal, WAL_HEADER } from './wal-frames.ts';
 
 export interface OpenedWal {
@@ -108,16 +109,6 @@ function writeSome(fd: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
     write(fd, bytes, (error, written) => (error === null ? resolve(written) : reject(error)));
   });
-}
-
-/** A new file is durable only once its directory entry is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function groupBytes(records: readonly Uint8Array[]): number {

@@ -132,6 +132,18 @@ export function describeSwarm(subject: SwarmSubject): void {
     await job.cancel();
   });
 
+  test(named('retry is the same work as another job'), async () => {
+    await using swarm = await subject.open();
+    const job = await swarm.submit('noop@1', work);
+    const { summary } = await job.result();
+    const again = await swarm.retry(job.id.slice(0, 10));
+    assert.notEqual(again.id, job.id);
+    const result = await again.result();
+    assert.equal(result.summary.computationId, summary.computationId);
+    assert.ok((await verify(result.certificate!, { outputs: result.outputs })).valid);
+    await assert.rejects(swarm.retry('0'.repeat(64)), { code: 'JOB_UNKNOWN' });
+  });
+
   test(named('map gives the results in order, and holds no more than its bound'), async () => {
     await using swarm = await subject.open();
     let [asked, read] = [0, 0];

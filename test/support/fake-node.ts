@@ -3,7 +3,7 @@
  * spot, so that everything around a node can be tested with real bytes.
  */
 
-import type { RunningNode } from '../../node/node-facade.ts';
+import type { NodeStatus, RunningNode } from '../../node/node-facade.ts';
 import { toHex } from '../../src/base/bytes.ts';
 import { KadreError } from '../../src/base/errors.ts';
 import { peerIdOf } from '../../src/base/ids.ts';
@@ -59,6 +59,11 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     peerId: FAKE_PEER_ID,
     map: (kernel, works, options) => mapJobs(swarm, kernel, works, options),
     job: async (id) => handles.get(matchJobId(id, handles.keys()))!,
+    retry: async (id, options = {}) => {
+      const found = [...handles.keys()].indexOf(matchJobId(id, handles.keys()));
+      const { kernel, work, options: before } = submissions[found]!;
+      return swarm.submit(kernel, work, { ...before, ...options });
+    },
     jobs: () => Promise.all([...handles.values()].map((handle) => handle.describe())),
     async submit(kernel, work, options = {}) {
       options.signal?.throwIfAborted();
@@ -94,25 +99,29 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     get stops() {
       return stops;
     },
-    status: () => ({
-      v: 1,
-      peerId: FAKE_PEER_ID,
-      addrs: [],
-      uptimeMs: 5,
-      backend: 'cpu/js',
-      roles: ['worker', 'cadre'],
-      dataDir: '/data',
-      network: 'certificate-test',
-      peers: 1,
-      connected: 1,
-      load: { shards: 0, plans: 0 },
-      jobs: { running: 0, done: submissions.length, failed: 0 },
-      memory: { rssBytes: 1 },
-    }),
+    status: () => fakeStatus(submissions.length),
     caps: () => ({ node: FAKE_PEER_ID }),
     stop: async () => {
       stops += 1;
     },
+  };
+}
+
+function fakeStatus(done: number): NodeStatus {
+  return {
+    v: 1,
+    peerId: FAKE_PEER_ID,
+    addrs: [],
+    uptimeMs: 5,
+    backend: 'cpu/js',
+    roles: ['worker', 'cadre'],
+    dataDir: '/data',
+    network: 'certificate-test',
+    peers: 1,
+    connected: 1,
+    load: { shards: 0, plans: 0 },
+    jobs: { running: 0, done, failed: 0 },
+    memory: { rssBytes: 1 },
   };
 }
 

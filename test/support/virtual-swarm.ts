@@ -14,8 +14,11 @@ import { findKernel, kernelDigest } from '../../src/kernel/registry.ts';
 import { composeRoles, type RolePorts, type RoleSet } from '../../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../../src/sdk/embedded-swarm.ts';
 import type { JobHandle, JobResult, SubmitOptions, Work } from '../../src/sdk/types.ts';
+import { MemoryEndedPlanStore } from '../../src/store/ended-plan-store.ts';
+import { MemoryJobStore } from '../../src/store/job-store.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
 import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
+import { MemoryWorkStore } from '../../src/store/work-store.ts';
 import type { Role } from '../../src/swarm/advert.ts';
 import { seededIntegers } from './ledger-world.ts';
 import { type MemoryNetwork, MemoryNetworkHub } from './memory-network.ts';
@@ -37,6 +40,10 @@ export class MemoryDirectory {
           classes.set(name, providers.add(self));
         }
       },
+      provide: async (name) => {
+        classes.set(name, (classes.get(name) ?? new Set()).add(self));
+      },
+      withdraw: (name) => void classes.get(name)?.delete(self),
       find: async function* (name, { max }): AsyncGenerator<ProviderHint> {
         for (const peer of [...(classes.get(name) ?? [])].slice(0, max)) {
           yield { peer, addresses: [] };
@@ -93,6 +100,9 @@ export interface VirtualNode {
   readonly roles: RoleSet;
   readonly blobs: MemoryBlobStore;
   readonly planStore: MemoryPlanStore;
+  readonly workStore: MemoryWorkStore;
+  readonly endedStore: MemoryEndedPlanStore;
+  readonly jobs: MemoryJobStore;
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<unknown>;
 }
@@ -102,6 +112,9 @@ export interface VirtualNodeInit {
   readonly roles?: readonly Role[];
   readonly hooks?: NodeHooks;
   readonly planStore?: MemoryPlanStore;
+  readonly workStore?: MemoryWorkStore;
+  readonly endedStore?: MemoryEndedPlanStore;
+  readonly jobs?: MemoryJobStore;
   readonly blobs?: MemoryBlobStore;
 }
 
@@ -185,7 +198,11 @@ export class VirtualSwarm {
   #compose(index: number, init: VirtualNodeInit | undefined): VirtualNode {
     const signer = signerFromSeed(sha256(Uint8Array.of(index)));
     const network = this.hub.join(signer.peerId);
-    const { planStore = new MemoryPlanStore(), blobs = new MemoryBlobStore() } = init ?? {};
+    const { clock } = this;
+    const { planStore = new MemoryPlanStore(), blobs = new MemoryBlobStore({ clock }) } =
+      init ?? {};
+    const { jobs = new MemoryJobStore(), workStore = new MemoryWorkStore() } = init ?? {};
+    const { endedStore = new MemoryEndedPlanStore() } = init ?? {};
     const ports: RolePorts = {
       network: init?.hooks?.wrapNetwork?.(network, signer) ?? network,
       directory: this.directory.of(signer.peerId),
@@ -195,8 +212,10 @@ export class VirtualSwarm {
       signer,
       verifier: ed25519Verifier,
       blobs,
+      jobs,
     };
-    const offer = init === undefined ? {} : { offer: this.#offerOf(init, planStore) };
+    const stores = { planStore, workStore, endedStore };
+    const offer = init === undefined ? {} : { offer: { ...this.#offerOf(init), ...stores } };
     const roles = composeRoles(ports, { networkId: NETWORK, ...offer });
     const lifecycle = new Lifecycle(roles.services, { stopTimeoutMs: 1_000 });
     return {
@@ -205,13 +224,14 @@ export class VirtualSwarm {
       network,
       roles,
       blobs,
-      planStore,
+      ...stores,
+      jobs,
       start: () => lifecycle.start(),
       stop: () => lifecycle.stop(),
     };
   }
 
-  #offerOf(init: VirtualNodeInit, planStore: MemoryPlanStore) {
+  #offerOf(init: VirtualNodeInit) {
     const inner = new JsExecutor();
     const executor = init.hooks?.wrapExecutor?.(inner) ?? inner;
     const kernels = inner.backend.kernels.map((id) => {
@@ -222,7 +242,6 @@ export class VirtualSwarm {
       roles: init.roles ?? (['worker', 'cadre'] as const),
       executor,
       speeds: Object.fromEntries(inner.backend.kernels.map((id) => [id, SPEED])),
-      planStore,
       planKeys: { generate: () => this.#random.bytes(32), signer: signerFromSeed },
       software: 'kadre/test',
       lastSequence: 0,

@@ -32,7 +32,7 @@ async function running(nodes: readonly VirtualNodeInit[], options = {}) {
   const job = await swarm.submit('noop@1', WORK, options);
   await swarm.run(claimed(job));
   await swarm.clock.advance(500);
-  const { plan } = [...swarm.requester.roles.requester.jobs][0]!;
+  const { plan } = swarm.requester.roles.requester.running(job.id)!.job;
   const why = (question = {}): Promise<WhyReport> => swarm.run(job.why(question));
   return { swarm, job, plan: plan!, why };
 }
