@@ -198,6 +198,31 @@ export const VERBS: readonly Verb[] = [
   },
   { name: 'caps', summary: "The running node's advert.", ...ofNode, load: nodeVerb('caps') },
   {
+    name: 'doctor',
+    summary: 'What is wrong with this machine or data directory, and what to type.',
+    options: NODE_OPTIONS,
+    positionals: [],
+    load: async () => (await import('../commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'bench',
+    summary: 'How fast this machine is: kernels on every backend, hashing, loopback.',
+    options: [
+      {
+        name: 'seconds',
+        kind: 'seconds',
+        placeholder: 'SECONDS',
+        unit: 's',
+        min: 0.1,
+        max: 600,
+        default: 5,
+        why: 'about how long it may take in all',
+      },
+    ],
+    positionals: [],
+    load: async () => (await import('../commands/bench.ts')).bench,
+  },
+  {
     name: 'run',
     summary: 'Run a kernel on the swarm; wait, verify, write outputs and certificate.',
     options: [...JOB_OPTIONS, ...RESULT_OPTIONS, ...DETACH_OPTIONS, ...SOMEWHERE],
