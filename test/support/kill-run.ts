@@ -132,7 +132,7 @@ export class KillLab {
     await using swarm = await this.#through(node!);
     const submitting = swarm.submit('gemm.f32@1', WORK, { detached });
     submitting.catch(() => undefined);
-    return awaitFile(join(node!.dataDir, 'jobs'), async () => {
+    return await awaitFile(join(node!.dataDir, 'jobs'), async () => {
       return (await recordsOf(node!)).find((name) => !before.has(name));
     });
   }
