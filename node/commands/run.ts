@@ -9,7 +9,7 @@ import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { checkWork, requireKernel } from '../../src/sdk/check-work.ts';
 import { loadNetwork } from '../../src/sdk/load-network.ts';
-import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
+import type { JobHandle, JobResult, SubmitOptions, Swarm, Work } from '../../src/sdk/types.ts';
 import { type FileContent, writeFilesAtomic } from '../../src/store/atomic-file.ts';
 import {
   arrayFile,
@@ -111,7 +111,7 @@ export async function runJob(
     bar.show('planning');
     const { kernel, parameters, inputs, shards, options } = job;
     const work = { parameters, inputs, ...(shards === undefined ? {} : { shards }) };
-    handle = await swarm.submit(kernel, work, { ...options, signal });
+    handle = await submitJob(swarm, { kernel, work, options }, signal);
     const result = await follow(handle, bar, context);
     await writeResult(job, result);
     return { report: runReport(job, result), result };
@@ -123,6 +123,23 @@ export async function runJob(
   } finally {
     bar.clear();
     await swarm?.close().catch(() => undefined);
+  }
+}
+
+/** The command's signal takes back a submission, not yet a submitted job. */
+async function submitJob(
+  swarm: Swarm,
+  { kernel, work, options }: { kernel: string; work: Work; options: SubmitOptions },
+  signal: AbortSignal,
+): Promise<JobHandle> {
+  const submitting = new AbortController();
+  const onAbort = () => submitting.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    throwIfAborted(signal);
+    return await swarm.submit(kernel, work, { ...options, signal: submitting.signal });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

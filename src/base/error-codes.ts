@@ -117,6 +117,12 @@ export const ERROR_CODES = {
     'no such job here',
     'check the id, and that this is the node it was submitted through',
   ),
+  JOB_AMBIGUOUS: row(
+    2,
+    false,
+    'more than one job has an id that begins like this',
+    'give more digits; `kadre list` shows the ids',
+  ),
   DETACH_REFUSED: row(
     4,
     true,

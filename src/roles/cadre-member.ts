@@ -12,6 +12,7 @@ import type { Commit } from '../consensus/effects.ts';
 import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
 import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
+import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { recordBatches } from '../job/shard-list.ts';
@@ -21,6 +22,7 @@ import { checkSentRecord, sendRecord } from './judges.ts';
 import { type JobState, payloadOf } from './ledger-application.ts';
 import { outcomeOf } from './outcome.ts';
 import { OverdueWatch } from './overdue-watch.ts';
+import { whyAnswer } from './why-answer.ts';
 
 export interface CadreMemberComponents {
   readonly network: Network;
@@ -108,6 +110,11 @@ export class CadreMember {
   suspect(node: NodeId): void {
     const worker = this.plan.rosterIndexOf(node);
     if (worker !== undefined) this.#watch.suspect(worker);
+  }
+
+  /** Where the ledger stands at this member, as an answer to `why`. */
+  why(question: LedgerQuestion): Uint8Array {
+    return whyAnswer(this.plan, this.#driver.finalState.ledger, question);
   }
 
   /** A worker or the requester lost notices: tells it again what is closed, and how it ended. */

@@ -282,6 +282,13 @@ export class CadreService {
     if (live?.requester === from) live.member.suspect(node);
   }
 
+  /** Where a plan's ledger stands here: for its requester, once the replica runs. */
+  why(from: PeerId, request: Extract<JobRequest, { t: 'why' }>): Uint8Array | undefined {
+    const live = this.#live.get(toHex(request.planId));
+    if (live === undefined || live.early !== undefined) return undefined;
+    return from === live.requester ? live.member.why(request) : refusedAnswer('not-the-requester');
+  }
+
   /** Somebody lost notices. */
   repeat(from: PeerId, planId: Digest): void {
     this.#live.get(toHex(planId))?.member.repeat(from);

@@ -6,6 +6,7 @@
 import { NODE_ID_BYTES, SIGNATURE_BYTES } from '../base/ids.ts';
 import type { Checked } from '../base/verdict.ts';
 import { cadreEntryShape, planPackageShape } from '../job/plan.ts';
+import { PHASE_NAMES, STANDING_NAMES, WORKER_STEPS } from '../job/why.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import {
@@ -29,6 +30,12 @@ export const INLINE_CERTIFICATE_BYTES_MAX = 262_144;
 const planId = bytes(32);
 const wave = integer(0, 2 * LIMITS.replicasMax + 1);
 const packedShards = bytesUpTo(LIMITS.shardsMax * 4, 4);
+const shardNumber = integer(0, LIMITS.shardsMax);
+
+/** Shards in one answer to `why`, and in one question `doing`. */
+export const WHY_ROWS_MAX = 64;
+/** Workers that one shard may use: 2R + 1. */
+const SLOTS_MAX = 2 * LIMITS.replicasMax + 1;
 
 /** Requests, told apart by `t`. */
 export const jobRequestShape = variant('t', {
@@ -57,6 +64,17 @@ export const jobRequestShape = variant('t', {
   certificate: struct({ t: oneOf('certificate'), planId }),
   /** Judge to worker: are you there, and do you work on this plan? */
   alive: struct({ t: oneOf('alive'), planId }),
+  /** Requester to judge: where does the ledger stand, from this shard on? */
+  why: struct({
+    t: oneOf('why'),
+    planId,
+    first: shardNumber,
+    count: integer(1, WHY_ROWS_MAX),
+    /** Passes over accepted shards. */
+    open: boolean,
+  }),
+  /** Requester to worker: what do you do about these shards? */
+  doing: struct({ t: oneOf('doing'), planId, shards: bytesUpTo(WHY_ROWS_MAX * 4, 4) }),
   /** Anybody to member: what do you know of this job? `plan`: and its plan package, please. */
   find: struct({ t: oneOf('find'), jobId: bytes(32), plan: boolean }),
   /** Requester to member or worker: hold every input of this plan, whole. */
@@ -91,6 +109,21 @@ export const outcomeShape = struct({
 });
 export type Outcome = Infer<typeof outcomeShape>;
 
+const ledgerRowShape = struct({
+  shard: shardNumber,
+  phase: oneOf(...PHASE_NAMES),
+  wave,
+  workers: list(
+    struct({
+      /** Index in the plan's roster. */
+      node: integer(0, LIMITS.rosterAdvertsMax - 1),
+      wave,
+      standing: oneOf(...STANDING_NAMES),
+    }),
+    SLOTS_MAX,
+  ),
+});
+
 export const jobAnswerShape = variant('t', {
   entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
   ok: struct({ t: oneOf('ok') }),
@@ -111,6 +144,18 @@ export const jobAnswerShape = variant('t', {
     signature: bytes(SIGNATURE_BYTES),
   }),
   refused: struct({ t: oneOf('refused'), reason: text(64), detail: text(256) }),
+  why: struct({
+    t: oneOf('why'),
+    accepted: shardNumber,
+    /** Error code of a failed job; else empty. */
+    failure: text(64),
+    next: shardNumber,
+    rows: list(ledgerRowShape, WHY_ROWS_MAX),
+  }),
+  doing: struct({
+    t: oneOf('doing'),
+    rows: list(struct({ shard: shardNumber, wave, step: oneOf(...WORKER_STEPS) }), WHY_ROWS_MAX),
+  }),
   /** What a member knows of a job. */
   job: struct({
     t: oneOf('job'),

@@ -88,6 +88,10 @@ export class JobProtocol {
       case 'alive':
         if (worker?.worksOn(request.planId)) return encodeMessage({ t: 'ok' });
         throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this plan is not worked on here');
+      case 'why':
+        return this.#why(from, request);
+      case 'doing':
+        return worker?.doing(from, request) ?? refusedAnswer('unknown-plan');
     }
   }
 
@@ -131,6 +135,13 @@ export class JobProtocol {
     cadre?.repeat(from, planId);
     const isKnown = judge !== undefined || cadre?.knows(planId) === true;
     return isKnown ? encodeMessage({ t: 'ok' }) : refusedAnswer('unknown-plan');
+  }
+
+  #why(from: PeerId, request: Extract<JobRequest, { t: 'why' }>): Uint8Array {
+    const { network, cadre, requester } = this.#components;
+    // Without a cadre the requester asks itself.
+    const own = from === network.self ? requester.judgeOf(request.planId) : undefined;
+    return own?.why(request) ?? cadre?.why(from, request) ?? refusedAnswer('unknown-plan');
   }
 
   #message(from: PeerId, body: Uint8Array): void {

@@ -5,14 +5,15 @@
  * unverified: outcomes need f + 1 judges, certificates and outputs are checked here.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
-import { asKadreError, KadreError } from '../base/errors.ts';
+import { asKadreError, type ErrorJson, KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Signer } from '../base/ports.ts';
 import { anySignal } from '../base/signals.ts';
 import { buildCancel, encodeRecord } from '../job/build-record.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import { computationIdOf, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
+import { computationIdOf, type JobSpec, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
+import type { JobStage } from '../job/why.ts';
 import type { StoredJob } from '../store/job-store.ts';
 import { announcePlan, reopenPlan } from './announce-plan.ts';
 import { CadreWatch } from './cadre-watch.ts';
@@ -25,6 +26,7 @@ import {
   type JobResults,
   localResults,
 } from './job-results.ts';
+import { type JobTimes, timesOf } from './job-times.ts';
 import { judgesOf, sendRecord } from './judges.ts';
 import { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
@@ -65,15 +67,6 @@ export type RecordChange = (
   change: Partial<StoredJob> | { readonly end: Outcome; readonly certificate: Uint8Array | null },
 ) => Promise<void>;
 
-/** Milliseconds of each phase, as the requester saw them. */
-export interface JobTimes {
-  readonly total: number;
-  readonly plan: number;
-  readonly compute: number;
-  readonly commit: number;
-  readonly collect: number;
-}
-
 export interface FinishedJob {
   readonly plan: OpenPlan;
   /** Bytes of each output, in the kernel's output order. */
@@ -105,13 +98,14 @@ export class RequesterJob {
   #hasEnded = false;
   #hasLeft = false;
   readonly #kernelMs = new Map<PeerId, number>();
-  readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0 };
+  readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0, collectedMs: 0 };
   #plan: OpenPlan | undefined;
   #votes: OutcomeVotes | undefined;
   #judge: LocalJudge | undefined;
   #watch: CadreWatch | undefined;
   #settle: { resolve(end: Ending): void; reject(cause: unknown): void } | undefined;
   #accepted = 0;
+  #error: ErrorJson | undefined;
 
   constructor(
     components: RequesterComponents,
@@ -138,6 +132,28 @@ export class RequesterJob {
 
   get plan(): OpenPlan | undefined {
     return this.#plan;
+  }
+
+  get spec(): JobSpec {
+    return this.#init.job.spec;
+  }
+
+  /** Shards accepted, as far as this requester was told. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Why it failed or was cancelled; undefined for any other job. */
+  get error(): ErrorJson | undefined {
+    return this.#error;
+  }
+
+  /** How far the job is. */
+  get stage(): JobStage {
+    if (this.#hasEnded) return this.#marks.collectedMs > 0 ? 'done' : 'failed';
+    if (this.#plan === undefined) return 'finding-peers';
+    if (this.#marks.announcedMs === 0) return 'announcing';
+    return this.#marks.outcomeMs === 0 ? 'computing' : 'collecting';
   }
 
   /** Roots of its inputs, which peers fetch from here. */
@@ -178,7 +194,8 @@ export class RequesterJob {
         signal.aborted ? 'INTERRUPTED' : 'PEER_UNREACHABLE',
         'the job failed',
       );
-      if (!this.#hasLeft) this.events.push({ type: 'failed', error: error.toJSON() });
+      this.#error = error.toJSON();
+      if (!this.#hasLeft) this.events.push({ type: 'failed', error: this.#error });
       this.#detachable.reject(error);
       throw error;
     } finally {
@@ -357,7 +374,8 @@ export class RequesterJob {
     const outputs = await collect(network, plan.kernel.outputs, results.pieces, { signal });
     const bytes = outputs.reduce((sum, output) => sum + output.length, 0);
     this.events.push({ type: 'collected', bytes });
-    const times = this.#times(certifiedMs, clock.monotonicMs());
+    this.#marks.collectedMs = clock.monotonicMs();
+    const times = timesOf({ ...this.#marks, certifiedMs });
     return { plan, outputs, results, outcome, kernelMs: this.#kernelMs, times };
   }
 
@@ -369,20 +387,6 @@ export class RequesterJob {
     if (this.#start.kind === 'collect') return certifiedResults(plan, this.#start.certificate);
     if (believed === undefined) return localResults(plan, end as LedgerState);
     return fetchCertificate(this.#components.network, plan, believed, { signal });
-  }
-
-  #times(certifiedMs: number, endMs: number): JobTimes {
-    const { startMs, announcedMs, computedMs, outcomeMs } = this.#marks;
-    const openMs = announcedMs === 0 ? startMs : announcedMs;
-    // Without a report from any worker all of the waiting counts as compute.
-    const computed = computedMs === 0 ? outcomeMs : Math.min(computedMs, outcomeMs);
-    return {
-      total: endMs - startMs,
-      plan: openMs - startMs,
-      compute: Math.max(0, computed - openMs),
-      commit: certifiedMs - Math.max(computed, openMs),
-      collect: endMs - certifiedMs,
-    };
   }
 
   #answers() {

@@ -10,9 +10,12 @@ import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import type { BlobStore, Directory, SignalOption } from '../base/ports.ts';
 import { throwIfAborted } from '../base/signals.ts';
+import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import type { WhyReport } from '../job/why.ts';
 import { type JobStore, jobIdText, type StoredJob } from '../store/job-store.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
+import { explainJob } from './ask-why.ts';
 import { JOB_MESSAGE_BYTES_MAX, type JobNotice, outcomeShape } from './job-messages.ts';
 import { JobRecords } from './job-records.ts';
 import type { LocalJudge } from './local-judge.ts';
@@ -151,6 +154,26 @@ export class Requester {
     this.#assertRoom();
     const init = { job: plan.package.job, waitPeersMs: 0, detached: true };
     return this.#jobs.get(jobId) ?? this.#begin(init, { kind: 'follow', plan });
+  }
+
+  /**
+   * Why a job that was submitted here, or is followed here, is where it is. Errors: JOB_UNKNOWN,
+   * INTERRUPTED.
+   */
+  async why(
+    jobId: string,
+    question: LedgerQuestion,
+    options: SignalOption = {},
+  ): Promise<WhyReport> {
+    const running = this.#jobs.get(jobId)?.job;
+    if (running !== undefined) return explainJob(this.#components, running, question, options);
+    const stored = this.#records.find(jobId);
+    if (stored === undefined) throw new KadreError({ code: 'JOB_UNKNOWN' }, `no job ${jobId} here`);
+    const opened = stored.plan === undefined ? undefined : this.#components.plans.open(stored.plan);
+    const plan = opened?.ok ? opened.value : undefined;
+    const stage = stored.state === 'done' ? 'done' : 'failed';
+    const job = { id: jobId, stage, spec: stored.job.spec, plan } as const;
+    return explainJob(this.#components, job, question, options);
   }
 
   /** Roots of blobs that unfinished jobs and kept certificates need. */

@@ -79,6 +79,14 @@ export class SealedWork {
     return records;
   }
 
+  /** Those of the shards that are sealed, in whatever wave. */
+  holding(shards: readonly number[]): ReadonlySet<number> {
+    const wanted = new Set(shards);
+    return new Set(
+      this.#batches.flatMap((batch) => batch.shards.filter((shard) => wanted.has(shard))),
+    );
+  }
+
   /** Every record made so far, seals first: what a judge that restarted needs again. */
   records(): readonly Uint8Array[] {
     return [...this.#batches.map((batch) => batch.encoded), ...this.#reveals];

@@ -19,6 +19,7 @@ import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type RefusalReason, SALT_BYTES } from '../job/records.ts';
 import { packShards, recordBatches, unpackShards } from '../job/shard-list.ts';
+import type { WorkerStep } from '../job/why.ts';
 import type { AssignedRecord, SealedRecord, WorkLog, WorkStore } from '../store/work-store.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
@@ -67,6 +68,8 @@ export class WorkerJob {
   readonly #unlogged: AssignedRecord[] = [];
   /** Shards believed closed before their results were stored. */
   #storing: Promise<unknown> = Promise.resolve();
+  /** The shards in hand. */
+  #current: { readonly shards: ReadonlySet<number>; readonly step: WorkerStep } | undefined;
   #running = false;
   #resend: Timer | undefined;
 
@@ -97,6 +100,22 @@ export class WorkerJob {
       this.#unlogged.push({ kind: 'assigned', wave, shards: packShards(fresh) });
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
+  }
+
+  /** What is being done about each of these shards that was assigned here. */
+  doing(shards: readonly number[]): { shard: number; wave: number; step: WorkerStep }[] {
+    const sealed = this.#sealed.holding(shards);
+    const queued = new Set(this.#queue.map(({ shard }) => shard));
+    const waves = Array.from({ length: 2 * this.#plan.policy.replicas + 2 }, (_, wave) => wave);
+    const stepOf = (shard: number): WorkerStep => {
+      if (this.#current?.shards.has(shard)) return this.#current.step;
+      if (sealed.has(shard)) return 'sealed';
+      return queued.has(shard) ? 'queued' : 'refused';
+    };
+    return shards.flatMap((shard) => {
+      const wave = waves.find((one) => this.#taken.has(`${one}:${shard}`));
+      return wave === undefined ? [] : [{ shard, wave, step: stepOf(shard) }];
+    });
   }
 
   /**
@@ -232,16 +251,21 @@ export class WorkerJob {
 
   async #runChunk(wave: number, shards: readonly number[]): Promise<void> {
     const { signal } = this.#stopping;
+    const inHand = new Set(shards);
     let reason: RefusalReason = 'input-unavailable';
+    this.#current = { shards: inHand, step: 'fetching' };
     try {
       const onInputs = () => {
         reason = 'kernel-failed';
+        this.#current = { shards: inHand, step: 'running' };
       };
       const results = await this.#compute(shards, { signal, onInputs });
       reason = 'over-limits';
       this.#store(results);
       await this.#seal(wave, results);
+      this.#current = undefined;
     } catch (cause) {
+      this.#current = undefined;
       if (this.ended) return;
       const { code, message } = asKadreError(cause, 'KERNEL_FAILED', 'shards could not be run');
       this.#components.log.log('warn', 'shards-failed', { code, message, reason });

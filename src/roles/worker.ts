@@ -13,7 +13,7 @@ import type { RefusalReason } from '../job/records.ts';
 import { unpackShards } from '../job/shard-list.ts';
 import type { RecoveredWork } from '../store/work-store.ts';
 import { TAGS } from '../wire/tags.ts';
-import { claimBody, encodeMessage, refusedAnswer } from './job-messages.ts';
+import { claimBody, encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
 import type { PlanCache } from './plan-cache.ts';
 import { type WorkerComponents, WorkerJob } from './worker-job.ts';
@@ -150,6 +150,17 @@ export class Worker {
   /** True while this plan is worked on here. */
   worksOn(planId: Uint8Array): boolean {
     return this.#plans.has(toHex(planId));
+  }
+
+  /** What is being done about shards of a plan, for its requester; undefined for other plans. */
+  doing(from: PeerId, request: Extract<JobRequest, { t: 'doing' }>): Uint8Array | undefined {
+    const live = this.#plans.get(toHex(request.planId));
+    if (live === undefined) return undefined;
+    const { spec } = live.plan;
+    if (from !== peerIdOf(spec.requester)) return refusedAnswer('not-the-requester');
+    const shards = unpackShards(request.shards, spec.shards);
+    if (!shards.ok) return refusedAnswer(shards.reason);
+    return encodeMessage({ t: 'doing', rows: live.job.doing(shards.value) });
   }
 
   /** First-wave shards follow from placement; later ones must lie within the shard's order. */

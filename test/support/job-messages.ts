@@ -33,6 +33,8 @@ const outcome: Outcome = {
   failedShard: 1,
 };
 
+const SLOT = { node: 0, wave: 0, standing: 'entitled' } as const;
+
 export const REQUESTS: readonly JobRequest[] = [
   { t: 'convene', seat: 0, package: draft },
   { t: 'open', planId, skipped: [], cadre: pkg.cadre, detached: true },
@@ -43,6 +45,8 @@ export const REQUESTS: readonly JobRequest[] = [
   { t: 'alive', planId },
   { t: 'find', jobId: plan.jobId, plan: true },
   { t: 'hold', planId },
+  { t: 'why', planId, first: 0, count: 64, open: true },
+  { t: 'doing', planId, shards },
 ];
 
 export const ANSWERS: readonly JobAnswer[] = [
@@ -55,6 +59,14 @@ export const ANSWERS: readonly JobAnswer[] = [
   { t: 'job', planId, state: 'running', accepted: 1, package: pkg },
   { t: 'job', planId, state: 'ended', accepted: 2, outcome },
   { t: 'held', missing: 65_536 },
+  {
+    t: 'why',
+    accepted: 1,
+    failure: '',
+    next: 2,
+    rows: [{ shard: 1, phase: 'sealing', wave: 1, workers: [SLOT, { ...SLOT, wave: 1 }] }],
+  },
+  { t: 'doing', rows: [{ shard: 1, wave: 0, step: 'running' }] },
 ];
 
 export const NOTICES: readonly JobNotice[] = [
