@@ -148,7 +148,11 @@ export class KillLab {
       return Number(await readFile(file, 'utf8').catch(() => '')) || undefined;
     });
     const pid = await within(dying, `a death ${nameOf(death)}`);
-    await eventually(async () => !isRunning(pid) || undefined, `the end of ${pid}`);
+    await eventually(async () => {
+      // The loop must turn: until this process has seen its child's end, the pid lives on.
+      await new Promise(setImmediate);
+      return !isRunning(pid) || undefined;
+    }, `the end of ${pid}`);
     const victim = this.#nodes.find((node) => node.pid === pid);
     assert.ok(victim !== undefined, `${pid} is a node of the lab`);
     return victim;
