@@ -30,7 +30,14 @@ import { DiskWorkStore } from '../src/store/work-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
-import type { ComposeNode, NodeConfig, NodeHooks, NodeStatus, RunningNode } from './node-facade.ts';
+import type {
+  ComposeNode,
+  NodeConfig,
+  NodeHooks,
+  NodeStatus,
+  NodeStores,
+  RunningNode,
+} from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
 import { version } from './version.ts';
 
@@ -48,13 +55,14 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
   warm.catch(() => undefined);
-  const { ports, host } = await openPorts(config, hooks);
+  const stores = hooks.wrapStores?.(storesIn(config.dataDir)) ?? storesIn(config.dataDir);
+  const { ports, host } = await openPorts(config, hooks, stores);
   const state = await NodeState.load(stateFile(config.dataDir));
   try {
     await warm;
     const speeds = await speedsOf(runner, state, systemClock);
     const executor = hooks.wrapExecutor?.(runner) ?? runner;
-    const offer = offerOf({ config, hooks, executor, runner, speeds, state, threads });
+    const offer = offerOf({ config, executor, runner, speeds, state, threads, stores });
     const roles = composeRoles(ports, { networkId: config.networkId, offer });
     const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
@@ -68,7 +76,7 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   }
 };
 
-async function openPorts(config: NodeConfig, hooks: NodeHooks) {
+async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStores) {
   const { log, networkId, identitySeed, listen, bootstrap, dataDir } = config;
   const host = await createHost(
     { clock: systemClock, random: systemRandom, logger: log },
@@ -88,9 +96,19 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
     signer,
     verifier: ed25519Verifier,
     blobs,
-    jobs: new DiskJobStore({ directory: join(dataDir, 'jobs') }),
+    jobs: stores.jobs,
   };
   return { ports, host };
+}
+
+function storesIn(dataDir: string): NodeStores {
+  const directory = (name: string) => ({ directory: join(dataDir, name) });
+  return {
+    jobs: new DiskJobStore(directory('jobs')),
+    planStore: new DiskPlanStore(directory('plans')),
+    workStore: new DiskWorkStore(directory('work')),
+    endedStore: new DiskEndedPlanStore(directory('ended')),
+  };
 }
 
 function hostService(host: { start(): Promise<void>; stop(): Promise<void> }): Service {
@@ -120,16 +138,16 @@ async function speedsOf(executor: Executor, state: NodeState, clock: Clock): Pro
 
 interface OfferParts {
   readonly config: NodeConfig;
-  readonly hooks: NodeHooks;
   readonly executor: Executor;
   readonly runner: RunnerExecutor;
   readonly speeds: Speeds;
   readonly state: NodeState;
   readonly threads: number;
+  readonly stores: NodeStores;
 }
 
 function offerOf(parts: OfferParts): OfferInit {
-  const { config, executor, runner, speeds, state, threads } = parts;
+  const { config, executor, runner, speeds, state, threads, stores } = parts;
   const { backend, cpuFeatures } = runner.details;
   const device: Device = {
     kind: 'cpu',
@@ -149,9 +167,7 @@ function offerOf(parts: OfferParts): OfferInit {
     roles: config.roles,
     executor,
     speeds,
-    planStore: new DiskPlanStore({ directory: join(config.dataDir, 'plans') }),
-    workStore: new DiskWorkStore({ directory: join(config.dataDir, 'work') }),
-    endedStore: new DiskEndedPlanStore({ directory: join(config.dataDir, 'ended') }),
+    ...stores,
     planKeys: { generate: generateSeed, signer: signerFromSeed },
     software: SOFTWARE,
     lastSequence: state.sequence,

@@ -16,6 +16,7 @@ import { decodeCanonical } from '../../src/wire/cbor.ts';
 import { LIMITS } from '../../src/wire/limits.ts';
 import type { NodeHooks } from '../node-facade.ts';
 import type { Behaviour, LabOrder } from './lab-order.ts';
+import { wrapNetwork } from './wrap-network.ts';
 
 /** Added to every kernel call of a `slow` node. */
 const SLOW_MS = 3_000;
@@ -195,21 +196,4 @@ function recordIn(
   const { planId } = request.value;
   const record = decodeCanonical(request.value.record, recordShape, LIMITS.recordBytesMax);
   return record.ok ? { planId, record: record.value } : undefined;
-}
-
-/** The inner network with some methods replaced. */
-function wrapNetwork(inner: Network, changes: Partial<Network>): Network {
-  return {
-    self: inner.self,
-    addresses: () => inner.addresses(),
-    request: (...call) => inner.request(...call),
-    send: (...call) => inner.send(...call),
-    openStream: (...call) => inner.openStream(...call),
-    handle: (...call) => inner.handle(...call),
-    addAddresses: (...call) => inner.addAddresses(...call),
-    connectedPeers: () => inner.connectedPeers(),
-    onDisconnect: (listener) => inner.onDisconnect(listener),
-    penalise: (...call) => inner.penalise(...call),
-    ...changes,
-  };
 }

@@ -8,6 +8,7 @@ import { stderrLogger } from '../cli/output.ts';
 import { composeNode } from '../compose.ts';
 import { serveNode } from '../serve-node.ts';
 import { hooksOf } from './behaviours.ts';
+import { killHooks } from './kill-points.ts';
 import { parseLabOrder } from './lab-order.ts';
 import { watchParent } from './parent-watch.ts';
 
@@ -15,7 +16,9 @@ enableCompileCache();
 try {
   const order = parseLabOrder(process.argv[2]);
   const log = stderrLogger(process.stderr, order.settings.logLevel);
-  const hooks = hooksOf(order, { crash: () => process.kill(process.pid, 'SIGKILL') });
+  const crash = () => process.kill(process.pid, 'SIGKILL');
+  const hooks =
+    order.dieAt === undefined ? hooksOf(order, { crash }) : killHooks(order.dieAt, { crash });
   const serving = await serveNode(order.settings, { compose: composeNode, log, hooks });
   const stop = () => serving.stop();
   watchParent(process.stdin, stop);

@@ -76,8 +76,8 @@ export class Announcer {
   }
 
   /**
-   * The end, to the requester, who dismisses its workers. Where it may be gone, or work must stop at
-   * once because the job came to nothing, the workers hear it from us too; who was missed asks.
+   * The end, to the requester, who dismisses its workers. Where it may be gone, and where work must
+   * stop at once because the job came to nothing, they hear it from us too; who was missed asks.
    */
   end(state: LedgerState): void {
     this.#outcome = { t: 'outcome', outcome: outcomeOf(this.#plan, state) };

@@ -120,16 +120,8 @@ export function composeRoles(
   const advertiser =
     offer === undefined ? undefined : advertise(ports, { networkId, book, offer, load });
   const protocol = new JobProtocol({ network, blobs, plans, holder, worker, cadre, requester });
-  const needed = function* () {
-    yield* requester.roots();
-    yield* holder.roots();
-    if (worker !== undefined) yield* worker.roots();
-    if (cadre !== undefined) yield* cadre.roots();
-  };
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
-  const forget = async () => cadre?.forgetOld();
-  const bounds = { keepMs, sweepMs: keepMs / 24 };
-  const retention = new BlobRetention({ ...ports, forget, needed }, bounds);
+  const retention = retain(ports, keepMs, { requester, holder, worker, cadre });
   const services = [
     blobService(network, blobs),
     retention,
@@ -177,6 +169,23 @@ function advertise(
     },
     {},
   );
+}
+
+/** Blobs stay while a role needs them, and for a while after. */
+function retain(
+  ports: RolePorts,
+  keepMs: number,
+  roles: Pick<RoleSet, 'requester' | 'worker' | 'cadre'> & { readonly holder: InputHolder },
+): BlobRetention {
+  const { requester, holder, worker, cadre } = roles;
+  const needed = function* () {
+    yield* requester.roots();
+    yield* holder.roots();
+    if (worker !== undefined) yield* worker.roots();
+    if (cadre !== undefined) yield* cadre.roots();
+  };
+  const forget = async () => cadre?.forgetOld();
+  return new BlobRetention({ ...ports, forget, needed }, { keepMs, sweepMs: keepMs / 24 });
 }
 
 function blobService(network: Network, store: BlobStore): Service {

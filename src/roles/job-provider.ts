@@ -1,8 +1,7 @@
 /**
  * Announces jobs in the directory, so that whoever has only an id finds the cadre (step 11 of the
  * life of a job): a detached job when it begins, any other in a quiet moment, because an
- * announcement costs more messages than a small job. One announcement at a time; bounded, the oldest give
- * way.
+ * announcement costs more messages than a small job. One at a time; bounded, the oldest give way.
  */
 import { toHex } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';

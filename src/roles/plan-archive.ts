@@ -1,8 +1,8 @@
 /**
  * Plans that have ended, kept for members that lag and requesters that ask again. Until it leaves
  * here a plan's log is what its certificate can always be made from; when it leaves, the
- * certificate is stored with what else a late asker needs, and the log removed. Plans leave by age, and in batches when there are
- * many, so that a node under load pays one write for dozens of certificates.
+ * certificate is stored with what else a late asker needs, and the log removed. Plans leave by age,
+ * and in batches when there are many, so that a node under load pays one write for dozens of them.
  */
 import { toHex } from '../base/bytes.ts';
 import type { Clock, Logger, Timer } from '../base/ports.ts';

@@ -91,24 +91,20 @@ export class Requester {
       throw new KadreError({ code: 'BAD_POLICY' }, message);
     }
     this.#assertRoom();
-    const started = this.#begin(init, { kind: 'plan', instance: 0 });
-    try {
-      await this.#records.save({
-        v: 1,
-        job,
-        detached,
-        waitPeersMs,
-        instance: 0,
-        state: 'running',
-        isAnnounced: false,
-        isDetachable: false,
-        submittedMs: this.#components.clock.wallMs(),
-      });
-    } catch (cause) {
-      await started.job.cancel();
-      throw cause;
-    }
-    return started;
+    // Remembered before anybody hears of it.
+    await this.#records.save({
+      v: 1,
+      job,
+      detached,
+      waitPeersMs,
+      instance: 0,
+      state: 'running',
+      isAnnounced: false,
+      isDetachable: false,
+      submittedMs: this.#components.clock.wallMs(),
+    });
+    throwIfAborted(this.#stopping.signal);
+    return this.#begin(init, { kind: 'plan', instance: 0 });
   }
 
   /** Takes up every unfinished job on record that does not run already. */

@@ -222,6 +222,14 @@ test('plans are limited, of all and of one requester', () => {
   assert.equal(one.refusalOf(from, 0, [], plans[1]!), 'claim', 'an ended plan makes room');
 });
 
+test('an assignment that comes after the end starts nothing', () => {
+  const { job, plan, worker, refusalOf, judges } = working();
+  assert.equal(refusalOf(requesterOf(job)), 'claim');
+  worker.ended(requesterOf(job), plan.planId);
+  assert.equal(refusalOf(judges[0]!, 1, [0]), 'not-entitled');
+  assert.deepEqual([worker.worksOn(plan.planId), worker.plansTaken], [false, 1]);
+});
+
 test('a stopping worker claims nothing', async () => {
   const { job, worker, refusalOf } = working();
   await worker.stop();
