@@ -1,7 +1,7 @@
 /**
  * Verbs about jobs that were submitted before: `list`, `describe`, `events`, `why`, `get`,
- * `cancel`, `retry`. What only the requester may do, or only its node knows, needs that node; a job can be
- * described, followed and fetched by its whole id from anywhere in the swarm.
+ * `cancel`, `retry`. What only the requester may do, or only its node knows, needs that node; a job
+ * can be described, followed and fetched by its whole id from anywhere in the swarm.
  */
 import { KadreError } from '../../src/base/errors.ts';
 import { jobIdPrefix } from '../../src/sdk/find-job.ts';

@@ -1,7 +1,7 @@
 /**
  * `kadre run` and `kadre submit`: one job from files to verified outputs, or to the point from
- * which it goes on without this command. Everything that can be refused locally is refused before anyone
- * is dialled; files are written only after everything verified.
+ * which it goes on without this command. Everything that can be refused locally is refused before
+ * anyone is dialled; files are written only after everything verified.
  */
 import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import { abortable, throwIfAborted } from '../../src/base/signals.ts';

@@ -85,7 +85,8 @@ export async function checkPorts(
       if (port === 0) return ok(name, `${host}, any free port`);
       const failure = await bindFailure(host, port);
       if (failure === undefined) return ok(name, `${host} port ${port} is free`);
-      const advice = `see who has it: \`ss -ltnp sport = :${port}\`, or choose another with ${flag}`;
+      const who = `\`ss -ltnp sport = :${port}\` shows who has it`;
+      const advice = `${who}; choose another with ${flag}`;
       return problem(name, `${host} port ${port}: ${failure}`, advice);
     }),
   );

@@ -73,7 +73,7 @@ export class Requester {
   async stop(): Promise<void> {
     this.#stopping.abort(new KadreError({ code: 'STOPPED' }, 'this node is stopping'));
     const jobs = [...this.#jobs.values()].map(({ job }) => job);
-    await Promise.all(jobs.map((job) => (job.isDetached ? job.leave() : job.cancel())));
+    await Promise.all(jobs.map(async (job) => (job.isDetached ? job.leave() : job.cancel())));
     await Promise.all(jobs.map((job) => job.ended));
     await this.#records.settled();
   }

@@ -39,7 +39,7 @@ export async function* mapJobs(
       if (pull === undefined && jobs.length === 0) return;
       const next = await firstOf(pull, jobs[0], aborted);
       if ('result' in next) {
-        jobs.shift();
+        void jobs.shift();
         yield next.result;
         continue;
       }

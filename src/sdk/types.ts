@@ -116,8 +116,6 @@ export interface JobResult {
   readonly summary: JobSummary;
 }
 
-export type { WhyReport, WhyShard, WhyWorker } from '../job/why.ts';
-
 export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
 
 /** A job as its requester knows it: what `list` and `describe` print. JSON-safe. */

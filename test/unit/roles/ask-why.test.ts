@@ -5,7 +5,7 @@ import { peerIdOf } from '../../../src/base/ids.ts';
 import type { Network } from '../../../src/base/ports.ts';
 import type { Executor } from '../../../src/compute/executor.ts';
 import { packShards } from '../../../src/job/shard-list.ts';
-import { type JobStage, jobWords } from '../../../src/job/why.ts';
+import { type JobStage, jobWords, type WhyReport } from '../../../src/job/why.ts';
 import {
   decodeMessage,
   encodeMessage,
@@ -14,7 +14,7 @@ import {
   jobAnswerShape,
   jobRequestShape,
 } from '../../../src/roles/job-messages.ts';
-import type { JobHandle, WhyReport, Work } from '../../../src/sdk/types.ts';
+import type { JobHandle, Work } from '../../../src/sdk/types.ts';
 import { unwrap } from '../../support/job-factory.ts';
 import { type VirtualNodeInit, VirtualSwarm } from '../../support/virtual-swarm.ts';
 
