@@ -123,7 +123,7 @@ class ApiSwarm implements Swarm {
       json: waitPeersMs === undefined ? {} : { waitPeersMs },
     });
     const { expected } = await this.#expected(jobId, call.signal);
-    if (expected.computationId !== old.expected.computationId) {
+    if (!isSameWork(expected, old.expected)) {
       throw new KadreError({ code: 'PEER_MISBEHAVED' }, 'the node submitted other work');
     }
     const looking = this.#handle(jobId, expected, { signal, isOwn: false });
@@ -176,4 +176,15 @@ class ApiSwarm implements Swarm {
       ? this.#closed.signal
       : AbortSignal.any([signal, this.#closed.signal]);
   }
+}
+
+function isSameWork(a: Expected, b: Expected): boolean {
+  const { replicas, quorum, cadre } = a.options;
+  return (
+    a.computationId === b.computationId &&
+    a.shards === b.shards &&
+    replicas === b.options.replicas &&
+    quorum === b.options.quorum &&
+    cadre === b.options.cadre
+  );
 }

@@ -177,6 +177,19 @@ export function describeSwarm(subject: SwarmSubject): void {
     for (const { state } of await swarm.jobs()) assert.notEqual(state, 'running');
   });
 
+  test(named('a source that fails ends map, and what it had begun'), async () => {
+    await using swarm = await subject.openStalling();
+    async function* works(): AsyncGenerator<Work> {
+      yield work;
+      while ((await swarm.jobs()).length === 0) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      throw new RangeError('no more tiles');
+    }
+    await assert.rejects(swarm.map('noop@1', works()).next(), RangeError);
+    for (const { state } of await swarm.jobs()) assert.notEqual(state, 'running');
+  });
+
   test(named('work that map cannot submit ends the loop with its error'), async () => {
     await using swarm = await subject.open();
     const bad = [work, { parameters: { items: 0 } }, work];

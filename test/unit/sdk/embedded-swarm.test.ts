@@ -58,20 +58,22 @@ test('closing cancels what runs, while its cadre can still be told', async () =>
   assert.deepEqual(load, Array(10).fill([0, 0]));
 });
 
-test('a cancel reaches every worker within a second, also when a member is away', async () => {
+test('a cancel reaches every worker at once, also when the cadre cannot agree on it', async () => {
   const swarm = await VirtualSwarm.start(Array(10).fill(BUSY));
   const job = await swarm.submit('noop@1', WORK);
   await swarm.run(claimed(job));
   await swarm.clock.advance(500);
   const { plan } = swarm.requester.roles.requester.running(job.id)!.job;
   const busy = () => swarm.nodes.filter(({ roles }) => roles.worker!.load.plans > 0);
-  const away = swarm.nodeOf(peerIdOf(plan!.seats[0]!.node));
+  // Two of four: no quorum is left that could end the plan.
+  const away = plan!.seats.slice(0, 2).map(({ node }) => swarm.nodeOf(peerIdOf(node)));
   assert.ok(busy().length > 2);
-  swarm.crash(away);
+  for (const node of away) swarm.crash(node);
   void job.cancel();
-  await swarm.clock.advance(1_000);
+  // Without waiting for the members that are away, which alone takes a second.
+  await swarm.clock.advance(200);
   assert.deepEqual(
-    busy().filter((node) => node !== away),
+    busy().filter((node) => !away.includes(node)),
     [],
   );
   assert.equal(await codeOf(swarm.run(job.result())), 'JOB_CANCELLED');
