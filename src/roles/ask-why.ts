@@ -91,7 +91,7 @@ async function askAll(
     judges: judges.map(({ peer, answer }) => ({ peer, answer })),
     source: shown?.peer ?? null,
     rows: bare.map((row) => completeRow({ ...row, workers: withSteps(row, steps) })),
-    next: next < plan.spec.shards ? next : null,
+    next: question.open && next < plan.spec.shards ? next : null,
   };
 }
 

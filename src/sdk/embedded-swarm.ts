@@ -5,8 +5,8 @@
 
 import { KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobStore, Network, Random, SignalOption, Signer } from '../base/ports.ts';
-import { abortable, anySignal, throwIfAborted } from '../base/signals.ts';
+import type { BlobStore, Clock, Network, Random, SignalOption, Signer } from '../base/ports.ts';
+import { abortable, anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
@@ -41,6 +41,7 @@ export interface EmbeddedSwarmComponents {
   readonly network: Network;
   readonly signer: Signer;
   readonly random: Random;
+  readonly clock: Clock;
   readonly blobs: BlobStore;
   readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester'>;
   /** Ends what was started for this swarm; nothing for a node's own. */
@@ -54,6 +55,9 @@ export interface EmbeddedSwarmInit {
 }
 
 const WAIT_PEERS_MS = 10_000;
+/** After this a swarm has joined, if there is anything to join. */
+const JOINING_MS = 8_000;
+const SEARCH_PAUSE_MS = 500;
 /** Operations that make a shard worth its overhead, when the count is ours to choose. */
 const SHARD_OPERATIONS = 20_000_000;
 /** Shards per worker, when the count is ours to choose: room for unlike speeds. */
@@ -66,12 +70,14 @@ export class EmbeddedSwarm implements Swarm {
   readonly #closed = new AbortController();
   /** Running, by id. */
   readonly #jobs = new Map<string, EmbeddedJob>();
+  readonly #openedMs: number;
   #closing: Promise<void> | undefined;
 
   constructor(components: EmbeddedSwarmComponents, init: EmbeddedSwarmInit) {
     this.#components = components;
     this.#init = init;
     this.peerId = components.network.self;
+    this.#openedMs = components.clock.monotonicMs();
   }
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
@@ -124,12 +130,27 @@ export class EmbeddedSwarm implements Swarm {
     const wanted = jobIdPrefix(id);
     const known = [...this.#jobs.keys(), ...requester.list().map(({ job }) => jobIdText(job))];
     if (wanted.length === 64 && !known.includes(wanted)) {
-      const started = await abortable(requester.pickUp(wanted, { signal }), signal);
+      const started = await abortable(this.#pickUp(wanted, signal), signal);
       return this.#handle(wanted, started, { cancel: undefined, isOwn: false });
     }
     const jobId = matchJobId(wanted, known);
     const started = requester.running(jobId);
     return this.#handle(jobId, started, { cancel: undefined, isOwn: false });
+  }
+
+  /** A swarm that was just joined knows nobody yet who could lead to the job. */
+  async #pickUp(jobId: string, signal: AbortSignal): Promise<StartedJob> {
+    const { clock, roles } = this.#components;
+    for (;;) {
+      try {
+        return await roles.requester.pickUp(jobId, { signal });
+      } catch (cause) {
+        const isUnknown = cause instanceof KadreError && cause.code === 'JOB_UNKNOWN';
+        const isNew = clock.monotonicMs() - this.#openedMs < JOINING_MS;
+        if (!isUnknown || !isNew) throw cause;
+        await sleep(clock, SEARCH_PAUSE_MS, { signal });
+      }
+    }
   }
 
   async retry(id: string, options: RetryOptions = {}): Promise<JobHandle> {

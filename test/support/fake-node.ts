@@ -171,6 +171,7 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
     id,
     async *events({ follow = true, signal } = {}): AsyncGenerator<JobEvent> {
       yield { type: 'planned', jobId: id, workers: 10, roster: 10 };
+      if (options.detached) yield { type: 'detachable', holders: [FAKE_PEER_ID] };
       yield { type: 'progress', accepted: made.spec.shards, total: made.spec.shards };
       if (init.stalls && !isCancelled) {
         if (!follow) return;
@@ -187,7 +188,7 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
     spec: async () => encodeCanonical(made.spec),
     describe: async () => {
       const state = isCancelled ? 'cancelled' : init.stalls ? 'running' : 'done';
-      return infoOf(made, id, state);
+      return infoOf(made, id, { state, detached: options.detached === true });
     },
     why: async (question = {}) => {
       const { shards } = made.spec;
@@ -212,7 +213,11 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
 
 const NEVER = new AbortController().signal;
 
-function infoOf({ spec, outputs }: MadeCertificate, jobId: string, state: JobState): JobInfo {
+function infoOf(
+  { spec, outputs }: MadeCertificate,
+  jobId: string,
+  { state, detached }: { readonly state: JobState; readonly detached: boolean },
+): JobInfo {
   const { kernel, parameters, inputs, shards, policy } = spec;
   const { replicas, quorum, cadre } = policy;
   return {
@@ -220,7 +225,7 @@ function infoOf({ spec, outputs }: MadeCertificate, jobId: string, state: JobSta
     computationId: toHex(computationIdOf(spec)),
     state,
     stage: state === 'running' ? 'computing' : state === 'done' ? 'done' : 'failed',
-    detached: false,
+    detached,
     kernel,
     parameters,
     inputs: inputs.map((input) => ({ ...input, root: toHex(input.root) })),

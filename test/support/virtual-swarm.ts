@@ -172,7 +172,8 @@ export class VirtualSwarm {
 
   swarmOf(node: VirtualNode, close = async () => void (await node.stop())): EmbeddedSwarm {
     const { network, signer, blobs, roles } = node;
-    const components = { network, signer, blobs, roles, random: this.#random, close };
+    const { clock } = this;
+    const components = { network, signer, blobs, roles, clock, random: this.#random, close };
     return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {} });
   }
 
