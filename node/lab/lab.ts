@@ -77,7 +77,9 @@ export async function startLab(init: LabInit): Promise<Lab> {
   const revive = (node: LabNode) => {
     const index = nodes.findIndex(({ peerId }) => peerId === node.peerId);
     const listen = node.addrs[0]!.replace(/\/p2p\/.*$/, '');
-    return startNode({ ...place, index, listen });
+    // The signal was for the lab's start, and may be long over.
+    const signal = AbortSignal.timeout(READY_MS);
+    return startNode({ ...place, index, listen, init: { ...init, signal } });
   };
   let nodes: readonly LabNode[] = [];
   try {

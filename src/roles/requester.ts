@@ -73,7 +73,8 @@ export class Requester {
   async stop(): Promise<void> {
     this.#stopping.abort(new KadreError({ code: 'STOPPED' }, 'this node is stopping'));
     const jobs = [...this.#jobs.values()].map(({ job }) => job);
-    await Promise.all(jobs.map(async (job) => (job.isDetached ? job.leave() : job.cancel())));
+    for (const job of jobs) if (job.isDetached) job.leave();
+    await Promise.all(jobs.filter((job) => !job.isDetached).map((job) => job.cancel()));
     await Promise.all(jobs.map((job) => job.ended));
     await this.#records.settled();
   }

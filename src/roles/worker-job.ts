@@ -139,7 +139,11 @@ export class WorkerJob {
     for (const { wave, shard } of assigned) {
       if (this.#take(wave, [shard]).length > 0) this.#queue.push({ wave, shard });
     }
-    if (lost.length > 0) this.#storing = this.#storeAgain(lost.sort((a, b) => a - b));
+    if (lost.length > 0) {
+      this.#storing = this.#storeAgain(lost.sort((a, b) => a - b));
+      // Heard when something is to be revealed; the plan may end before that.
+      this.#storing.catch(() => undefined);
+    }
     this.#scheduleResend(0);
     if (!this.#running) void this.#work();
   }

@@ -42,6 +42,7 @@ try {
     } catch (cause) {
       failures += 1;
       console.log(`FAIL  ${nameOf(death)}: ${cause instanceof Error ? cause.message : cause}`);
+      // The next point must not suffer from what this one left.
       await lab.stop();
       lab = await freshLab();
       killLab = new KillLab(lab, dieAt);

@@ -8,6 +8,7 @@ import { readdir, readFile, rm, watch } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { armKillPoint, type KillPoint, victimFile } from '../../node/lab/kill-points.ts';
 import type { Lab, LabNode } from '../../node/lab/lab.ts';
+import { derivePolicy } from '../../src/job/policy.ts';
 import { bytesOfArray } from '../../src/kernel/nd-array.ts';
 import type { StartedJob } from '../../src/roles/requester.ts';
 import { connect } from '../../src/sdk/connect.ts';
@@ -94,6 +95,8 @@ export const nameOf = ({ by, detached, when, what, nth }: PlannedDeath): string 
 
 const [a, b] = [wholeMatrix(96, 64, 5), wholeMatrix(64, 48, 7)];
 const PRODUCT = bytesOfArray(multiply(a, b));
+/** The default policy's time to reveal, less what a connection needs. */
+const REVEAL_MS = derivePolicy().revealMs - 1_500;
 const WORK = { inputs: { a, b }, shards: 12 };
 
 export class KillLab {
@@ -115,8 +118,10 @@ export class KillLab {
       armKillPoint(this.dieAt, death);
       const id = await this.#submit(client, death);
       const victim = await this.#awaitDeath(death);
-      await this.#revive(victim);
-      await checkJob(await this.#found(client, id));
+      const awayMs = await this.#revive(victim);
+      const started = await this.#found(client, id);
+      // Who is away for longer than a worker has to reveal did not reveal in time.
+      await checkJob(started, awayMs < REVEAL_MS ? undefined : victim.peerId);
       return victim;
     } finally {
       await rm(this.dieAt, { force: true });
@@ -158,10 +163,13 @@ export class KillLab {
     return victim;
   }
 
-  async #revive(victim: LabNode): Promise<void> {
+  /** For how long it was away. */
+  async #revive(victim: LabNode): Promise<number> {
+    const diedMs = performance.now();
     const again = await this.#lab.revive(victim);
     assert.equal(again.peerId, victim.peerId);
     this.#nodes = this.#nodes.map((node) => (node === victim ? again : node));
+    return performance.now() - diedMs;
   }
 
   /** By its id: a job may be announced a moment after somebody asks for it. */
@@ -174,13 +182,14 @@ export class KillLab {
 }
 
 /** Right outputs, a valid certificate, every shard once, and nobody blamed for dying. */
-async function checkJob({ job, finished }: StartedJob): Promise<void> {
+async function checkJob({ job, finished }: StartedJob, late: string | undefined): Promise<void> {
   const { outputs, results, outcome } = await within(finished, 'the result');
   assert.deepEqual(Buffer.from(outputs[0]!), Buffer.from(PRODUCT));
   const verdict = await verify(results.certificate!, { jobId: job.id });
   assert.ok(verdict.valid);
   assert.equal(new Set(results.pieces.map(({ region }) => region.offset.join())).size, 12);
-  assert.deepEqual(outcome.disputes, []);
+  const blamed = outcome.disputes.filter(({ peer, kind }) => peer !== late || kind !== 'withheld');
+  assert.deepEqual(blamed, []);
 }
 
 /** Looks whenever something in the folder changes. */

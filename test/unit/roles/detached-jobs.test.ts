@@ -300,6 +300,22 @@ test('a cancel reaches every worker of a detached job within a second', async ()
   assert.equal(again.roles.requester.find(job.id)?.state, 'cancelled');
 });
 
+test('a cancel reaches workers at once, though no judge can be reached', async () => {
+  const { hooks, state } = gate();
+  const { swarm, home, submit } = await world(hooks);
+  const job = await submit(PRODUCT);
+  await untilEvent(swarm, job, 'claimed');
+  await swarm.clock.advance(100);
+  for (const { roles, network } of swarm.nodes) {
+    if (roles.cadre) swarm.hub.cut(home.signer.peerId, network.self);
+  }
+  const cancelled = job.cancel();
+  await swarm.clock.advance(500);
+  assert.ok(state.running > 0);
+  assert.equal(state.stopped, state.running);
+  await swarm.run(cancelled);
+});
+
 test('a cancel reaches workers of later waves, and those the requester cannot reach', async () => {
   const { hooks, state } = gate();
   const { swarm, home, submit } = await world(hooks);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Network, ProtocolName, RequestOptions } from '../../../src/base/ports.ts';
+import type { Executor } from '../../../src/compute/executor.ts';
 import { recordShape } from '../../../src/job/records.ts';
 import { decodeMessage, jobRequestShape } from '../../../src/roles/job-messages.ts';
 import type { Work } from '../../../src/sdk/types.ts';
@@ -100,6 +101,22 @@ test('what was sealed and not stored is computed once more', async () => {
   const { summary } = await swarm.run(job.result());
   assert.equal(summary.workers[peer]?.shards, 8);
   assert.ok(blobs.bytes > 0);
+});
+
+test('a plan that ends while its outputs are computed once more takes nobody down', async () => {
+  const { swarm, job, restart, workStore } = await dying('reveal');
+  await swarm.clock.advance(1_000);
+  const wrapExecutor = ({ backend }: Executor): Executor => ({
+    backend,
+    run: (_, { signal } = {}) =>
+      new Promise((__, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      }),
+  });
+  const again = await restart({ workStore, hooks: { wrapExecutor } });
+  await swarm.run(job.cancel());
+  await swarm.clock.advance(1_000);
+  assert.equal(again.roles.worker!.load.plans, 0);
 });
 
 test('one that lost its memory cannot open, and is named for it: the log is what saves it', async () => {
