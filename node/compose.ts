@@ -22,22 +22,17 @@ import {
   type RoleSet,
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
+import type { NodeHooks, NodeStores } from '../src/sim/node-hooks.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
 import { DiskEndedPlanStore } from '../src/store/ended-plan-store.ts';
 import { DiskJobStore } from '../src/store/job-store.ts';
-import { DiskPlanStore } from '../src/store/plan-store.ts';
-import { DiskWorkStore } from '../src/store/work-store.ts';
+import { DiskLogFolder } from '../src/store/log-folder.ts';
+import { LogPlanStore } from '../src/store/plan-store.ts';
+import { LogWorkStore } from '../src/store/work-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
-import type {
-  ComposeNode,
-  NodeConfig,
-  NodeHooks,
-  NodeStatus,
-  NodeStores,
-  RunningNode,
-} from './node-facade.ts';
+import type { ComposeNode, NodeConfig, NodeStatus, RunningNode } from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
 import { version } from './version.ts';
 
@@ -105,8 +100,8 @@ function storesIn(dataDir: string): NodeStores {
   const directory = (name: string) => ({ directory: join(dataDir, name) });
   return {
     jobs: new DiskJobStore(directory('jobs')),
-    planStore: new DiskPlanStore(directory('plans')),
-    workStore: new DiskWorkStore(directory('work')),
+    planStore: new LogPlanStore(new DiskLogFolder(directory('plans'))),
+    workStore: new LogWorkStore(new DiskLogFolder(directory('work'))),
     endedStore: new DiskEndedPlanStore(directory('ended')),
   };
 }

@@ -2,13 +2,9 @@
  * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
  * here knows how.
  */
-import type { Logger, Network, Signer } from '../src/base/ports.ts';
-import type { Executor } from '../src/compute/executor.ts';
+import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
-import type { EndedPlanStore } from '../src/store/ended-plan-store.ts';
-import type { JobStore } from '../src/store/job-store.ts';
-import type { PlanStore } from '../src/store/plan-store.ts';
-import type { WorkStore } from '../src/store/work-store.ts';
+import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Role } from '../src/swarm/advert.ts';
 import type { NetworkPolicy } from '../src/swarm/network-file.ts';
 
@@ -67,21 +63,6 @@ export interface NodeConfig {
   /** The network file's overrides of the job defaults. */
   readonly policy: NetworkPolicy;
   readonly log: Logger;
-}
-
-/** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
-export interface NodeHooks {
-  readonly wrapExecutor?: (executor: Executor) => Executor;
-  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
-  readonly wrapStores?: (stores: NodeStores) => NodeStores;
-}
-
-/** Everything that a node writes to its data directory about jobs. */
-export interface NodeStores {
-  readonly jobs: JobStore;
-  readonly planStore: PlanStore;
-  readonly workStore: WorkStore;
-  readonly endedStore: EndedPlanStore;
 }
 
 export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;

@@ -36,6 +36,8 @@ const TASKS = {
   'build:native': { entry: 'scripts/build-native.ts', native: false },
   bench: { entry: 'test/bench/main.ts', native: true },
   'kill-points': { entry: 'test/kill/main.ts', native: true },
+  sim: { entry: 'scripts/sim.ts', native: false },
+  'sim:bugs': { entry: 'scripts/sim-bugs.ts', native: false },
 };
 
 function say(line) {

@@ -14,12 +14,11 @@ import {
   jobNoticeShape,
   jobRequestShape,
 } from '../../src/roles/job-messages.ts';
+import type { NodeHooks, NodeStores } from '../../src/sim/node-hooks.ts';
+import { wrapNetwork } from '../../src/sim/worker-behaviours.ts';
 import type { WorkLog } from '../../src/store/work-store.ts';
 import { decodeCanonical } from '../../src/wire/cbor.ts';
 import { LIMITS } from '../../src/wire/limits.ts';
-import type { NodeHooks, NodeStores } from '../node-facade.ts';
-import type { LabWorld } from './behaviours.ts';
-import { wrapNetwork } from './wrap-network.ts';
 
 export interface KillPoint {
   readonly when: 'before' | 'after';
@@ -35,7 +34,7 @@ export const victimFile = (file: string): string => `${file}.victim`;
 /** An answer or message needs this long to leave the process; `after` means that it left. */
 const LEAVING_MS = 30;
 
-export function killHooks(file: string, world: LabWorld): NodeHooks {
+export function killHooks(file: string, world: { readonly crash: () => void }): NodeHooks {
   const reached = new Map<string, number>();
   const reach = (when: KillPoint['when'], what: string): void => {
     const armed = read(file);

@@ -353,7 +353,7 @@ export class RequesterJob {
   }
 
   async #finish(plan: OpenPlan, end: Ending, signal: AbortSignal): Promise<FinishedJob> {
-    const { network, clock } = this.#components;
+    const { clock } = this.#components;
     this.#marks.outcomeMs = clock.monotonicMs();
     const believed = 'outcome' in end ? end : undefined;
     const said = believed?.outcome ?? outcomeOf(plan, end as LedgerState);
@@ -371,7 +371,9 @@ export class RequesterJob {
     if (this.#start.kind !== 'collect') {
       await this.#record({ end: said, certificate: results.certificate });
     }
-    const outputs = await collect(network, plan.kernel.outputs, results.pieces, { signal });
+    const outputs = await collect(this.#components, plan.kernel.outputs, results.pieces, {
+      signal,
+    });
     const bytes = outputs.reduce((sum, output) => sum + output.length, 0);
     this.events.push({ type: 'collected', bytes });
     this.#marks.collectedMs = clock.monotonicMs();
@@ -386,7 +388,7 @@ export class RequesterJob {
   ): Promise<JobResults> | JobResults {
     if (this.#start.kind === 'collect') return certifiedResults(plan, this.#start.certificate);
     if (believed === undefined) return localResults(plan, end as LedgerState);
-    return fetchCertificate(this.#components.network, plan, believed, { signal });
+    return fetchCertificate(this.#components, plan, believed, { signal });
   }
 
   #answers() {

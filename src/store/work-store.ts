@@ -4,8 +4,6 @@
  * sent, so a worker that restarts can open what it committed to (docs/protocol/wal.md, "Work
  * record"). Before the first seal there is nothing to lose, and no file.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
@@ -16,7 +14,7 @@ import { SHARD_NUMBER_BYTES } from '../job/shard-list.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { bytes, bytesUpTo, type Infer, integer, oneOf, struct, variant } from '../wire/shape.ts';
-import { openWal } from './wal.ts';
+import type { LogFolder } from './log-folder.ts';
 
 const wave = integer(0, 2 * LIMITS.replicasMax + 1);
 const packedShards = bytesUpTo(LIMITS.shardsMax * SHARD_NUMBER_BYTES, SHARD_NUMBER_BYTES);
@@ -71,24 +69,23 @@ export interface WorkStore {
   recover(onDamaged: (error: KadreError) => void): Promise<RecoveredWork[]>;
 }
 
-const FILE = /^[0-9a-f]{64}\.wal$/;
+const FILE = /^[0-9a-f]{64}\.work$/;
+const nameOf = (planId: Digest): string => `${toHex(planId)}.work`;
 
-export class DiskWorkStore implements WorkStore {
-  readonly #directory: string;
+export class LogWorkStore implements WorkStore {
+  readonly #folder: LogFolder;
 
-  /** `directory` is used by this store alone. */
-  constructor(init: { readonly directory: string }) {
-    this.#directory = init.directory;
+  constructor(folder: LogFolder) {
+    this.#folder = folder;
   }
 
   create(plan: { planId: Digest; takenMs: number; package: PlanPackage }): WorkLog {
-    return new DiskWorkLog(this.#pathOf(plan.planId), { kind: 'plan', v: 1, ...plan });
+    return new FileWorkLog(this.#folder, { kind: 'plan', v: 1, ...plan });
   }
 
   async recover(onDamaged: (error: KadreError) => void): Promise<RecoveredWork[]> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const recovered: RecoveredWork[] = [];
-    for (const name of (await readdir(this.#directory)).filter((file) => FILE.test(file)).sort()) {
+    for (const name of (await this.#folder.list()).filter((file) => FILE.test(file))) {
       try {
         const work = await this.#recoverOne(name);
         if (work !== undefined) recovered.push(work);
@@ -100,38 +97,33 @@ export class DiskWorkStore implements WorkStore {
   }
 
   async #recoverOne(name: string): Promise<RecoveredWork | undefined> {
-    const path = join(this.#directory, name);
-    const { wal, records } = await openWal(path);
+    const { wal, records } = await this.#folder.open(name);
     const decoded = records.map((one) => decodeCanonical(one, workRecordShape, RECORD_BYTES_MAX));
     const values = decoded.flatMap((one) => (one.ok ? [one.value] : []));
     const [plan, ...rest] = values;
     if (records.length === 0) {
       await wal.close();
-      await rm(path, { force: true });
+      await this.#folder.remove(name);
       return undefined;
     }
     const isWhole = values.length === records.length && plan?.kind === 'plan';
-    if (isWhole && `${toHex(plan.planId)}.wal` === name) {
+    if (isWhole && nameOf(plan.planId) === name) {
       const known = rest.filter((record) => record.kind !== 'plan');
-      return { plan, records: known, log: new DiskWorkLog(path, plan, wal) };
+      return { plan, records: known, log: new FileWorkLog(this.#folder, plan, wal) };
     }
     await wal.close();
     throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `${name} does not hold its work`);
   }
-
-  #pathOf(planId: Digest): string {
-    return join(this.#directory, `${toHex(planId)}.wal`);
-  }
 }
 
-class DiskWorkLog implements WorkLog {
-  readonly #path: string;
+class FileWorkLog implements WorkLog {
+  readonly #folder: LogFolder;
   readonly #plan: PlanRecord;
   #wal: Promise<Wal> | undefined;
   #isOver = false;
 
-  constructor(path: string, plan: PlanRecord, wal?: Wal) {
-    this.#path = path;
+  constructor(folder: LogFolder, plan: PlanRecord, wal?: Wal) {
+    this.#folder = folder;
     this.#plan = plan;
     if (wal !== undefined) this.#wal = Promise.resolve(wal);
   }
@@ -141,7 +133,8 @@ class DiskWorkLog implements WorkLog {
     const encoded = records.map(encodeCanonical);
     if (this.#wal !== undefined) return (await this.#wal).append(encoded);
     // The plan and the first seal in one write.
-    this.#wal = openWal(this.#path, { entry: 'lazy' }).then(({ wal, records: found }) => {
+    const opening = this.#folder.open(nameOf(this.#plan.planId), { entry: 'lazy' });
+    this.#wal = opening.then(({ wal, records: found }) => {
       if (found.length === 0) return wal;
       throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
     });
@@ -155,7 +148,7 @@ class DiskWorkLog implements WorkLog {
       return;
     }
     await this.close();
-    await rm(this.#path, { force: true });
+    await this.#folder.remove(nameOf(this.#plan.planId));
   }
 
   async close(): Promise<void> {

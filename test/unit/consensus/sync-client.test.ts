@@ -7,7 +7,7 @@ import { blockId, type Message } from '../../../src/consensus/messages.ts';
 import { genesisQc } from '../../../src/consensus/seats.ts';
 import { SyncClient } from '../../../src/consensus/sync-client.ts';
 import type { Block, Qc } from '../../../src/consensus/types.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { seededRandom } from '../../support/virtual-swarm.ts';
 import { electorate, makeBlock, makeQc } from './fixtures.ts';
 

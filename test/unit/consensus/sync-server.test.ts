@@ -9,7 +9,7 @@ import type { ReplicaState } from '../../../src/consensus/replica-state.ts';
 import { genesisQc } from '../../../src/consensus/seats.ts';
 import { SyncServer } from '../../../src/consensus/sync-server.ts';
 import type { Block, Qc } from '../../../src/consensus/types.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { electorate, makeBlock, makeQc, namedId } from './fixtures.ts';
 
 const seats = electorate(4);

@@ -23,6 +23,9 @@ import {
 } from '../../../src/roles/job-messages.ts';
 import { JobProvider } from '../../../src/roles/job-provider.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
+import { SimDirectory } from '../../../src/sim/sim-directory.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryEndedPlanStore } from '../../../src/store/ended-plan-store.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import {
@@ -34,10 +37,8 @@ import {
   unwrap,
   workOf,
 } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
-import { MemoryDirectory, MemoryPlanStore, seededRandom } from '../../support/virtual-swarm.ts';
+import { MemoryPlanStore, seededRandom } from '../../support/virtual-swarm.ts';
 
 /** Two nodes: both are within the window of a cadre of one. */
 const JOB: JobInit = { nodes: 2, shards: 2, policy: { cadre: 1, replicas: 1 } };
@@ -46,7 +47,7 @@ const REQUESTER = signerNamed('requester');
 /** The node of the only seat, and a requester that hears it. */
 function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanStore } = {}) {
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const job = makeJob(JOB);
   const signer = job.identity(job.plan.rosterIndexOf(job.plan.seats[0]!.node)!);
   const network = hub.join(signer.peerId);
@@ -69,7 +70,7 @@ function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanS
       plans: new PlanCache(CHECKS),
       ended: new EndedPlans({ ...ports, store: new MemoryEndedPlanStore() }),
       holder: new InputHolder(ports),
-      provider: new JobProvider({ ...ports, directory: new MemoryDirectory().of(signer.peerId) }),
+      provider: new JobProvider({ ...ports, directory: new SimDirectory().of(signer.peerId) }),
       keys: { generate: () => sha256(seeds.bytes(32)), signer: signerFromSeed },
     },
     { ...CADRE_DEFAULTS, ...init.limits },

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '../../../src/base/bytes.ts';
 import { JOBS_PROVIDED_MAX, JobProvider } from '../../../src/roles/job-provider.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { digestOf } from '../../support/job-factory.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const jobOf = (id: number) => ({ jobId: digestOf(id), computationId: digestOf(id, 1) });
 const classOf = (id: number) => `job/${toHex(digestOf(id))}`;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENDED_JOBS_MAX, JobRecords, RESULTS_KEPT_MS } from '../../../src/roles/job-records.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { jobIdText, MemoryJobStore, type StoredJob } from '../../../src/store/job-store.ts';
 import { storedJob } from '../../conformance/job-store.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function records(store = new MemoryJobStore()) {
   const clock = new VirtualClock();

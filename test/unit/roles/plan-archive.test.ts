@@ -5,10 +5,10 @@ import { silentLogger } from '../../../src/crypto/node/system-ports.ts';
 import type { CadreMember } from '../../../src/roles/cadre-member.ts';
 import { EndedPlans } from '../../../src/roles/ended-plans.ts';
 import { PlanArchive } from '../../../src/roles/plan-archive.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryEndedPlanStore } from '../../../src/store/ended-plan-store.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { makePackage } from '../../support/job-factory.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const KEEP_MS = 1_000;
 

@@ -16,13 +16,13 @@ import {
 import { judgesOf } from '../../../src/roles/judges.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
 import { WORKER_DEFAULTS, Worker, type WorkerInit } from '../../../src/roles/worker.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { MemoryWorkStore } from '../../../src/store/work-store.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
 import { CHECKS, type JobInit, makeJob, type TestJob, unwrap } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 import { seededRandom } from '../../support/virtual-swarm.ts';
 
 const NONE = new Uint8Array(0);
@@ -42,7 +42,7 @@ function working(
   const index = plan.workers[plan.placement.order(0)[0]!]!;
   const signer = job.identity(index);
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join(signer.peerId);
   const records: [PeerId, CheckedRecord][] = [];
   const asks: PeerId[] = [];

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { DiskEndedPlanStore, type EndedPlan } from '../../../src/store/ended-plan-store.ts';
 import { DiskJobStore } from '../../../src/store/job-store.ts';
-import { DiskWorkStore, type WorkStore } from '../../../src/store/work-store.ts';
+import { DiskLogFolder } from '../../../src/store/log-folder.ts';
+import { LogWorkStore, type WorkStore } from '../../../src/store/work-store.ts';
 import { storedJob } from '../../conformance/job-store.ts';
 import { digestOf, makePackage } from '../../support/job-factory.ts';
 
@@ -86,7 +87,7 @@ const recover = (store: WorkStore, damaged: string[] = []) =>
 
 test('work is on disk from its first seal on, and gone when its plan is over', async (t) => {
   const directory = await folder(t);
-  const store = new DiskWorkStore({ directory });
+  const store = new LogWorkStore(new DiskLogFolder({ directory }));
   assert.deepEqual(await recover(store), []);
   const log = store.create({ planId, takenMs: 5, package: pkg });
   assert.deepEqual(await readdir(directory), [], 'nothing sealed, nothing written');
@@ -95,7 +96,7 @@ test('work is on disk from its first seal on, and gone when its plan is over', a
   await log.close();
   await assert.rejects(log.append([SEALED]), { code: 'STOPPED' });
 
-  const [work] = await recover(new DiskWorkStore({ directory }));
+  const [work] = await recover(new LogWorkStore(new DiskLogFolder({ directory })));
   assert.deepEqual(work?.plan, { kind: 'plan', v: 1, planId, takenMs: 5, package: pkg });
   assert.deepEqual(work?.records, [ASSIGNED, SEALED, { ...SEALED, wave: 1 }]);
   await work!.log.append([{ ...SEALED, wave: 2 }]);
@@ -105,7 +106,7 @@ test('work is on disk from its first seal on, and gone when its plan is over', a
 
 test('a torn work log keeps what was acknowledged; a foreign one is reported', async (t) => {
   const directory = await folder(t);
-  const store = new DiskWorkStore({ directory });
+  const store = new LogWorkStore(new DiskLogFolder({ directory }));
   const log = store.create({ planId, takenMs: 5, package: pkg });
   await log.append([SEALED]);
   await log.close();
@@ -115,7 +116,7 @@ test('a torn work log keeps what was acknowledged; a foreign one is reported', a
   assert.deepEqual(work?.records, [SEALED]);
   await work!.log.close();
   await writeFile(
-    join(directory, `${'ab'.repeat(32)}.wal`),
+    join(directory, `${'ab'.repeat(32)}.work`),
     await readFile(join(directory, file!)),
   );
   const damaged: string[] = [];
