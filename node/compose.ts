@@ -22,10 +22,13 @@ import {
   type RoleSet,
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
-import type { NodeHooks } from '../src/sim/node-hooks.ts';
+import type { NodeHooks, NodeStores } from '../src/sim/node-hooks.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
+import { DiskEndedPlanStore } from '../src/store/ended-plan-store.ts';
+import { DiskJobStore } from '../src/store/job-store.ts';
 import { DiskLogFolder } from '../src/store/log-folder.ts';
 import { LogPlanStore } from '../src/store/plan-store.ts';
+import { LogWorkStore } from '../src/store/work-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
@@ -36,6 +39,8 @@ import { version } from './version.ts';
 const SOFTWARE = `kadre/${version}`;
 /** Of one service; the whole drain stays below five seconds. */
 const STOP_TIMEOUT_MS = 1_000;
+/** Results of a day, inputs and certificates; beyond it a worker refuses with `over-limits`. */
+const BLOB_BYTES_MAX = 64 * 2 ** 30;
 /** Measuring all kernels at a first start. */
 const SPEED_BUDGET_MS = 200;
 
@@ -48,13 +53,14 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
   warm.catch(() => undefined);
-  const { ports, host } = await openPorts(config, hooks);
+  const stores = hooks.wrapStores?.(storesIn(config.dataDir)) ?? storesIn(config.dataDir);
+  const { ports, host } = await openPorts(config, hooks, stores);
   const state = await NodeState.load(stateFile(config.dataDir));
   try {
     await warm;
     const speeds = await speedsOf(runner, state, systemClock);
     const executor = hooks.wrapExecutor?.(runner) ?? runner;
-    const offer = offerOf({ config, hooks, executor, runner, speeds, state, threads });
+    const offer = offerOf({ config, executor, runner, speeds, state, threads, stores });
     const roles = composeRoles(ports, { networkId: config.networkId, offer });
     const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
@@ -68,7 +74,7 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   }
 };
 
-async function openPorts(config: NodeConfig, hooks: NodeHooks) {
+async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStores) {
   const { log, networkId, identitySeed, listen, bootstrap, dataDir } = config;
   const host = await createHost(
     { clock: systemClock, random: systemRandom, logger: log },
@@ -76,7 +82,7 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
   );
   const blobs = await DiskBlobStore.open(
     { logger: log },
-    { directory: join(dataDir, 'blobs'), durability: 'lazy' },
+    { directory: join(dataDir, 'blobs'), durability: 'lazy', bytesMax: BLOB_BYTES_MAX },
   );
   const signer = signerFromSeed(identitySeed);
   const ports: RolePorts = {
@@ -88,8 +94,19 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks) {
     signer,
     verifier: ed25519Verifier,
     blobs,
+    jobs: stores.jobs,
   };
   return { ports, host };
+}
+
+function storesIn(dataDir: string): NodeStores {
+  const directory = (name: string) => ({ directory: join(dataDir, name) });
+  return {
+    jobs: new DiskJobStore(directory('jobs')),
+    planStore: new LogPlanStore(new DiskLogFolder(directory('plans'))),
+    workStore: new LogWorkStore(new DiskLogFolder(directory('work'))),
+    endedStore: new DiskEndedPlanStore(directory('ended')),
+  };
 }
 
 function hostService(host: { start(): Promise<void>; stop(): Promise<void> }): Service {
@@ -121,16 +138,16 @@ async function speedsOf(executor: Executor, state: NodeState, clock: Clock): Pro
 
 interface OfferParts {
   readonly config: NodeConfig;
-  readonly hooks: NodeHooks;
   readonly executor: Executor;
   readonly runner: RunnerExecutor;
   readonly speeds: Speeds;
   readonly state: NodeState;
   readonly threads: number;
+  readonly stores: NodeStores;
 }
 
 function offerOf(parts: OfferParts): OfferInit {
-  const { config, executor, runner, speeds, state, threads } = parts;
+  const { config, executor, runner, speeds, state, threads, stores } = parts;
   const { backend, cpuFeatures } = runner.details;
   const device: Device = {
     kind: 'cpu',
@@ -150,7 +167,7 @@ function offerOf(parts: OfferParts): OfferInit {
     roles: config.roles,
     executor,
     speeds,
-    planStore: new LogPlanStore(new DiskLogFolder({ directory: join(config.dataDir, 'plans') })),
+    ...stores,
     planKeys: { generate: generateSeed, signer: signerFromSeed },
     software: SOFTWARE,
     lastSequence: state.sequence,

@@ -6,6 +6,15 @@ export type { ErrorCode } from './base/error-codes.ts';
 export { ERROR_CODES } from './base/error-codes.ts';
 export type { ErrorJson } from './base/errors.ts';
 export { KadreError } from './base/errors.ts';
+export type {
+  JobStage,
+  PhaseName,
+  StandingName,
+  WhyReport,
+  WhyShard,
+  WhyWorker,
+  WorkerStep,
+} from './job/why.ts';
 export type { Dtype, Parameters } from './kernel/contract.ts';
 export { type FoldName, foldPartials } from './kernel/fixed-tree.ts';
 export { type Estimate, estimatePrice } from './kernel/montecarlo-european.ts';
@@ -14,14 +23,20 @@ export { connect } from './sdk/connect.ts';
 export type {
   ConnectOptions,
   Dispute,
+  EventsOptions,
   JobEvent,
   JobHandle,
+  JobInfo,
   JobResult,
+  JobState,
   JobSummary,
   KernelInfo,
+  MapOptions,
   PeerInfo,
   Retry,
+  RetryOptions,
   SubmitOptions,
   Swarm,
+  WhyOptions,
   Work,
 } from './sdk/types.ts';

@@ -6,7 +6,7 @@ import type { SubmitOptions, Work } from '../../src/sdk/types.ts';
 import type { UploadTable } from './upload-table.ts';
 
 const BODY_BYTES_MAX = 1_048_576;
-const OPTION_NAMES = ['replicas', 'quorum', 'cadre', 'deadlineMs', 'waitPeersMs'] as const;
+const NUMBERS = ['replicas', 'quorum', 'cadre', 'deadlineMs', 'waitPeersMs'];
 const KEYS = ['v', 'kernel', 'parameters', 'inputs', 'shards', 'options'];
 
 export interface JobRequest {
@@ -38,6 +38,20 @@ export async function readJobRequest(
     },
     options: optionsOf(options),
   };
+}
+
+/** The body of POST /v1/jobs/ID/retry. Errors: USAGE. */
+export async function readRetryRequest(
+  body: AsyncIterable<Uint8Array>,
+): Promise<Pick<SubmitOptions, 'waitPeersMs'>> {
+  const { waitPeersMs, ...rest } = record(await readJson(body), 'the body');
+  const unknown = Object.keys(rest)[0];
+  if (unknown !== undefined) throw bad(`unknown key \`${unknown.slice(0, 64)}\``);
+  if (waitPeersMs === undefined) return {};
+  if (typeof waitPeersMs !== 'number' || !(waitPeersMs >= 0)) {
+    throw bad('`waitPeersMs` must be a number');
+  }
+  return { waitPeersMs };
 }
 
 function parametersOf(value: unknown): Parameters {
@@ -76,8 +90,11 @@ function inputsOf(value: unknown, uploads: UploadTable): Record<string, NdArray>
 function optionsOf(value: unknown): SubmitOptions {
   const given = record(value, '`options`');
   for (const [name, entry] of Object.entries(given)) {
-    if (!(OPTION_NAMES as readonly string[]).includes(name))
-      throw bad(`unknown option \`${name}\``);
+    if (name === 'detached') {
+      if (typeof entry !== 'boolean') throw bad('`detached` must be true or false');
+      continue;
+    }
+    if (!NUMBERS.includes(name)) throw bad(`unknown option \`${name.slice(0, 64)}\``);
     if (typeof entry !== 'number' || !(entry >= 0)) throw bad(`\`${name}\` must be a number`);
   }
   return given as SubmitOptions;

@@ -63,17 +63,8 @@ export class JobTable {
     return entry;
   }
 
-  /** Errors: JOB_UNKNOWN. */
-  get(id: string): TrackedJob {
-    const job = this.#jobs.get(id);
-    if (job === undefined) {
-      throw new KadreError({ code: 'JOB_UNKNOWN' }, `no job ${id.slice(0, 64)} on this node`);
-    }
-    return job;
-  }
-
-  list(): TrackedJob[] {
-    return [...this.#jobs.values()];
+  get(id: string): TrackedJob | undefined {
+    return this.#jobs.get(id);
   }
 
   /** Resolves when the job settled, `delayMs` passed or the signal aborted, whichever is first. */

@@ -80,7 +80,7 @@ const EXITS = `| exit | meaning |
 | 5 | \`--deadline\` or \`--timeout\` passed |
 | 6 | a certificate or an output did not verify |
 | 7 | a local resource is unusable: data directory, port, disk, node |
-| 130 | interrupted; the job is cancelled |
+| 130 | interrupted; the job is cancelled, unless \`--detach-on-interrupt\` |
 
 Every code with its exit: [errors.md](errors.md).
 `;
@@ -93,7 +93,9 @@ folder (\`INIT_CWD\` when set, as npm does). With \`--json\` every verb prints o
 \`run\` goes through \`--api\` or \`--bootstrap\` when one is given, else through the node running
 in \`--data\` (unless \`--network\` names another network than that node's), else as a client of
 the network. A job that goes through a node goes on when \`--timeout\` passes; a client of its own
-takes its job with it.
+takes its job with it, unless it was detached. \`list\`, \`why\`, \`cancel\` and \`retry\` need
+the node that submitted the job; \`describe\`, \`events\` and \`get\` find a job by its whole id
+from anywhere in the swarm.
 `;
 
 const DATA_DIRECTORY = `## Data directory

@@ -93,6 +93,8 @@ function failureOf(
   const isOwn =
     cause instanceof KadreError && cause.code !== 'INTERNAL' && cause.code !== 'STOPPED';
   const isCancelled = isOwn && (cause.code === 'JOB_CANCELLED' || cause.code === 'INTERRUPTED');
+  // It knows better what became of the job.
+  if (interrupt.aborted && isOwn && cause.code === 'INTERRUPTED') return cause;
   for (const signal of [interrupt, patience]) {
     if (signal?.aborted && (!isOwn || isCancelled)) {
       return asKadreError(signal.reason, 'INTERRUPTED', 'interrupted');

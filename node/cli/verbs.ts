@@ -12,7 +12,14 @@ const arrayOption = (name: 'in' | 'out', why: string): OptionRow => {
   return { name, kind: 'pair', placeholder: 'NAME=FILE.npy', multiple: true, why };
 };
 
-const RUN_OPTIONS: readonly OptionRow[] = [
+/** Where a job's results go. */
+const RESULT_OPTIONS: readonly OptionRow[] = [
+  arrayOption('out', 'where an output goes; an output without one is verified and dropped'),
+  { name: 'cert', kind: 'text', placeholder: 'FILE', why: 'where the certificate goes' },
+];
+
+/** What a job is and how it is run. */
+const JOB_OPTIONS: readonly OptionRow[] = [
   arrayOption('in', 'an input array'),
   {
     name: 'param',
@@ -21,7 +28,6 @@ const RUN_OPTIONS: readonly OptionRow[] = [
     multiple: true,
     why: 'a kernel parameter',
   },
-  arrayOption('out', 'where an output goes; an output without one is verified and dropped'),
   {
     name: 'shards',
     kind: 'integer',
@@ -50,7 +56,6 @@ const RUN_OPTIONS: readonly OptionRow[] = [
     default: 4,
     why: `committee seats, 0 to ${LIMITS.cadreSeatsMax}; 0: no certificate, 1: one node's word`,
   },
-  { name: 'cert', kind: 'text', placeholder: 'FILE', why: 'where the certificate goes' },
   {
     name: 'deadline',
     kind: 'seconds',
@@ -69,6 +74,49 @@ const RUN_OPTIONS: readonly OptionRow[] = [
     max: 86_400,
     default: 10,
     why: 'how long to look for enough capable peers',
+  },
+];
+
+const DETACH_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'detach',
+    kind: 'flag',
+    why: 'return once the job goes on by itself; fetch its results with `get`',
+  },
+  {
+    name: 'detach-on-interrupt',
+    kind: 'flag',
+    why: 'an interrupt leaves the job running instead of cancelling it',
+  },
+];
+
+const WHY_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'shard',
+    kind: 'integer',
+    placeholder: 'I',
+    min: 0,
+    max: LIMITS.shardsMax - 1,
+    default: 'those that are not accepted yet',
+    why: 'one shard',
+  },
+  {
+    name: 'first',
+    kind: 'integer',
+    placeholder: 'I',
+    min: 0,
+    max: LIMITS.shardsMax - 1,
+    default: 0,
+    why: 'the shard to begin with',
+  },
+  {
+    name: 'count',
+    kind: 'integer',
+    placeholder: 'N',
+    min: 1,
+    max: 64,
+    default: 16,
+    why: 'shards at most',
   },
 ];
 
@@ -148,10 +196,16 @@ const SIM_OPTIONS: readonly OptionRow[] = [
 ];
 
 const CERTIFICATE = { name: 'CERT', why: 'a certificate file (.kadre)' };
+const JOB = { name: 'JOB', why: 'a job id, or its first digits, at least 8' };
 const KERNEL = { name: 'KERNEL', why: 'kernel id, e.g. gemm.f32@1' };
 
 const none = { options: [], positionals: [] } as const;
 const ofNode = { options: API_OPTIONS, positionals: [] } as const;
+/** Through a node, or as a client of one's own. */
+const SOMEWHERE: readonly OptionRow[] = [BOOTSTRAP_OPTION, ...API_OPTIONS];
+const ofJob = { options: API_OPTIONS, positionals: [JOB] } as const;
+type JobVerb = 'list' | 'describe' | 'events' | 'why' | 'get' | 'cancel' | 'retry';
+const jobVerb = (name: JobVerb) => async () => (await import('../commands/job-verbs.ts'))[name];
 const nodeVerb = (name: 'down' | 'status' | 'peers' | 'caps') => async () =>
   (await import('../commands/node-verbs.ts'))[name];
 
@@ -184,12 +238,89 @@ export const VERBS: readonly Verb[] = [
   },
   { name: 'caps', summary: "The running node's advert.", ...ofNode, load: nodeVerb('caps') },
   {
+    name: 'doctor',
+    summary: 'What is wrong with this machine or data directory, and what to type.',
+    options: NODE_OPTIONS,
+    positionals: [],
+    load: async () => (await import('../commands/doctor.ts')).doctor,
+  },
+  {
+    name: 'bench',
+    summary: 'How fast this machine is: kernels on every backend, hashing, loopback.',
+    options: [
+      {
+        name: 'seconds',
+        kind: 'seconds',
+        placeholder: 'SECONDS',
+        unit: 's',
+        min: 0.1,
+        max: 600,
+        default: 5,
+        why: 'about how long it may take in all',
+      },
+    ],
+    positionals: [],
+    load: async () => (await import('../commands/bench.ts')).bench,
+  },
+  {
     name: 'run',
     summary: 'Run a kernel on the swarm; wait, verify, write outputs and certificate.',
-    options: [...RUN_OPTIONS, BOOTSTRAP_OPTION, ...API_OPTIONS],
+    options: [...JOB_OPTIONS, ...RESULT_OPTIONS, ...DETACH_OPTIONS, ...SOMEWHERE],
     positionals: [KERNEL],
     example: 'run gemm.f32@1 --in a=a.npy --in b=b.npy --out c=c.npy --cert c.kadre',
     load: async () => (await import('../commands/run.ts')).run,
+  },
+  {
+    name: 'submit',
+    summary: 'Submit a job that goes on by itself; the same as `run --detach`.',
+    options: [...JOB_OPTIONS, ...SOMEWHERE],
+    positionals: [KERNEL],
+    example: 'submit gemm.f32@1 --in a=a.npy --in b=b.npy',
+    load: async () => (await import('../commands/run.ts')).submit,
+  },
+  { name: 'list', summary: 'Jobs submitted through the node.', ...ofNode, load: jobVerb('list') },
+  {
+    name: 'describe',
+    summary: 'One job: state, work, policy.',
+    ...ofJob,
+    options: SOMEWHERE,
+    load: jobVerb('describe'),
+  },
+  {
+    name: 'events',
+    summary: 'What happened to a job, from the beginning.',
+    ...ofJob,
+    options: [{ name: 'follow', kind: 'flag', why: 'go on until the job ends' }, ...SOMEWHERE],
+    example: 'events 1f0c22ab --follow',
+    load: jobVerb('events'),
+  },
+  {
+    name: 'why',
+    summary: 'Why a job waits: who should run its shards, who has them, what they wait for.',
+    ...ofJob,
+    options: [...WHY_OPTIONS, ...API_OPTIONS],
+    example: 'why 1f0c22ab --shard 3',
+    load: jobVerb('why'),
+  },
+  {
+    name: 'get',
+    summary: 'Wait for a job; verify and write its outputs and certificate.',
+    ...ofJob,
+    options: [...RESULT_OPTIONS, ...SOMEWHERE],
+    example: 'get 1f0c22ab --out c=c.npy --cert c.kadre',
+    load: jobVerb('get'),
+  },
+  {
+    name: 'cancel',
+    summary: 'Cancel a job at its workers and cadre.',
+    ...ofJob,
+    load: jobVerb('cancel'),
+  },
+  {
+    name: 'retry',
+    summary: 'Submit the work of a job again, with the inputs that the node still holds.',
+    ...ofJob,
+    load: jobVerb('retry'),
   },
   {
     name: 'verify',
@@ -226,6 +357,12 @@ export const VERBS: readonly Verb[] = [
     summary: "This data directory's peer id.",
     ...none,
     load: async () => (await import('../commands/settings-verbs.ts')).idShow,
+  },
+  {
+    name: 'id rotate',
+    summary: 'Give this data directory a new identity; the old key is kept beside it.',
+    ...none,
+    load: async () => (await import('../commands/settings-verbs.ts')).idRotate,
   },
   {
     name: 'config show',

@@ -1,7 +1,7 @@
 /** What `run` prints: the contract's JSON object, and the same for people. */
 import type { JobResult, JobSummary } from '../../src/sdk/types.ts';
 import { formatBytes, formatDuration, formatTable } from '../cli/output.ts';
-import type { LocalJob } from './run.ts';
+import type { ResultFiles } from './result-files.ts';
 
 type OutputReport = JobSummary['outputs'][string] & { readonly file: string | null };
 
@@ -12,10 +12,10 @@ export interface RunReport extends Omit<JobSummary, 'outputs'> {
   readonly certificate: { readonly file: string | null; readonly bytes: number } | null;
 }
 
-export function runReport(job: LocalJob, result: JobResult): RunReport {
+export function runReport(target: ResultFiles, result: JobResult): RunReport {
   const { outputs, ...summary } = result.summary;
   const reported = Object.entries(outputs).map(([name, output]): [string, OutputReport] => {
-    const file = job.outs.find((out) => out.name === name)?.given ?? null;
+    const file = target.outs.find((out) => out.name === name)?.given ?? null;
     return [name, { file, ...output }];
   });
   const { certificate } = result;
@@ -26,7 +26,7 @@ export function runReport(job: LocalJob, result: JobResult): RunReport {
     certificate:
       certificate === null
         ? null
-        : { file: job.certificate?.given ?? null, bytes: certificate.length },
+        : { file: target.certificate?.given ?? null, bytes: certificate.length },
   };
 }
 

@@ -3,7 +3,8 @@
 import { KadreError } from '../../src/base/errors.ts';
 import { suggestion } from '../../src/base/nearest-name.ts';
 import { signerFromSeed } from '../../src/crypto/node/keys.ts';
-import { readIdentity } from '../../src/crypto/node/keystore.ts';
+import { readIdentity, rotateIdentity } from '../../src/crypto/node/keystore.ts';
+import { lockDirectory } from '../../src/store/lock.ts';
 import type { Command } from '../cli/command.ts';
 import { formatTable } from '../cli/output.ts';
 import { type ConfigEntry, dataDirOf, loadConfiguration } from '../config.ts';
@@ -21,6 +22,27 @@ export const idShow: Command = async ({ arguments: given, env, output }) => {
   const report = { v: 1, peerId, file } as const;
   output.result(report, () => [peerId, `  key in ${file}`]);
   return 0;
+};
+
+/** Not while a node runs here: it would go on under the old name. Errors: DATA_DIR_*. */
+export const idRotate: Command = async ({ arguments: given, env, output }) => {
+  const dataDir = dataDirOf(given, env);
+  const { identity: file } = dataDirFiles(dataDir);
+  const lock = await lockDirectory(dataDir);
+  try {
+    const { seed, previous, keptAs } = await rotateIdentity(file);
+    const { peerId } = signerFromSeed(seed);
+    const before = previous === undefined ? null : signerFromSeed(previous).peerId;
+    const report = { v: 1, peerId, file, previous: before, keptAs: keptAs ?? null } as const;
+    output.result(report, () => [
+      peerId,
+      `  key in ${file}`,
+      ...(before === null ? [] : [`  was ${before}, kept as ${keptAs}`]),
+    ]);
+    return 0;
+  } finally {
+    lock.release();
+  }
 };
 
 export const configShow: Command = async ({ arguments: given, env, output }) => {

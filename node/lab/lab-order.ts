@@ -19,6 +19,8 @@ export interface LabOrder {
   readonly behaviour: Behaviour | null;
   readonly seed: number;
   readonly settings: NodeSettings;
+  /** File that says at which point to die (kill-points.ts); absent: at none. */
+  readonly dieAt?: string | undefined;
 }
 
 /** Errors: USAGE. */

@@ -37,6 +37,8 @@ export interface LabInit {
   readonly logLevel: LogLevel;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Every node looks into this file for the point at which to die (kill-points.ts). */
+  readonly dieAt?: string;
 }
 
 export interface Lab {
@@ -44,10 +46,13 @@ export interface Lab {
   readonly networkFile: string;
   readonly nodes: readonly LabNode[];
   readonly seed: number;
+  /** Starts a node that has ended once more, on its data and its port. */
+  revive(node: LabNode): Promise<LabNode>;
   /** Stops every process and removes the folder; idempotent. */
   stop(): Promise<void>;
 }
 
+const ANY_PORT = '/ip4/127.0.0.1/tcp/0';
 const READY_MS = 30_000;
 /** Nodes drain within this long of losing their parent's pipe; then they are killed. */
 const STOP_MS = 3000;
@@ -67,16 +72,25 @@ export async function startLab(init: LabInit): Promise<Lab> {
     stopping ??= stopAll(children, folder);
     return stopping;
   };
-  const start = (index: number) => startNode({ index, folder, networkFile, children, init });
+  const place = { folder, networkFile, children, init };
+  const start = (index: number) => startNode({ ...place, index });
+  const revive = (node: LabNode) => {
+    const index = nodes.findIndex(({ peerId }) => peerId === node.peerId);
+    const listen = node.addrs[0]!.replace(/\/p2p\/.*$/, '');
+    // The signal was for the lab's start, and may be long over.
+    const signal = AbortSignal.timeout(READY_MS);
+    return startNode({ ...place, index, listen, init: { ...init, signal } });
+  };
+  let nodes: readonly LabNode[] = [];
   try {
     await writeNetwork(networkFile, id, []);
     const first = await start(0);
     await writeNetwork(networkFile, id, [first]);
     await shareSpeeds(first.dataDir, folder, init.behaviours.length);
     const others = await Promise.all(init.behaviours.slice(1).map((_, i) => start(i + 1)));
-    const nodes = [first, ...others];
+    nodes = [first, ...others];
     await writeNetwork(networkFile, id, nodes);
-    return { folder, networkFile, nodes, seed: init.seed, stop };
+    return { folder, networkFile, nodes, seed: init.seed, revive, stop };
   } catch (cause) {
     await stop();
     throw cause;
@@ -118,10 +132,11 @@ interface NodeStart {
   readonly networkFile: string;
   readonly children: ChildProcess[];
   readonly init: LabInit;
+  readonly listen?: string;
 }
 
 async function startNode(start: NodeStart): Promise<LabNode> {
-  const { index, folder, networkFile, children, init } = start;
+  const { index, folder, networkFile, children, init, listen = ANY_PORT } = start;
   const behaviour = init.behaviours[index] ?? null;
   const dataDir = join(folder, `node-${index}`);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -130,10 +145,11 @@ async function startNode(start: NodeStart): Promise<LabNode> {
     index,
     behaviour,
     seed: init.seed,
+    dieAt: init.dieAt,
     settings: {
       dataDir,
       network: networkFile,
-      listen: ['/ip4/127.0.0.1/tcp/0'],
+      listen: [listen],
       bootstrap: [],
       roles: 'worker,cadre',
       share: 1,

@@ -9,6 +9,7 @@ import { hooksOf } from '../../src/sim/worker-behaviours.ts';
 import { stderrLogger } from '../cli/output.ts';
 import { composeNode } from '../compose.ts';
 import { serveNode } from '../serve-node.ts';
+import { killHooks } from './kill-points.ts';
 import { parseLabOrder } from './lab-order.ts';
 import { watchParent } from './parent-watch.ts';
 
@@ -16,10 +17,11 @@ enableCompileCache();
 try {
   const order = parseLabOrder(process.argv[2]);
   const log = stderrLogger(process.stderr, order.settings.logLevel);
-  const hooks = hooksOf(order.behaviour, {
-    clock: systemClock,
-    crash: () => process.kill(process.pid, 'SIGKILL'),
-  });
+  const crash = () => process.kill(process.pid, 'SIGKILL');
+  const hooks =
+    order.dieAt === undefined
+      ? hooksOf(order.behaviour, { clock: systemClock, crash })
+      : killHooks(order.dieAt, { crash });
   const serving = await serveNode(order.settings, { compose: composeNode, log, hooks });
   const stop = () => serving.stop();
   watchParent(process.stdin, stop);

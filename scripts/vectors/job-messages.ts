@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { concatBytes, toHex } from '../../src/base/bytes.ts';
 import { encodeMessage } from '../../src/roles/job-messages.ts';
 import { encodeCanonical } from '../../src/wire/cbor.ts';
-import { MESSAGES, NOTICES, REQUESTS } from '../../test/support/job-messages.ts';
+import { ANSWERS, MESSAGES, NOTICES, REQUESTS } from '../../test/support/job-messages.ts';
 
 const good = MESSAGES.flatMap(({ kind, messages }) =>
   messages.map((message) => ({ kind, t: message.t, bytes: toHex(encodeMessage(message)) })),
@@ -14,6 +14,9 @@ const good = MESSAGES.flatMap(({ kind, messages }) =>
 
 const ask = REQUESTS.find(({ t }) => t === 'ask')!;
 const closed = NOTICES.find(({ t }) => t === 'closed')!;
+const question = REQUESTS.find(({ t }) => t === 'why')!;
+const told = ANSWERS.find((answer) => answer.t === 'why')!;
+const bentRow = { ...told.rows[0], workers: [{ node: 0, wave: 0, standing: 'asleep' }] };
 const bad = [
   { why: 'unknown kind', kind: 'request', value: { ...ask, t: 'tell' } },
   { why: 'unknown field', kind: 'request', value: { ...ask, v: 1 } },
@@ -28,6 +31,8 @@ const bad = [
     kind: 'answer',
     value: { t: 'refused', reason: 'x'.repeat(65), detail: '' },
   },
+  { why: 'a question without end', kind: 'request', value: { ...question, count: 65 } },
+  { why: 'a standing of its own', kind: 'answer', value: { ...told, rows: [bentRow] } },
 ].map(({ why, kind, value }) => ({ why, kind, bytes: toHex(encodeCanonical(value)) }));
 const trailing = concatBytes([encodeMessage(ask), Uint8Array.of(0)]);
 bad.push({ why: 'trailing byte', kind: 'request', bytes: toHex(trailing) });

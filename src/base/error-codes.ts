@@ -117,6 +117,24 @@ export const ERROR_CODES = {
     'no such job here',
     'check the id, and that this is the node it was submitted through',
   ),
+  JOB_AMBIGUOUS: row(
+    2,
+    false,
+    'more than one job has an id that begins like this',
+    'give more digits; `kadre list` shows the ids',
+  ),
+  DETACH_REFUSED: row(
+    4,
+    true,
+    'too few peers can hold the inputs for the job to go on without its requester',
+    'submit without --detach, or with smaller inputs',
+  ),
+  NOT_THE_REQUESTER: row(
+    4,
+    false,
+    "only the requester's own key can cancel a job",
+    'cancel it from the node, or with the identity, that submitted it',
+  ),
   JOB_CANCELLED: row(130, false, 'the job was cancelled', 'submit it again'),
   INTERRUPTED: row(130, false, 'interrupted before the end', 'run it again'),
   // time

@@ -104,6 +104,9 @@ export interface Directory {
     capabilityClass: string,
     options: SignalOption & { max: number },
   ): AsyncIterable<ProviderHint>;
+  /** Announces one more class (`job/<id>`), beside those of `announce`, until it is withdrawn. */
+  provide(name: string, options?: SignalOption): Promise<void>;
+  withdraw(name: string): void;
 }
 
 /** An append-only log; see docs/protocol/wal.md. */
@@ -128,6 +131,11 @@ export interface BlobStore {
   read(root: Digest, offset: number, length: number): Promise<Uint8Array | undefined>;
   /** Leaf hashes of the blob's tree, 32 bytes each, in order; undefined when not held. */
   leaves(root: Digest): Promise<Uint8Array | undefined>;
+  /**
+   * Forgets what was last put or kept before `beforeMs` (wall time), except these roots, whose time
+   * begins anew. Returns the bytes that were freed.
+   */
+  expire(beforeMs: number, keep: Iterable<Digest>): Promise<number>;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

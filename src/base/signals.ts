@@ -30,3 +30,35 @@ export function sleep(clock: Clock, delayMs: number, options: SignalOption = {})
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** Rejects when the signal aborts, and never resolves; nobody has to look at it. */
+export function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  const tell = () => {
+    try {
+      throwIfAborted(signal);
+    } catch (cause) {
+      reject(cause);
+    }
+  };
+  signal.addEventListener('abort', tell, { once: true });
+  tell();
+  return promise;
+}
+
+/** The caller stops waiting when its signal aborts; the work goes on. Errors: INTERRUPTED. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    throwIfAborted(signal);
+    return await Promise.race([work, aborted.promise]);
+  } catch (cause) {
+    throwIfAborted(signal);
+    throw cause;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -38,7 +38,11 @@ export async function selftestAll(
   return { rows, addonFailures };
 }
 
-async function nativeBackends(): Promise<{ names: string[]; addonFailures: AddonFailure[] }> {
+/** Names of the native backends that work here, and why there are none. */
+export async function nativeBackends(): Promise<{
+  names: string[];
+  addonFailures: AddonFailure[];
+}> {
   try {
     const works = (await loadAddon()).backends().filter(({ problem }) => problem === null);
     return { names: works.map(({ name }) => name), addonFailures: [] };

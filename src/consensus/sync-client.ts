@@ -21,7 +21,7 @@ import type { Block } from './types.ts';
 /** What is usually on its way already gets this long before it is asked for, ms. */
 const BLOCK_GRACE_MS = 20;
 const PAYLOAD_GRACE_MS = 5;
-/** Wait for one answer, doubling to the maximum, ms (Diem's values). */
+/** Wait for one answer, doubling with every try that brought nothing, ms (Diem's values). */
 const TRY_MS = 200;
 const TRY_MS_MAX = 16_000;
 /** Fetches of a kind at most; the oldest makes room, and the replica asks again if it matters. */
@@ -231,9 +231,9 @@ export class SyncClient {
 
   #ask(fetch: Fetch, message: Message, again: () => void): void {
     const seat = fetch.seats[fetch.tries % fetch.seats.length];
-    const rounds = Math.floor(fetch.tries / Math.max(1, fetch.seats.length));
+    const waitMs = Math.min(TRY_MS * 2 ** fetch.tries, TRY_MS_MAX);
     fetch.tries += 1;
-    this.#after(fetch, Math.min(TRY_MS * 2 ** rounds, TRY_MS_MAX), again);
+    this.#after(fetch, waitMs, again);
     if (seat !== undefined) this.#world.send(seat, message);
   }
 

@@ -19,8 +19,8 @@ const PAYLOAD_BYTES_KEPT_MAX = 256 << 20;
 /** One peer's budget: what it may draw at once, and what comes back each second. */
 const BUDGET_BYTES_MAX = 32 << 20;
 const BUDGET_BYTES_PER_SECOND = 8 << 20;
-/** Every answer costs at least this, so that tiny requests are not free. */
-const ANSWER_BYTES_MIN = 512;
+/** Every answer costs at least this, so that tiny requests are not free: 2,048 a second. */
+const ANSWER_BYTES_MIN = 4_096;
 /** Blocks of one answer stay below this many bytes. */
 const ANSWER_BYTES_MAX = PAYLOAD_BYTES_MAX - (64 << 10);
 

@@ -42,6 +42,8 @@ export interface KadDirectoryInit {
 /** Keys per class. Part of the protocol: finders and announcers must agree. */
 export const CLASS_BUCKETS = 4;
 const CLASSES_MAX = 64;
+/** With the announced ones still below what others keep of one peer (512). */
+const EXTRA_CLASSES_MAX = 384;
 const ANNOUNCE_TIMEOUT_MS = 15_000;
 const TABLE_TIMEOUT_MS = 2_000;
 const FIND_TIMEOUT_MS = 10_000;
@@ -73,6 +75,8 @@ export class KadDirectory implements Directory {
   readonly #init: KadDirectoryInit;
   readonly #stopping = new AbortController();
   #announced: readonly string[] = [];
+  /** Provided one by one, beside what is announced. */
+  readonly #extra = new Set<string>();
   #timer: Timer | undefined;
   #renewedMs = Number.NEGATIVE_INFINITY;
 
@@ -105,7 +109,23 @@ export class KadDirectory implements Directory {
     const dropped = this.#announced.filter((name) => !wanted.includes(name));
     this.#announced = wanted;
     await Promise.all(dropped.map((name) => this.#components.dht.cancelReprovide(this.#own(name))));
-    await this.#provideAll(options.signal);
+    await this.#provideSome(wanted, options.signal);
+  }
+
+  async provide(name: string, options: SignalOption = {}): Promise<void> {
+    if (this.#extra.size >= EXTRA_CLASSES_MAX && !this.#extra.has(name)) {
+      const init = { code: 'OVERLOADED', data: { max: EXTRA_CLASSES_MAX } } as const;
+      throw new KadreError(init, `${EXTRA_CLASSES_MAX} classes are provided already`);
+    }
+    this.#extra.add(name);
+    await this.#provideSome([name], options.signal);
+  }
+
+  withdraw(name: string): void {
+    if (!this.#extra.delete(name)) return;
+    this.#components.dht.cancelReprovide(this.#own(name)).catch((cause) => {
+      this.#components.logger.log('debug', 'withdraw-failed', { name, cause: String(cause) });
+    });
   }
 
   /** Peers of a class, each once, never this node, in no particular order. */
@@ -172,7 +192,8 @@ export class KadDirectory implements Directory {
    * be told what was announced before; the DHT itself would wait for the next renewal.
    */
   readonly #onIdentify = (_event: CustomEvent<IdentifyResult>): void => {
-    if (this.#announced.length === 0 || this.#timer !== undefined) return;
+    const isSilent = this.#announced.length + this.#extra.size === 0;
+    if (isSilent || this.#timer !== undefined) return;
     if (this.#components.libp2p.getPeers().length > SMALL_NETWORK_PEERS) return;
     const { clock, logger } = this.#components;
     const sinceMs = clock.monotonicMs() - this.#renewedMs;
@@ -180,19 +201,19 @@ export class KadDirectory implements Directory {
     this.#timer = clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       this.#renewedMs = clock.monotonicMs();
-      this.#provideAll(undefined).catch((cause) => {
+      this.#provideSome([...this.#announced, ...this.#extra], undefined).catch((cause) => {
         logger.log('debug', 'renewal-failed', { cause: String(cause) });
       });
     });
   };
 
-  async #provideAll(caller: AbortSignal | undefined): Promise<void> {
-    const late = AbortSignal.timeout(ANNOUNCE_TIMEOUT_MS);
-    const signal = anySignal(late, caller, this.#stopping.signal);
+  async #provideSome(classes: readonly string[], caller?: AbortSignal): Promise<void> {
+    const signal = anySignal(caller, this.#stopping.signal);
     const provide = async (capabilityClass: string): Promise<void> => {
       try {
         const key = this.#own(capabilityClass);
-        for await (const event of this.#components.dht.provide(key, { signal })) void event;
+        const late = anySignal(AbortSignal.timeout(ANNOUNCE_TIMEOUT_MS), signal);
+        for await (const event of this.#components.dht.provide(key, { signal: late })) void event;
       } catch (cause) {
         throwIfAborted(caller);
         throwIfAborted(this.#stopping.signal);
@@ -201,7 +222,7 @@ export class KadDirectory implements Directory {
       }
     };
     // One after another: each costs about twice as many messages as there are close peers.
-    for (const capabilityClass of [...this.#announced]) await provide(capabilityClass);
+    for (const capabilityClass of classes) await provide(capabilityClass);
   }
 
   #own(capabilityClass: string): CID {

@@ -5,7 +5,8 @@
  */
 import { asKadreError, KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { Logger, Network, SignalOption } from '../base/ports.ts';
+import type { Clock, Logger, Network, SignalOption } from '../base/ports.ts';
+import { sleep, throwIfAborted } from '../base/signals.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { decodeMessage, encodeMessage, type JobAnswer, jobAnswerShape } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
@@ -15,30 +16,75 @@ export interface PlanAnswers {
   readonly onRefused: (peer: PeerId, reason: string) => void;
 }
 
+export interface AnnounceInit extends PlanAnswers {
+  /** The job goes on without its requester. */
+  readonly detached: boolean;
+}
+
 const TIMEOUT_MS = 3_000;
+/** After a restart: how long members that cannot be reached are asked again, and how often. */
+const REOPEN_MS = 30_000;
+const REOPEN_RETRY_MS = 500;
 
 /** Resolves when a quorum of the cadre is open; workers are announced meanwhile. */
 export async function announcePlan(
   components: { readonly network: Network; readonly log: Logger },
   plan: OpenPlan,
-  answers: PlanAnswers,
+  init: AnnounceInit,
   options: SignalOption = {},
 ): Promise<void> {
-  const opened = openCadre(components.network, plan, options);
+  const opened = openCadre(components.network, plan, init.detached, options);
   const judging = opened.catch(() => undefined);
   // The same bytes for everyone: each worker finds its own shards in the plan.
   const shards = new Uint8Array(0);
   const assignment = encodeMessage({ t: 'assign', wave: 0, shards, package: plan.package });
   for (const candidate of plan.workers.keys()) {
     if (plan.placement.shardsOf(candidate).length === 0) continue;
-    void assignFirstWave(components, plan, candidate, { ...answers, judging, assignment });
+    void assignFirstWave(components, plan, candidate, { ...init, judging, assignment });
   }
   await opened;
 }
 
-async function openCadre(network: Network, plan: OpenPlan, options: SignalOption): Promise<void> {
-  const { planId, seats, package: pkg, q } = plan;
-  const body = encodeMessage({ t: 'open', planId, skipped: pkg.skipped, cadre: pkg.cadre });
+/**
+ * After a restart of the requester: was this plan ever opened? Members are asked to open it, which
+ * those that run it affirm. `gone`: so many deny it that it can never be certified; `unknown`: not
+ * enough of them can be reached to tell.
+ */
+export async function reopenPlan(
+  { network, clock }: { readonly network: Network; readonly clock: Clock },
+  plan: OpenPlan,
+  detached: boolean,
+  options: SignalOption,
+): Promise<'open' | 'gone' | 'unknown'> {
+  const { seats, q } = plan;
+  const body = openMessage(plan, detached);
+  const deadlineMs = clock.monotonicMs() + REOPEN_MS;
+  for (;;) {
+    const answers = await Promise.allSettled(
+      seats.map((seat) => ask(network, peerIdOf(seat.node), body, options)),
+    );
+    throwIfAborted(options.signal);
+    const given = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value.t] : []));
+    if (given.filter((t) => t === 'ok').length >= q) return 'open';
+    if (given.filter((t) => t !== 'ok').length > seats.length - q) return 'gone';
+    if (clock.monotonicMs() >= deadlineMs) return 'unknown';
+    await sleep(clock, REOPEN_RETRY_MS, options);
+  }
+}
+
+function openMessage({ planId, package: pkg }: OpenPlan, detached: boolean): Uint8Array {
+  const { skipped, cadre } = pkg;
+  return encodeMessage({ t: 'open', planId, skipped, cadre, detached });
+}
+
+async function openCadre(
+  network: Network,
+  plan: OpenPlan,
+  detached: boolean,
+  options: SignalOption,
+): Promise<void> {
+  const { seats, q } = plan;
+  const body = openMessage(plan, detached);
   const failures: string[] = [];
   let open = 0;
   await new Promise<void>((resolve, reject) => {

@@ -8,7 +8,7 @@ import type { LedgerEvent } from '../job/ledger/events.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { packShards } from '../job/shard-list.ts';
-import { encodeMessage, type JobNotice } from './job-messages.ts';
+import { decodeMessage, encodeMessage, type JobNotice, jobAnswerShape } from './job-messages.ts';
 import { outcomeOf } from './outcome.ts';
 
 export interface AnnouncerComponents {
@@ -18,6 +18,12 @@ export interface AnnouncerComponents {
   readonly onUnreachable: (worker: number) => void;
 }
 
+export interface AnnouncerInit {
+  readonly plan: OpenPlan;
+  /** Nobody else tells the workers of a detached job how it ended. */
+  readonly detached: boolean;
+}
+
 const ASSIGN_TIMEOUT_MS = 3_000;
 type Entitled = Extract<LedgerEvent, { kind: 'entitled' }>;
 type Closed = Extract<LedgerEvent, { kind: 'closed' }>;
@@ -25,15 +31,17 @@ type Closed = Extract<LedgerEvent, { kind: 'closed' }>;
 export class Announcer {
   readonly #components: AnnouncerComponents;
   readonly #plan: OpenPlan;
+  readonly #detached: boolean;
   readonly #requester: PeerId;
   /** Closed sets by worker, to be said again when a worker asks. */
   readonly #closed = new Map<number, { wave: number; shards: readonly number[] }[]>();
   #accepted = 0;
   #outcome: JobNotice | undefined;
 
-  constructor(components: AnnouncerComponents, plan: OpenPlan) {
+  constructor(components: AnnouncerComponents, { plan, detached }: AnnouncerInit) {
     this.#components = components;
     this.#plan = plan;
+    this.#detached = detached;
     this.#requester = peerIdOf(plan.spec.requester);
   }
 
@@ -42,7 +50,7 @@ export class Announcer {
     const acceptedBefore = this.#accepted;
     const isEnd = events.some(({ kind }) => kind === 'done' || kind === 'failed');
     for (const event of events) {
-      if (event.kind === 'entitled') void this.#assign(event);
+      if (event.kind === 'entitled') void this.#entitle(event);
       if (event.kind === 'closed') this.#tellClosed(event);
       if (event.kind === 'accepted') this.#accepted += event.shards.length;
     }
@@ -67,10 +75,29 @@ export class Announcer {
     }
   }
 
-  /** The end, to the requester, who dismisses its workers; one that was missed asks us in time. */
+  /**
+   * The end, to the requester, who dismisses its workers. Where it may be gone, and where work must
+   * stop at once because the job came to nothing, they hear it from us too; who was missed asks.
+   */
   end(state: LedgerState): void {
     this.#outcome = { t: 'outcome', outcome: outcomeOf(this.#plan, state) };
     this.#send(this.#requester, this.#outcome);
+    if (!this.#detached && state.failure === undefined) return;
+    const { planId, workers } = this.#plan;
+    for (const worker of workers) this.#send(this.#peerOf(worker), { t: 'ended', planId });
+  }
+
+  /** True when the worker says, now, that it runs these shards. */
+  async assign(entitled: Pick<Entitled, 'worker' | 'wave' | 'shards'>): Promise<boolean> {
+    const { worker, wave, shards } = entitled;
+    const packed = packShards(shards);
+    const body = encodeMessage({ t: 'assign', wave, shards: packed, package: this.#plan.package });
+    const { network } = this.#components;
+    const answer = await network.request(this.#peerOf(worker), 'job', body, {
+      timeoutMs: ASSIGN_TIMEOUT_MS,
+    });
+    const decoded = decodeMessage(answer, jobAnswerShape);
+    return decoded.ok && decoded.value.t === 'claim';
   }
 
   #tellClosed(event: Closed): void {
@@ -85,21 +112,13 @@ export class Announcer {
     this.#send(this.#peerOf(worker), { t: 'closed', planId, wave, shards: packShards(shards) });
   }
 
-  async #assign(event: Entitled): Promise<void> {
-    const { network, log, onUnreachable } = this.#components;
-    const { worker, wave, shards } = event;
-    const peer = this.#peerOf(worker);
-    const body = encodeMessage({
-      t: 'assign',
-      wave,
-      shards: packShards(shards),
-      package: this.#plan.package,
-    });
+  async #entitle(event: Entitled): Promise<void> {
+    const { log, onUnreachable } = this.#components;
     try {
-      await network.request(peer, 'job', body, { timeoutMs: ASSIGN_TIMEOUT_MS });
+      await this.assign(event);
     } catch (cause) {
-      log.log('debug', 'assign-failed', { peer, cause: String(cause) });
-      onUnreachable(worker);
+      log.log('debug', 'assign-failed', { peer: this.#peerOf(event.worker), cause: `${cause}` });
+      onUnreachable(event.worker);
     }
   }
 

@@ -12,13 +12,17 @@ import type { Commit } from '../consensus/effects.ts';
 import { buildDeadline, buildOverdue, encodeRecord, type Marker } from '../job/build-record.ts';
 import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import { isFinal, type LedgerState } from '../job/ledger/ledger-state.ts';
+import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { recordBatches } from '../job/shard-list.ts';
 import { Announcer } from './announcer.ts';
+import type { JobAnswer, Outcome } from './job-messages.ts';
 import { checkSentRecord, sendRecord } from './judges.ts';
 import { type JobState, payloadOf } from './ledger-application.ts';
+import { outcomeOf } from './outcome.ts';
 import { OverdueWatch } from './overdue-watch.ts';
+import { whyAnswer } from './why-answer.ts';
 
 export interface CadreMemberComponents {
   readonly network: Network;
@@ -31,6 +35,8 @@ export interface CadreMemberInit {
   readonly seat: number;
   /** The key made for this plan. */
   readonly planKey: Signer;
+  /** The job goes on without its requester: workers hear of its end from us. */
+  readonly detached: boolean;
   /** Makes the replica; its commits must come to `committed`. */
   readonly driver: (member: CadreMember) => ConsensusDriver<JobState>;
   /** Called once, when nothing more can happen to this plan. */
@@ -58,11 +64,12 @@ export class CadreMember {
     this.#init = init;
     this.#marker = { seat: init.seat, signer: init.planKey };
     const onUnreachable = (worker: number) => this.#watch.suspect(worker);
-    this.#announcer = new Announcer({ ...components, onUnreachable }, plan);
+    this.#announcer = new Announcer({ ...components, onUnreachable }, init);
     this.#watch = new OverdueWatch(
       {
         ...components,
         onOverdue: (late) => this.#markOverdue(late),
+        assign: (late) => this.#announcer.assign(late),
         onDeadline: () => this.#mark(buildDeadline(this.#marker, plan.planId)),
       },
       plan,
@@ -105,9 +112,31 @@ export class CadreMember {
     if (worker !== undefined) this.#watch.suspect(worker);
   }
 
+  /** Where the ledger stands at this member, as an answer to `why`. */
+  why(question: LedgerQuestion): Uint8Array {
+    return whyAnswer(this.plan, this.#driver.finalState.ledger, question);
+  }
+
   /** A worker or the requester lost notices: tells it again what is closed, and how it ended. */
   repeat(from: PeerId): void {
     this.#announcer.repeat(from);
+  }
+
+  /** How the job ended; only after its end. */
+  get outcome(): Outcome {
+    return outcomeOf(this.plan, this.#driver.finalState.ledger);
+  }
+
+  /** What this member knows of the job, for whoever asks. */
+  describe(withPlan: boolean): JobAnswer {
+    return {
+      t: 'job',
+      planId: this.plan.planId,
+      state: this.#ended ? 'ended' : 'running',
+      accepted: this.#driver.finalState.ledger.acceptedCount,
+      ...(withPlan ? { package: this.plan.package } : {}),
+      ...(this.#ended ? { outcome: this.outcome } : {}),
+    };
   }
 
   /** A block is final, in order of height. */

@@ -6,7 +6,7 @@ import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, type KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type {
-  BlobStore,
+  BlobRef,
   Clock,
   Logger,
   Network,
@@ -20,10 +20,15 @@ import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
+import { computationIdOf } from '../job/spec.ts';
 import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
 import { CadreMember } from './cadre-member.ts';
+import { EarlyMessages } from './early-messages.ts';
+import type { EndedPlans } from './ended-plans.ts';
+import type { InputHolder } from './input-holder.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
+import type { JobProvider } from './job-provider.ts';
 import { makeDriver } from './make-driver.ts';
 import { PlanArchive } from './plan-archive.ts';
 import type { PlanCache } from './plan-cache.ts';
@@ -35,9 +40,12 @@ export interface CadreServiceComponents {
   readonly log: Logger;
   readonly signer: Signer;
   readonly verifier: SignatureVerifier;
-  readonly blobs: BlobStore;
   readonly plans: PlanCache;
   readonly store: PlanStore;
+  readonly ended: EndedPlans;
+  /** Makes jobs findable by their ids. */
+  readonly provider: JobProvider;
+  readonly holder: InputHolder;
   /** A fresh key for one plan, and the signer of a stored one. */
   readonly keys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
 }
@@ -65,24 +73,14 @@ export const CADRE_DEFAULTS: CadreServiceInit = {
   planLifetimeMs: 24 * 3_600_000,
 };
 
-/** Records and messages that arrive between a seat's convening and its replica's start. */
-const EARLY_MAX = 1_024;
-const EARLY_BYTES_MAX = 32 * 1_048_576;
-
 interface Draft {
   readonly package: PlanPackage;
   readonly seat: number;
   readonly keySeed: Uint8Array;
   readonly requester: PeerId;
   readonly expiry: Timer;
-  readonly early: Early;
+  readonly early: EarlyMessages;
   opening: Promise<Uint8Array> | undefined;
-}
-
-/** What came for a member that has not started yet: kept in order, or dropped at the bound. */
-interface Early {
-  readonly deliveries: ((member: CadreMember) => void)[];
-  bytes: number;
 }
 
 interface Live {
@@ -90,7 +88,7 @@ interface Live {
   readonly log: OpenedLog;
   readonly requester: PeerId;
   /** Emptied once the replica runs. */
-  early: Early | undefined;
+  early: EarlyMessages | undefined;
   ended: boolean;
   /** When it is forgotten: long after it began, or some time after it ended. */
   expiry: Timer;
@@ -100,9 +98,10 @@ interface BeginInit {
   readonly seat: number;
   readonly planKey: Signer;
   readonly requester: PeerId;
+  readonly detached: boolean;
   readonly keyIsNew: boolean;
   readonly log: OpenedLog;
-  readonly early: Early;
+  readonly early: EarlyMessages;
 }
 
 export class CadreService {
@@ -111,6 +110,8 @@ export class CadreService {
   readonly #init: CadreServiceInit;
   readonly #drafts = new Map<string, Draft>();
   readonly #live = new Map<string, Live>();
+  /** Job id to the key of its live plan; a later plan of a job takes its place. */
+  readonly #byJob = new Map<string, string>();
   readonly #archive: PlanArchive;
   #unhandle: (() => void) | undefined;
   #stopped = false;
@@ -132,7 +133,9 @@ export class CadreService {
 
   /** Takes part again in every plan that was open when this node last stopped. */
   async start(): Promise<void> {
-    const { store, network, log } = this.#components;
+    const { store, network, log, ended, provider } = this.#components;
+    await ended.load();
+    for (const job of ended.jobs) provider.add(job, 'later');
     this.#unhandle = network.handle('consensus', {
       message: (from, body) => this.#consensus(from, body),
     });
@@ -150,6 +153,8 @@ export class CadreService {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unhandle?.();
+    this.#components.provider.stop();
+    this.#components.holder.stop();
     for (const { expiry } of this.#drafts.values()) expiry.cancel();
     this.#drafts.clear();
     const live = [...this.#live.values()];
@@ -181,7 +186,7 @@ export class CadreService {
     // Asked again, for another seat even: the same plan keeps its one key.
     const keySeed = known?.keySeed ?? keys.generate();
     const expiry = clock.setTimer(this.#init.draftLifetimeMs, () => this.#drafts.delete(key));
-    const early = known?.early ?? { deliveries: [], bytes: 0 };
+    const early = known?.early ?? new EarlyMessages();
     this.#drafts.set(key, {
       package: pkg,
       seat,
@@ -201,7 +206,8 @@ export class CadreService {
   /** The cadre is complete: begins, once. */
   async open(from: PeerId, request: Extract<JobRequest, { t: 'open' }>): Promise<Uint8Array> {
     const key = toHex(request.planId);
-    if (this.#live.has(key)) return encodeMessage({ t: 'ok' });
+    const isOurs = this.#live.has(key) || this.#components.ended.knows(request.planId);
+    if (isOurs) return encodeMessage({ t: 'ok' });
     const draft = this.#drafts.get(key);
     if (draft === undefined) return refusedAnswer('unknown-plan');
     if (from !== draft.requester) return refusedAnswer('not-the-requester');
@@ -230,8 +236,21 @@ export class CadreService {
     const early = live?.early ?? this.#drafts.get(key)?.early;
     if (early === undefined) return undefined;
     // A quick worker is ahead of the requester's `open`: kept, judged when the plan is.
-    keepEarly(early, bytes, (member) => member.record(from, bytes));
+    early.keep(bytes, (member) => member.record(from, bytes));
     return { ok: true, value: undefined };
+  }
+
+  /** What this node knows of a job, for whoever asks; undefined when that is nothing. */
+  async find(jobId: Digest, wantsPlan: boolean): Promise<Uint8Array | undefined> {
+    const live = this.#live.get(this.#byJob.get(toHex(jobId)) ?? '');
+    if (live === undefined) return this.#components.ended.find(jobId, wantsPlan);
+    return encodeMessage(live.member.describe(wantsPlan));
+  }
+
+  /** The plan that is live here, to hold inputs for; only its requester may ask. */
+  livePlan(from: PeerId, planId: Digest): OpenPlan | undefined {
+    const live = this.#live.get(toHex(planId));
+    return live?.requester === from ? live.member.plan : undefined;
   }
 
   /** True while this node holds a seat of the plan, and for a while after its end. */
@@ -240,14 +259,34 @@ export class CadreService {
     return this.#live.has(key) || this.#drafts.has(key);
   }
 
-  /** Of a finished plan; undefined for any other. */
-  certificate(planId: Digest): Uint8Array | undefined {
-    return this.#live.get(toHex(planId))?.member.certificate();
+  /** Of a finished plan: the bytes, or where the blob store has them; undefined for any other. */
+  certificate(planId: Digest): Uint8Array | BlobRef | undefined {
+    const live = this.#live.get(toHex(planId));
+    if (live === undefined) return this.#components.ended.certificateOf(planId);
+    return live.member.certificate();
+  }
+
+  /** Ended plans whose results are gone need not be known, nor found. */
+  async forgetOld(): Promise<void> {
+    const { ended, provider } = this.#components;
+    for (const { jobId } of await ended.trim()) provider.remove(jobId);
+  }
+
+  /** Roots of blobs that late askers may still want. */
+  roots(): Iterable<Digest> {
+    return this.#components.ended.roots();
   }
 
   suspect(from: PeerId, planId: Digest, node: Uint8Array): void {
     const live = this.#live.get(toHex(planId));
     if (live?.requester === from) live.member.suspect(node);
+  }
+
+  /** Where a plan's ledger stands here: for its requester, once the replica runs. */
+  why(from: PeerId, request: Extract<JobRequest, { t: 'why' }>): Uint8Array | undefined {
+    const live = this.#live.get(toHex(request.planId));
+    if (live === undefined || live.early !== undefined) return undefined;
+    return from === live.requester ? live.member.why(request) : refusedAnswer('not-the-requester');
   }
 
   /** Somebody lost notices. */
@@ -261,7 +300,7 @@ export class CadreService {
     request: Extract<JobRequest, { t: 'open' }>,
   ): Promise<Uint8Array> {
     const { plans, store, signer } = this.#components;
-    const { skipped, cadre } = request;
+    const { skipped, cadre, detached } = request;
     const pkg = { ...draft.package, skipped, cadre };
     const plan = plans.open(pkg);
     if (!plan.ok) return refusedAnswer(plan.reason, plan.detail ?? '');
@@ -276,8 +315,9 @@ export class CadreService {
     draft.expiry.cancel();
     // What was checked, which a known plan's later packages need not be.
     const checked = plan.value.package;
-    const log = await store.create({ planId, keySeed: draft.keySeed, package: checked });
-    const begun = this.#begin(plan.value, { seat, planKey, requester, early, log, keyIsNew: true });
+    const log = await store.create({ planId, keySeed: draft.keySeed, package: checked, detached });
+    const init = { seat, planKey, requester, early, log, detached, keyIsNew: true };
+    const begun = this.#begin(plan.value, init);
     this.#drafts.delete(key);
     await begun;
     return encodeMessage({ t: 'ok' });
@@ -293,18 +333,20 @@ export class CadreService {
     }
     const requester = peerIdOf(plan.value.spec.requester);
     const planKey = keys.signer(stored.keySeed);
-    const early: Early = { deliveries: [], bytes: 0 };
-    const init = { seat, planKey, requester, early, log, keyIsNew: false };
+    const early = new EarlyMessages();
+    const { detached } = stored;
+    const init = { seat, planKey, requester, early, log, detached, keyIsNew: false };
     await this.#begin(plan.value, init);
   }
 
   async #begin(plan: OpenPlan, init: BeginInit): Promise<void> {
-    const { seat, planKey, requester, log, keyIsNew } = init;
+    const { seat, planKey, requester, log, keyIsNew, detached } = init;
     const key = toHex(plan.planId);
     const member = new CadreMember(this.#components, {
       plan,
       seat,
       planKey,
+      detached,
       driver: (member) =>
         makeDriver(this.#components, { plan, seat, planKey, log, member, keyIsNew }),
       onEnd: () => this.#ended(key),
@@ -314,16 +356,21 @@ export class CadreService {
     const expiry = this.#forgetAfter(key, lifetimeMs);
     const live: Live = { member, log, requester, early, ended: false, expiry };
     this.#live.set(key, live);
+    this.#byJob.set(toHex(plan.jobId), key);
+    // What an earlier process held for this plan must not expire meanwhile.
+    if (detached) this.#components.holder.take(plan);
     try {
       await member.start();
     } catch (cause) {
       expiry.cancel();
-      this.#live.delete(key);
+      this.#drop(key);
       await retire(member, log);
       throw cause;
     }
     live.early = undefined;
-    for (const deliver of early.deliveries) deliver(member);
+    const job = { jobId: plan.jobId, computationId: computationIdOf(plan.spec) };
+    if (!live.ended) this.#components.provider.add(job, detached ? 'now' : 'later');
+    early.deliverTo(member);
   }
 
   #forgetAfter(key: string, delayMs: number): Timer {
@@ -334,7 +381,7 @@ export class CadreService {
     const { store, log } = this.#components;
     const live = this.#live.get(key);
     if (live === undefined) return;
-    this.#live.delete(key);
+    this.#drop(key);
     try {
       await retire(live.member, live.log);
       await store.remove(live.member.plan.planId);
@@ -346,8 +393,17 @@ export class CadreService {
   async #retire(member: CadreMember): Promise<void> {
     const key = toHex(member.plan.planId);
     const live = this.#live.get(key);
-    this.#live.delete(key);
+    this.#drop(key);
     if (live !== undefined) await retire(live.member, live.log);
+  }
+
+  #drop(key: string): void {
+    const plan = this.#live.get(key)?.member.plan;
+    if (plan === undefined) return;
+    this.#live.delete(key);
+    const jobKey = toHex(plan.jobId);
+    if (this.#byJob.get(jobKey) === key) this.#byJob.delete(jobKey);
+    this.#components.holder.release(plan.planId);
   }
 
   #ended(key: string): void {
@@ -377,7 +433,7 @@ export class CadreService {
       if (seat >= 0) member.consensus(seat, message);
     };
     const early = live === undefined ? this.#drafts.get(key)?.early : live.early;
-    if (early !== undefined) keepEarly(early, message, deliver);
+    if (early !== undefined) early.keep(message, deliver);
     else if (live !== undefined) deliver(live.member);
   }
 }
@@ -389,11 +445,4 @@ async function retire(member: CadreMember, log: OpenedLog): Promise<void> {
   } finally {
     await log.wal.close();
   }
-}
-
-function keepEarly(early: Early, body: Uint8Array, deliver: (member: CadreMember) => void): void {
-  if (early.deliveries.length >= EARLY_MAX) return;
-  if (early.bytes + body.length > EARLY_BYTES_MAX) return;
-  early.bytes += body.length;
-  early.deliveries.push(deliver);
 }

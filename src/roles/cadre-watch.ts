@@ -1,13 +1,14 @@
 /**
- * The requester's eye on a cadre that works without it: asks every member now and then, which also
- * makes a member that has ended say again how, and gives the job up when more members are gone than
- * the cadre tolerates (CADRE_LOST). Notices may be lost; questions are answered.
+ * Somebody's eye on a cadre that works without him: asks every member now and then what it knows of
+ * the job, which brings progress and outcome to whoever missed the notices, and gives the job up
+ * when more members are gone than the cadre tolerates (CADRE_LOST).
  */
+import { equalBytes } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { PeerId } from '../base/ids.ts';
 import type { Clock, Network, Timer } from '../base/ports.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import { decodeMessage, encodeMessage, jobAnswerShape } from './job-messages.ts';
+import { decodeMessage, encodeMessage, jobAnswerShape, type Outcome } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
 
 export interface CadreWatchComponents {
@@ -15,6 +16,10 @@ export interface CadreWatchComponents {
   readonly clock: Clock;
   /** Called once, with CADRE_LOST. */
   readonly onLost: (error: KadreError) => void;
+  /** One member's word for how the job ended. */
+  readonly onOutcome: (peer: PeerId, outcome: Outcome) => void;
+  /** One member's word for how far it is. */
+  readonly onProgress: (accepted: number) => void;
 }
 
 /** Members are asked this often: four small requests per job. */
@@ -36,9 +41,9 @@ export class CadreWatch {
     this.#plan = plan;
   }
 
-  /** Nothing to watch without a cadre. */
-  start(): void {
-    if (this.#plan.seats.length > 0) this.#askLater();
+  /** Nothing to watch without a cadre. `firstAskMs`: 0 where the job may have ended already. */
+  start(firstAskMs = ASK_MS): void {
+    if (this.#plan.seats.length > 0) this.#askLater(firstAskMs);
   }
 
   stop(): void {
@@ -46,8 +51,8 @@ export class CadreWatch {
     this.#timer?.cancel();
   }
 
-  #askLater(): void {
-    this.#timer = this.#components.clock.setTimer(ASK_MS, () => void this.#askAll());
+  #askLater(delayMs: number): void {
+    this.#timer = this.#components.clock.setTimer(delayMs, () => void this.#askAll());
   }
 
   async #askAll(): Promise<void> {
@@ -57,7 +62,7 @@ export class CadreWatch {
     const nowMs = clock.monotonicMs();
     const lost = [...this.#goneSinceMs].filter(([, sinceMs]) => nowMs - sinceMs >= LOST_AFTER_MS);
     const { seats, q } = this.#plan;
-    if (lost.length <= seats.length - q) return this.#askLater();
+    if (lost.length <= seats.length - q) return this.#askLater(ASK_MS);
     this.stop();
     const members = lost.map(([peer]) => peer);
     onLost(
@@ -69,17 +74,20 @@ export class CadreWatch {
   }
 
   async #ask(peer: PeerId): Promise<void> {
-    const { network, clock } = this.#components;
+    const { network, clock, onOutcome, onProgress } = this.#components;
     const { signal } = this.#stopping;
-    const body = encodeMessage({ t: 'ask', planId: this.#plan.planId });
+    const { jobId, planId } = this.#plan;
+    const body = encodeMessage({ t: 'find', jobId, plan: false });
     try {
       const options = { timeoutMs: ASK_TIMEOUT_MS, signal };
       const answer = decodeMessage(
         await network.request(peer, 'job', body, options),
         jobAnswerShape,
       );
-      if (answer.ok && answer.value.t === 'ok') {
+      if (answer.ok && answer.value.t === 'job' && equalBytes(answer.value.planId, planId)) {
         this.#goneSinceMs.delete(peer);
+        onProgress(answer.value.accepted);
+        if (answer.value.outcome !== undefined) onOutcome(peer, answer.value.outcome);
         return;
       }
     } catch {

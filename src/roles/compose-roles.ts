@@ -15,14 +15,22 @@ import type {
 } from '../base/ports.ts';
 import { serveBlobs } from '../blob/serve.ts';
 import type { Executor } from '../compute/executor.ts';
+import type { EndedPlanStore } from '../store/ended-plan-store.ts';
+import type { JobStore } from '../store/job-store.ts';
 import type { PlanStore } from '../store/plan-store.ts';
+import type { WorkStore } from '../store/work-store.ts';
 import type { Role } from '../swarm/advert.ts';
 import { AdvertBook } from '../swarm/advert-book.ts';
 import type { AdvertFacts } from '../swarm/own-advert.ts';
 import { OwnAdvert } from '../swarm/own-advert.ts';
 import { Advertiser } from './advertiser.ts';
+import { BlobRetention } from './blob-retention.ts';
 import { CadreService } from './cadre-service.ts';
+import { EndedPlans } from './ended-plans.ts';
+import { InputHolder } from './input-holder.ts';
 import { JobProtocol } from './job-protocol.ts';
+import { JobProvider } from './job-provider.ts';
+import { RESULTS_KEPT_MS } from './job-records.ts';
 import { PlanCache } from './plan-cache.ts';
 import { Requester } from './requester.ts';
 import { Scout } from './scout.ts';
@@ -37,6 +45,8 @@ export interface RolePorts {
   readonly signer: Signer;
   readonly verifier: SignatureVerifier;
   readonly blobs: BlobStore;
+  /** Records of jobs submitted here. */
+  readonly jobs: JobStore;
 }
 
 /** What a node that offers something has beyond a client. */
@@ -46,6 +56,8 @@ export interface OfferInit {
   /** Operations per second by kernel id. */
   readonly speeds: Readonly<Record<string, number>>;
   readonly planStore: PlanStore;
+  readonly workStore: WorkStore;
+  readonly endedStore: EndedPlanStore;
   readonly planKeys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
   readonly software: string;
   readonly lastSequence: number;
@@ -66,6 +78,9 @@ export interface RoleSet {
   readonly services: readonly Service[];
 }
 
+/** A client's inputs and certificates lie in memory; its jobs need them no longer than they run. */
+const CLIENT_KEEPS_MS = 600_000;
+
 export function composeRoles(
   ports: RolePorts,
   init: { readonly networkId: string; readonly offer?: OfferInit },
@@ -77,15 +92,26 @@ export function composeRoles(
   const plans = new PlanCache(checks);
   const scout = new Scout({ ...ports, book });
   const requester = new Requester({ ...ports, scout, book, plans });
+  const holder = new InputHolder(ports);
   const worker = offer?.roles.includes('worker')
     ? new Worker({
         ...ports,
+        plans,
+        work: offer.workStore,
         executor: offer.executor,
         speedOf: (kernel) => offer.speeds[kernel] ?? 1,
       })
     : undefined;
   const cadre = offer?.roles.includes('cadre')
-    ? new CadreService({ ...ports, plans, store: offer.planStore, keys: offer.planKeys })
+    ? new CadreService({
+        ...ports,
+        plans,
+        holder,
+        store: offer.planStore,
+        keys: offer.planKeys,
+        ended: new EndedPlans({ ...ports, store: offer.endedStore }),
+        provider: new JobProvider(ports),
+      })
     : undefined;
   const load = () => ({
     shards: worker?.load.shards ?? 0,
@@ -93,8 +119,18 @@ export function composeRoles(
   });
   const advertiser =
     offer === undefined ? undefined : advertise(ports, { networkId, book, offer, load });
-  const protocol = new JobProtocol({ network, blobs, plans, worker, cadre, requester });
-  const services = [blobService(network, blobs), worker, cadre, requester, protocol, advertiser];
+  const protocol = new JobProtocol({ network, blobs, plans, holder, worker, cadre, requester });
+  const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
+  const retention = retain(ports, keepMs, { requester, holder, worker, cadre });
+  const services = [
+    blobService(network, blobs),
+    retention,
+    worker,
+    cadre,
+    requester,
+    protocol,
+    advertiser,
+  ];
   return {
     book,
     scout,
@@ -133,6 +169,23 @@ function advertise(
     },
     {},
   );
+}
+
+/** Blobs stay while a role needs them, and for a while after. */
+function retain(
+  ports: RolePorts,
+  keepMs: number,
+  roles: Pick<RoleSet, 'requester' | 'worker' | 'cadre'> & { readonly holder: InputHolder },
+): BlobRetention {
+  const { requester, holder, worker, cadre } = roles;
+  const needed = function* () {
+    yield* requester.roots();
+    yield* holder.roots();
+    if (worker !== undefined) yield* worker.roots();
+    if (cadre !== undefined) yield* cadre.roots();
+  };
+  const forget = async () => cadre?.forgetOld();
+  return new BlobRetention({ ...ports, forget, needed }, { keepMs, sweepMs: keepMs / 24 });
 }
 
 function blobService(network: Network, store: BlobStore): Service {

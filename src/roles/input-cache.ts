@@ -11,6 +11,7 @@ import { LEAF_BYTES } from '../blob/tree.ts';
 import type { ExecutionInput, InputSegment } from '../compute/executor.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { arrayBytes, type InputRange } from '../kernel/contract.ts';
+import { holdersOf } from './input-holders.ts';
 
 export interface ByteRange {
   readonly offset: number;
@@ -35,16 +36,11 @@ export function uniteRanges(ranges: readonly ByteRange[]): ByteRange[] {
 export class InputCache {
   readonly #network: Network;
   readonly #plan: OpenPlan;
-  readonly #holders: readonly PeerId[];
   readonly #segments = new Map<string, InputSegment[]>();
 
-  constructor(
-    components: { network: Network },
-    init: { plan: OpenPlan; holders: readonly PeerId[] },
-  ) {
+  constructor(components: { readonly network: Network }, plan: OpenPlan) {
     this.#network = components.network;
-    this.#plan = init.plan;
-    this.#holders = init.holders;
+    this.#plan = plan;
   }
 
   /** Bytes that these shards read and that are not here yet. */
@@ -74,18 +70,21 @@ export class InputCache {
         wanted: this.#missing(input.name, reads),
       }))
       .filter(({ wanted }) => wanted.length > 0);
+    if (open.length === 0) return;
+    // Asked anew for every chunk: the requester may have left meanwhile.
+    const holders: readonly PeerId[] = holdersOf(this.#network, this.#plan);
     const small = open.filter(({ ref }) => ref.bytes <= LEAF_BYTES);
     const large = open.filter(({ ref }) => ref.bytes > LEAF_BYTES);
     const fetchSmall = async () => {
       if (small.length === 0) return;
       const refs = small.map(({ ref }) => ref);
-      const contents = await fetchBlobs(this.#network, this.#holders, refs, options);
+      const contents = await fetchBlobs(this.#network, holders, refs, options);
       for (const [i, { name }] of small.entries()) {
         this.#segments.set(name, [{ offset: 0, bytes: contents[i]! }]);
       }
     };
     const fetchLarge = async ({ name, ref, wanted }: (typeof large)[number]) => {
-      const source = { holders: this.#holders, ref };
+      const source = { holders, ref };
       const pieces = await fetchRanges(this.#network, source, wanted, options);
       const fetched = wanted.map(({ offset }, i) => ({ offset, bytes: pieces[i]! }));
       this.#segments.set(name, [...this.#held(name), ...fetched]);

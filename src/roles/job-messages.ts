@@ -6,9 +6,11 @@
 import { NODE_ID_BYTES, SIGNATURE_BYTES } from '../base/ids.ts';
 import type { Checked } from '../base/verdict.ts';
 import { cadreEntryShape, planPackageShape } from '../job/plan.ts';
+import { PHASE_NAMES, STANDING_NAMES, WORKER_STEPS } from '../job/why.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import {
+  boolean,
   bytes,
   bytesUpTo,
   type Infer,
@@ -28,6 +30,12 @@ export const INLINE_CERTIFICATE_BYTES_MAX = 262_144;
 const planId = bytes(32);
 const wave = integer(0, 2 * LIMITS.replicasMax + 1);
 const packedShards = bytesUpTo(LIMITS.shardsMax * 4, 4);
+const shardNumber = integer(0, LIMITS.shardsMax);
+
+/** Shards in one answer to `why`, and in one question `doing`. */
+export const WHY_ROWS_MAX = 64;
+/** Workers that one shard may use: 2R + 1. */
+const SLOTS_MAX = 2 * LIMITS.replicasMax + 1;
 
 /** Requests, told apart by `t`. */
 export const jobRequestShape = variant('t', {
@@ -43,6 +51,8 @@ export const jobRequestShape = variant('t', {
     planId,
     skipped: list(integer(0, LIMITS.rosterAdvertsMax), LIMITS.cadreSeatsMax),
     cadre: list(cadreEntryShape, LIMITS.cadreSeatsMax, 1),
+    /** The job goes on without its requester. */
+    detached: boolean,
   }),
   /** Requester or member to worker: you are entitled to shards of this wave. */
   assign: struct({ t: oneOf('assign'), wave, shards: packedShards, package: planPackageShape }),
@@ -54,31 +64,23 @@ export const jobRequestShape = variant('t', {
   certificate: struct({ t: oneOf('certificate'), planId }),
   /** Judge to worker: are you there, and do you work on this plan? */
   alive: struct({ t: oneOf('alive'), planId }),
+  /** Requester to judge: where does the ledger stand, from this shard on? */
+  why: struct({
+    t: oneOf('why'),
+    planId,
+    first: shardNumber,
+    count: integer(1, WHY_ROWS_MAX),
+    /** Passes over accepted shards. */
+    open: boolean,
+  }),
+  /** Requester to worker: what do you do about these shards? */
+  doing: struct({ t: oneOf('doing'), planId, shards: bytesUpTo(WHY_ROWS_MAX * 4, 4) }),
+  /** Anybody to member: what do you know of this job? `plan`: and its plan package, please. */
+  find: struct({ t: oneOf('find'), jobId: bytes(32), plan: boolean }),
+  /** Requester to member or worker: hold every input of this plan, whole. */
+  hold: struct({ t: oneOf('hold'), planId }),
 });
 export type JobRequest = Infer<typeof jobRequestShape>;
-
-export const jobAnswerShape = variant('t', {
-  entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
-  ok: struct({ t: oneOf('ok') }),
-  /** Blob root and size; the content too when it is small enough for a message. */
-  certificate: struct({
-    t: oneOf('certificate'),
-    root: bytes(32),
-    size: integer(1, LIMITS.certificateBytesMax),
-    content: optional(bytesUpTo(INLINE_CERTIFICATE_BYTES_MAX)),
-  }),
-  /** `signature`: worker's identity key over tag signClaim and the canonical claim body. */
-  claim: struct({
-    t: oneOf('claim'),
-    planId,
-    worker: bytes(NODE_ID_BYTES),
-    wave,
-    shards: integer(0, LIMITS.shardsMax),
-    signature: bytes(SIGNATURE_BYTES),
-  }),
-  refused: struct({ t: oneOf('refused'), reason: text(64), detail: text(256) }),
-});
-export type JobAnswer = Infer<typeof jobAnswerShape>;
 
 /** Disputes, and groups of retries, in one outcome. */
 export const OUTCOME_ROWS_MAX = 4_096;
@@ -106,6 +108,69 @@ export const outcomeShape = struct({
   failedShard: integer(0, LIMITS.shardsMax),
 });
 export type Outcome = Infer<typeof outcomeShape>;
+
+const ledgerRowShape = struct({
+  shard: shardNumber,
+  phase: oneOf(...PHASE_NAMES),
+  wave,
+  workers: list(
+    struct({
+      /** Index in the plan's roster. */
+      node: integer(0, LIMITS.rosterAdvertsMax - 1),
+      wave,
+      standing: oneOf(...STANDING_NAMES),
+    }),
+    SLOTS_MAX,
+  ),
+});
+
+export const jobAnswerShape = variant('t', {
+  entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
+  ok: struct({ t: oneOf('ok') }),
+  /** Blob root and size; the content too when it is small enough for a message. */
+  certificate: struct({
+    t: oneOf('certificate'),
+    root: bytes(32),
+    size: integer(1, LIMITS.certificateBytesMax),
+    content: optional(bytesUpTo(INLINE_CERTIFICATE_BYTES_MAX)),
+  }),
+  /** `signature`: worker's identity key over tag signClaim and the canonical claim body. */
+  claim: struct({
+    t: oneOf('claim'),
+    planId,
+    worker: bytes(NODE_ID_BYTES),
+    wave,
+    shards: integer(0, LIMITS.shardsMax),
+    signature: bytes(SIGNATURE_BYTES),
+  }),
+  refused: struct({ t: oneOf('refused'), reason: text(64), detail: text(256) }),
+  why: struct({
+    t: oneOf('why'),
+    accepted: shardNumber,
+    /** Error code of a failed job; else empty. */
+    failure: text(64),
+    next: shardNumber,
+    rows: list(ledgerRowShape, WHY_ROWS_MAX),
+  }),
+  doing: struct({
+    t: oneOf('doing'),
+    rows: list(struct({ shard: shardNumber, wave, step: oneOf(...WORKER_STEPS) }), WHY_ROWS_MAX),
+  }),
+  /** What a member knows of a job. */
+  job: struct({
+    t: oneOf('job'),
+    planId,
+    state: oneOf('seated', 'running', 'ended'),
+    /** Shards accepted so far, for display. */
+    accepted: integer(0, LIMITS.shardsMax),
+    package: optional(planPackageShape),
+    /** Present exactly when it has ended. */
+    outcome: optional(outcomeShape),
+  }),
+  /** Input bytes that are not here yet; 0: everything is held. */
+  held: struct({ t: oneOf('held'), missing: integer() }),
+});
+export type JobAnswer = Infer<typeof jobAnswerShape>;
 
 export const jobNoticeShape = variant('t', {
   /** Judge to worker: these shards of your seal are in closed sets; reveal. */

@@ -8,6 +8,7 @@ import type { BlobStore, Network } from '../base/ports.ts';
 import type { Refusal } from '../base/verdict.ts';
 import { blobRoot } from '../blob/tree.ts';
 import type { CadreService } from './cadre-service.ts';
+import type { InputHolder } from './input-holder.ts';
 import {
   decodeMessage,
   encodeMessage,
@@ -26,6 +27,7 @@ export interface JobProtocolComponents {
   /** Where large certificates are fetched from. */
   readonly blobs: Pick<BlobStore, 'put'>;
   readonly plans: PlanCache;
+  readonly holder: InputHolder;
   /** Absent roles answer with a refusal. */
   readonly worker?: Worker | undefined;
   readonly cadre?: CadreService | undefined;
@@ -58,7 +60,7 @@ export class JobProtocol {
     return this.#answer(from, request.value);
   }
 
-  #answer(from: PeerId, request: JobRequest): Promise<Uint8Array> | Uint8Array {
+  async #answer(from: PeerId, request: JobRequest): Promise<Uint8Array> {
     const { worker, cadre } = this.#components;
     switch (request.t) {
       case 'convene':
@@ -79,16 +81,37 @@ export class JobProtocol {
         return this.#repeat(from, request.planId);
       case 'certificate':
         return this.#certificate(request.planId);
+      case 'find':
+        return (await cadre?.find(request.jobId, request.plan)) ?? refusedAnswer('unknown-job');
+      case 'hold':
+        return this.#hold(from, request.planId);
       case 'alive':
         if (worker?.worksOn(request.planId)) return encodeMessage({ t: 'ok' });
         throw new KadreError({ code: 'JOB_UNKNOWN' }, 'this plan is not worked on here');
+      case 'why':
+        return this.#why(from, request);
+      case 'doing':
+        return worker?.doing(from, request) ?? refusedAnswer('unknown-plan');
     }
+  }
+
+  /** A member or a worker of the plan; only for its requester. */
+  async #hold(from: PeerId, planId: Uint8Array): Promise<Uint8Array> {
+    const { cadre, worker, holder } = this.#components;
+    const plan = cadre?.livePlan(from, planId) ?? worker?.livePlan(from, planId);
+    if (plan === undefined) return refusedAnswer('unknown-plan');
+    const missing = await holder.hold(plan);
+    if (!missing.ok) return refusedAnswer(missing.reason, missing.detail ?? '');
+    return encodeMessage({ t: 'held', missing: missing.value });
   }
 
   async #certificate(planId: Uint8Array): Promise<Uint8Array> {
     const { cadre, blobs } = this.#components;
     const content = cadre?.certificate(planId);
     if (content === undefined) return refusedAnswer('no-certificate');
+    if ('root' in content) {
+      return encodeMessage({ t: 'certificate', root: content.root, size: content.bytes });
+    }
     const size = content.length;
     if (size <= INLINE_CERTIFICATE_BYTES_MAX) {
       return encodeMessage({ t: 'certificate', root: blobRoot(content), size, content });
@@ -112,6 +135,13 @@ export class JobProtocol {
     cadre?.repeat(from, planId);
     const isKnown = judge !== undefined || cadre?.knows(planId) === true;
     return isKnown ? encodeMessage({ t: 'ok' }) : refusedAnswer('unknown-plan');
+  }
+
+  #why(from: PeerId, request: Extract<JobRequest, { t: 'why' }>): Uint8Array {
+    const { network, cadre, requester } = this.#components;
+    // Without a cadre the requester asks itself.
+    const own = from === network.self ? requester.judgeOf(request.planId) : undefined;
+    return own?.why(request) ?? cadre?.why(from, request) ?? refusedAnswer('unknown-plan');
   }
 
   #message(from: PeerId, body: Uint8Array): void {

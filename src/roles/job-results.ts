@@ -92,6 +92,14 @@ async function askForCertificate(
   return { failures, mayComeBack };
 }
 
+/** From a certificate that was verified and kept. Errors: CERTIFICATE_INVALID. */
+export function certifiedResults(plan: OpenPlan, certificate: Uint8Array): JobResults {
+  const opened = openCertificate(certificate);
+  const problem = opened.ok ? mismatch(plan, opened.value) : opened.reason;
+  if (opened.ok && problem === undefined) return certified(plan, certificate, opened.value);
+  throw new KadreError({ code: 'CERTIFICATE_INVALID' }, `the stored certificate: ${problem}`);
+}
+
 /** A small certificate comes inside the answer, a large one as a blob. */
 async function certificateFrom(
   network: Network,

@@ -11,12 +11,14 @@ import { type CheckedRecord, checkRecord } from '../job/ledger/check-record.ts';
 import type { LedgerEvent } from '../job/ledger/events.ts';
 import { executeRecords, selectRecords } from '../job/ledger/execute-records.ts';
 import { isFinal, type LedgerState, ledgerGenesis } from '../job/ledger/ledger-state.ts';
+import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import { type Awaited, awaitedOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { recordBatches } from '../job/shard-list.ts';
 import { Announcer } from './announcer.ts';
 import { checkSentRecord } from './judges.ts';
 import { OverdueWatch } from './overdue-watch.ts';
+import { whyAnswer } from './why-answer.ts';
 
 export interface LocalJudgeComponents {
   readonly network: Network;
@@ -56,11 +58,12 @@ export class LocalJudge {
     this.#onEnd = onEnd;
     this.#state = ledgerGenesis(plan);
     const onUnreachable = (worker: number) => this.#watch.suspect(worker);
-    this.#announcer = new Announcer({ ...components, onUnreachable }, plan);
+    this.#announcer = new Announcer({ ...components, onUnreachable }, { plan, detached: false });
     this.#watch = new OverdueWatch(
       {
         ...components,
         onOverdue: (late) => this.#markOverdue(late),
+        assign: (late) => this.#announcer.assign(late),
         onDeadline: () => this.#feed(encodeRecord(buildDeadline(MARKER, plan.planId)).bytes),
       },
       plan,
@@ -87,6 +90,11 @@ export class LocalJudge {
   suspect(node: NodeId): void {
     const worker = this.#plan.rosterIndexOf(node);
     if (worker !== undefined) this.#watch.suspect(worker);
+  }
+
+  /** Where the ledger stands, as an answer to `why`. */
+  why(question: LedgerQuestion): Uint8Array {
+    return whyAnswer(this.#plan, this.#state, question);
   }
 
   /** A worker lost notices: tells it again what is closed. */

@@ -27,6 +27,8 @@ export interface MakePlanComponents {
 export interface MakePlanInit {
   readonly job: SignedJobSpec;
   readonly waitPeersMs: number;
+  /** 0 at first; one more for every plan of this job that came to nothing. */
+  readonly instance: number;
 }
 
 export interface MadePlan {
@@ -63,7 +65,7 @@ export async function makePlan(
 /** The frozen roster as a package without cadre, and the cadre candidates by rank. */
 async function freeze(
   { scout, network }: MakePlanComponents,
-  { job, waitPeersMs }: MakePlanInit,
+  { job, waitPeersMs, instance }: MakePlanInit,
   options: SignalOption,
 ): Promise<{ draft: PlanPackage; order: readonly NodeId[] }> {
   const { policy, kernel } = job.spec;
@@ -79,7 +81,7 @@ async function freeze(
   const plan: Plan = {
     v: 1,
     jobId: jobIdOf(job.spec),
-    instance: 0,
+    instance,
     rosterRoot: root,
     seedSource: { source: 'requester' },
   };

@@ -2,6 +2,8 @@
  * One judge's own opinion of who is late. Timers run on this node's monotonic clock; what comes out
  * is a mark to be signed and committed, and only f + 1 of those act (job.md section 4).
  */
+import type { ErrorCode } from '../base/error-codes.ts';
+import { asKadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Network, Timer } from '../base/ports.ts';
 import type { Awaited } from '../job/ledger/read-ledger.ts';
@@ -11,6 +13,8 @@ import { encodeMessage } from './job-messages.ts';
 export interface OverdueComponents {
   readonly network: Network;
   readonly clock: Clock;
+  /** Tells a worker again what is awaited of it; false, or a throw, when it does not take it. */
+  readonly assign: (late: Awaited) => Promise<boolean>;
   /** This judge holds these workers to be late. */
   readonly onOverdue: (late: Awaited) => void;
   /** The job's own deadline passed. */
@@ -19,6 +23,11 @@ export interface OverdueComponents {
 
 /** A suspected worker that does not answer within this is late at once. */
 const PROBE_TIMEOUT_MS = 1_500;
+/**
+ * By then workers know their plan, unless the requester died before it told them, or they have
+ * restarted since: whoever still owes seals is asked.
+ */
+const FIRST_LOOK_MS = 2_000;
 
 interface Waiting {
   readonly awaited: Awaited;
@@ -36,7 +45,8 @@ export class OverdueWatch {
   /** By phase, wave and worker: the shards that were handed to `onOverdue` already. */
   readonly #marked = new Map<string, Set<number>>();
   #awaited: readonly Awaited[] = [];
-  #doubtedline: Timer | undefined;
+  #deadline: Timer | undefined;
+  #firstLook: Timer | undefined;
   #unlisten: (() => void) | undefined;
   readonly #stopping = new AbortController();
 
@@ -50,13 +60,17 @@ export class OverdueWatch {
     const { network, clock, onDeadline } = this.#components;
     this.#unlisten = network.onDisconnect((peer) => this.#suspectPeer(peer));
     const { deadlineMs } = this.#plan.policy;
-    if (deadlineMs > 0) this.#doubtedline = clock.setTimer(deadlineMs, onDeadline);
+    if (deadlineMs > 0) this.#deadline = clock.setTimer(deadlineMs, onDeadline);
+    this.#firstLook = clock.setTimer(FIRST_LOOK_MS, () => {
+      for (const { phase, worker } of this.#awaited) if (phase === 'seal') this.suspect(worker);
+    });
   }
 
   stop(): void {
     this.#stopping.abort();
     this.#unlisten?.();
-    this.#doubtedline?.cancel();
+    this.#deadline?.cancel();
+    this.#firstLook?.cancel();
     for (const waiting of this.#waiting.values()) for (const { timer } of waiting) timer.cancel();
     this.#waiting.clear();
   }
@@ -147,12 +161,33 @@ export class OverdueWatch {
       const { signal } = this.#stopping;
       await network.request(peer, 'job', body, { timeoutMs: PROBE_TIMEOUT_MS, signal });
       this.#doubted.delete(worker);
-    } catch {
+    } catch (cause) {
       if (this.#stopped) return;
-      this.#doubted.add(worker);
-      for (const entry of this.#awaited) if (entry.worker === worker) this.#mark(entry);
+      await this.#judgeAbsent(worker, asKadreError(cause, 'PEER_UNREACHABLE', 'probe').code);
     } finally {
       this.#probing.delete(worker);
+    }
+  }
+
+  /**
+   * One that is there and knows nothing of the plan has restarted, or was never told: it is told
+   * again. Any other is late with its seals at once, because others can run its shards. It keeps
+   * the time it has for its reveals: nobody else can open what it sealed, and to come back with
+   * what it kept must not look like withholding.
+   */
+  async #judgeAbsent(worker: number, code: ErrorCode): Promise<void> {
+    const owed = this.#awaited.filter((entry) => entry.worker === worker && entry.phase === 'seal');
+    const { assign } = this.#components;
+    const isThere = code === 'JOB_UNKNOWN';
+    const again = isThere ? await Promise.allSettled(owed.map((entry) => assign(entry))) : [];
+    if (this.#stopped) return;
+    if (isThere && again.every((one) => one.status === 'fulfilled' && one.value)) {
+      this.#doubted.delete(worker);
+      return;
+    }
+    this.#doubted.add(worker);
+    for (const entry of this.#awaited) {
+      if (entry.worker === worker && entry.phase === 'seal') this.#mark(entry);
     }
   }
 }

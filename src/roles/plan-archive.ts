@@ -1,18 +1,19 @@
 /**
  * Plans that have ended, kept for members that lag and requesters that ask again. Until it leaves
  * here a plan's log is what its certificate can always be made from; when it leaves, the
- * certificate is stored and the log removed. Plans leave by age, and in batches when there are
- * many, so that a node under load pays one write for dozens of certificates.
+ * certificate is stored with what else a late asker needs, and the log removed. Plans leave by age,
+ * and in batches when there are many, so that a node under load pays one write for dozens of them.
  */
 import { toHex } from '../base/bytes.ts';
-import type { BlobStore, Clock, Logger, Timer } from '../base/ports.ts';
+import type { Clock, Logger, Timer } from '../base/ports.ts';
 import type { PlanStore } from '../store/plan-store.ts';
 import type { CadreMember } from './cadre-member.ts';
+import type { EndedPlans } from './ended-plans.ts';
 
 export interface PlanArchiveComponents {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly blobs: BlobStore;
+  readonly ended: EndedPlans;
   readonly store: PlanStore;
 }
 
@@ -76,10 +77,9 @@ export class PlanArchive {
   }
 
   async #leave(members: readonly CadreMember[]): Promise<void> {
-    const { blobs, store, log } = this.#components;
+    const { ended, store, log } = this.#components;
     try {
-      const made = members.map((member) => member.certificate()).filter((one) => one !== undefined);
-      if (made.length > 0) await blobs.putMany(made);
+      await ended.add(members);
     } catch (cause) {
       // Their logs stay: the next start takes these plans up again.
       log.log('error', 'certificates-not-stored', { plans: members.length, cause: String(cause) });

@@ -2,6 +2,14 @@
  * Everything that happened to one job, kept so that any number of readers can follow it from the
  * beginning. Bounded: beyond `max` events only the newest are kept, and readers are told.
  */
+import type { SignalOption } from '../base/ports.ts';
+import { throwIfAborted } from '../base/signals.ts';
+
+export interface FollowOptions extends SignalOption {
+  /** False: what happened so far, without waiting for more. */
+  readonly follow?: boolean;
+}
+
 export class ReplayLog<T> {
   readonly #max: number;
   readonly #events: T[] = [];
@@ -34,16 +42,30 @@ export class ReplayLog<T> {
     this.#wakeAll();
   }
 
-  /** From the first kept event on; leaving the loop is all it takes to stop. */
-  async *follow(): AsyncGenerator<T, void, undefined> {
+  /** From the first kept event on; leaving the loop stops watching. Errors: INTERRUPTED. */
+  async *follow(options: FollowOptions = {}): AsyncGenerator<T, void, undefined> {
+    const { signal, follow = true } = options;
     for (let next = this.#dropped; ; next++) {
       while (next >= this.#dropped + this.#events.length) {
-        if (this.#closed) return;
-        await new Promise<void>((resolve) => this.#wake.push(resolve));
+        throwIfAborted(signal);
+        if (this.#closed || !follow) return;
+        await this.#next(signal);
       }
       next = Math.max(next, this.#dropped);
       yield this.#events[next - this.#dropped]!;
     }
+  }
+
+  /** Resolves when something happened, or the reader is called off. */
+  #next(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      signal?.addEventListener('abort', wake, { once: true });
+      this.#wake.push(wake);
+    });
   }
 
   #wakeAll(): void {

@@ -45,6 +45,8 @@ export type RequesterEvent =
     }
   | { readonly type: 'claimed'; readonly peer: PeerId; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: PeerId; readonly reason: string }
+  /** Enough others hold every input: the job goes on if its requester leaves. */
+  | { readonly type: 'detachable'; readonly holders: readonly PeerId[] }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & RetryReport)
   | ({ readonly type: 'dispute' } & DisputeReport)

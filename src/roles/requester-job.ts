@@ -1,21 +1,32 @@
 /**
  * One job at its requester: plan, announce, wait for the outcome, fetch the certificate, collect
- * (steps 3 to 5 and 10 to 12 of the life of a job). Nothing that arrives is believed unverified:
- * outcomes need f + 1 judges, certificates and outputs are checked here.
+ * (steps 3 to 5 and 10 to 12 of the life of a job). It may also begin later than at the beginning:
+ * after a restart, or for a job that somebody picks up by its id. Nothing that arrives is believed
+ * unverified: outcomes need f + 1 judges, certificates and outputs are checked here.
  */
-import { toHex } from '../base/bytes.ts';
-import { asKadreError, KadreError } from '../base/errors.ts';
-import { type PeerId, peerIdOf } from '../base/ids.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
+import { asKadreError, type ErrorJson, KadreError } from '../base/errors.ts';
+import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Signer } from '../base/ports.ts';
+import { anySignal } from '../base/signals.ts';
 import { buildCancel, encodeRecord } from '../job/build-record.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import { computationIdOf, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
-import { announcePlan } from './announce-plan.ts';
+import { computationIdOf, type JobSpec, jobIdOf, type SignedJobSpec } from '../job/spec.ts';
+import type { JobStage } from '../job/why.ts';
+import type { StoredJob } from '../store/job-store.ts';
+import { announcePlan, reopenPlan } from './announce-plan.ts';
 import { CadreWatch } from './cadre-watch.ts';
 import { collect } from './collect.ts';
-import { encodeMessage, type JobNotice } from './job-messages.ts';
-import { fetchCertificate, type JobResults, localResults } from './job-results.ts';
+import { detachInputs } from './detach-inputs.ts';
+import { encodeMessage, type JobNotice, type Outcome } from './job-messages.ts';
+import {
+  certifiedResults,
+  fetchCertificate,
+  type JobResults,
+  localResults,
+} from './job-results.ts';
+import { type JobTimes, timesOf } from './job-times.ts';
 import { judgesOf, sendRecord } from './judges.ts';
 import { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
@@ -29,19 +40,32 @@ export interface RequesterComponents extends MakePlanComponents {
   readonly clock: Clock;
 }
 
+/** Where a job begins here. */
+export type JobStart =
+  | { readonly kind: 'plan'; readonly instance: number }
+  /** Seated before a restart; the cadre may or may not have been told. */
+  | { readonly kind: 'reopen'; readonly plan: OpenPlan; readonly instance: number }
+  /** Its cadre runs it, or has ended it. */
+  | { readonly kind: 'follow'; readonly plan: OpenPlan }
+  /** It ended, and this is how. */
+  | {
+      readonly kind: 'collect';
+      readonly plan: OpenPlan;
+      readonly outcome: Outcome;
+      readonly certificate: Uint8Array;
+    };
+
 export interface RequesterJobInit {
   readonly job: SignedJobSpec;
   readonly waitPeersMs: number;
+  /** Default false. A detached job goes on when its requester leaves. */
+  readonly detached?: boolean;
 }
 
-/** Milliseconds of each phase, as the requester saw them. */
-export interface JobTimes {
-  readonly total: number;
-  readonly plan: number;
-  readonly compute: number;
-  readonly commit: number;
-  readonly collect: number;
-}
+/** What the job wants remembered; durable when it resolves. */
+export type RecordChange = (
+  change: Partial<StoredJob> | { readonly end: Outcome; readonly certificate: Uint8Array | null },
+) => Promise<void>;
 
 export interface FinishedJob {
   readonly plan: OpenPlan;
@@ -55,6 +79,10 @@ export interface FinishedJob {
 
 /** Events kept for late readers; a job of a million shards makes a few hundred. */
 const EVENTS_MAX = 10_000;
+/** A cancel waits this long for judges to take it; what they do then does not depend on us. */
+const CANCEL_MS = 1_000;
+
+type Ending = BelievedOutcome | LedgerState;
 
 export class RequesterJob {
   readonly id: string;
@@ -62,26 +90,35 @@ export class RequesterJob {
   readonly events = new ReplayLog<RequesterEvent>({ max: EVENTS_MAX });
   readonly #components: RequesterComponents;
   readonly #init: RequesterJobInit;
+  readonly #record: RecordChange;
   readonly #cancelled = new AbortController();
   readonly #ending = Promise.withResolvers<void>();
+  readonly #detachable = Promise.withResolvers<void>();
+  #start: JobStart;
   #hasEnded = false;
+  #hasLeft = false;
   readonly #kernelMs = new Map<PeerId, number>();
-  readonly #computedShards = new Map<PeerId, number>();
-  readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0 };
+  readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0, collectedMs: 0 };
   #plan: OpenPlan | undefined;
   #votes: OutcomeVotes | undefined;
   #judge: LocalJudge | undefined;
   #watch: CadreWatch | undefined;
-  #settle:
-    | { resolve(end: BelievedOutcome | LedgerState): void; reject(cause: unknown): void }
-    | undefined;
+  #settle: { resolve(end: Ending): void; reject(cause: unknown): void } | undefined;
   #accepted = 0;
+  #error: ErrorJson | undefined;
 
-  constructor(components: RequesterComponents, init: RequesterJobInit) {
+  constructor(
+    components: RequesterComponents,
+    init: RequesterJobInit,
+    begin: { readonly start: JobStart; readonly record: RecordChange },
+  ) {
     this.#components = components;
     this.#init = init;
+    this.#start = begin.start;
+    this.#record = begin.record;
     this.id = toHex(jobIdOf(init.job.spec));
     this.computationId = toHex(computationIdOf(init.job.spec));
+    this.#detachable.promise.catch(() => {});
   }
 
   /** Of the plan once it exists; messages are routed by it. */
@@ -97,24 +134,58 @@ export class RequesterJob {
     return this.#plan;
   }
 
+  get spec(): JobSpec {
+    return this.#init.job.spec;
+  }
+
+  /** Shards accepted, as far as this requester was told. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Why it failed or was cancelled; undefined for any other job. */
+  get error(): ErrorJson | undefined {
+    return this.#error;
+  }
+
+  /** How far the job is. */
+  get stage(): JobStage {
+    if (this.#hasEnded) return this.#marks.collectedMs > 0 ? 'done' : 'failed';
+    if (this.#plan === undefined) return 'finding-peers';
+    if (this.#marks.announcedMs === 0) return 'announcing';
+    return this.#marks.outcomeMs === 0 ? 'computing' : 'collecting';
+  }
+
+  /** Roots of its inputs, which peers fetch from here. */
+  roots(): Digest[] {
+    return this.#init.job.spec.inputs.map(({ root }) => root);
+  }
+
+  get isDetached(): boolean {
+    return this.#init.detached === true;
+  }
+
   /**
-   * Runs the job to its end. `onPlanned` is called once, before anybody else hears of the plan.
-   * Errors: every code with exit 3, 4, 5 and 6.
+   * Settles once the job needs its requester no more: enough others hold the inputs of a detached
+   * job, or it is done. Rejects with what ended it before. Never settles for other jobs before
+   * their end. Never unhandled.
+   */
+  get detachable(): Promise<void> {
+    return this.#detachable.promise;
+  }
+
+  /**
+   * Runs the job to its end. `onPlanned` is called before anybody else hears of a plan; twice only
+   * for a job whose plan was found dead after a restart. Errors: every code with exit 3 to 6.
    */
   async run(onPlanned: (plan: OpenPlan) => void): Promise<FinishedJob> {
     const { clock } = this.#components;
     const { signal } = this.#cancelled;
     this.#marks.startMs = clock.monotonicMs();
     try {
-      const made = await makePlan(this.#components, this.#init, { signal });
-      this.#plan = made.plan;
-      this.#emitPlanned(made);
-      onPlanned(made.plan);
-      const ended = this.#awaitEnd(made.plan, signal);
-      ended.catch(() => {});
-      await announcePlan(this.#components, made.plan, this.#answers(), { signal });
-      this.#marks.announcedMs = clock.monotonicMs();
-      const finished = await this.#finish(made.plan, await ended, signal);
+      const { plan, end } = await this.#untilEnd(onPlanned, signal);
+      const finished = await this.#finish(plan, end, signal);
+      this.#detachable.resolve();
       this.events.push({ type: 'done' });
       return finished;
     } catch (cause) {
@@ -123,13 +194,14 @@ export class RequesterJob {
         signal.aborted ? 'INTERRUPTED' : 'PEER_UNREACHABLE',
         'the job failed',
       );
-      this.events.push({ type: 'failed', error: error.toJSON() });
+      this.#error = error.toJSON();
+      if (!this.#hasLeft) this.events.push({ type: 'failed', error: this.#error });
+      this.#detachable.reject(error);
       throw error;
     } finally {
       this.#hasEnded = true;
-      this.#judge?.stop();
-      this.#watch?.stop();
-      this.#dismissWorkers();
+      this.#unwatch();
+      if (!this.#hasLeft) this.#dismissWorkers();
       this.events.close();
       this.#ending.resolve();
     }
@@ -140,85 +212,183 @@ export class RequesterJob {
     return this.#ending.promise;
   }
 
-  /** Cancels: judges get the signed record, workers stop, `run` rejects with JOB_CANCELLED. */
+  /**
+   * Cancels: workers stop, judges get the signed record, `run` rejects with JOB_CANCELLED. Errors:
+   * NOT_THE_REQUESTER when this job is somebody else's.
+   */
   async cancel(): Promise<void> {
     if (this.#hasEnded || this.#cancelled.signal.aborted) return;
     const { signer } = this.#components;
+    if (!equalBytes(signer.nodeId, this.#init.job.spec.requester)) {
+      const requester = peerIdOf(this.#init.job.spec.requester);
+      throw new KadreError({ code: 'NOT_THE_REQUESTER' }, `the job belongs to ${requester}`);
+    }
+    await this.#giveUp(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled by the requester'));
+  }
+
+  /** Nobody goes on with it; `run` rejects with the reason. */
+  async #giveUp(reason: KadreError): Promise<void> {
+    const { signer, clock } = this.#components;
     const plan = this.#plan;
+    // First those whose work costs something; a judge that does not answer must not hold this up.
+    this.#dismissWorkers();
     if (plan !== undefined && plan.seats.length > 0) {
       const record = encodeRecord(buildCancel(signer, plan.planId)).bytes;
-      await sendRecord(this.#components, plan, record, AbortSignal.timeout(1_000));
+      const late = new AbortController();
+      const timer = clock.setTimer(CANCEL_MS, () => late.abort());
+      await sendRecord(this.#components, plan, record, late.signal);
+      timer.cancel();
     }
-    this.#cancelled.abort(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled by the requester'));
+    this.#cancelled.abort(reason);
+  }
+
+  /** Stops following a job that goes on; `run` rejects with STOPPED and nobody else is told. */
+  leave(): void {
+    if (this.#hasEnded) return;
+    this.#hasLeft = true;
+    this.#cancelled.abort(new KadreError({ code: 'STOPPED' }, 'this node stopped following it'));
   }
 
   /** A notice from a peer about this plan. */
   notice(from: PeerId, notice: JobNotice): void {
-    if (notice.t === 'computed') this.#computed(from, notice.shards, notice.micros);
+    if (notice.t === 'computed') this.#computed(from, notice.micros);
     const plan = this.#plan;
     if (plan === undefined || !judgesOf(plan).peers.includes(from)) return;
     if (notice.t === 'progress') this.#progress(notice.accepted);
-    if (notice.t === 'outcome') {
-      const believed = this.#votes?.add(from, notice.outcome);
-      if (believed !== undefined) this.#settle?.resolve(believed);
+    if (notice.t === 'outcome') this.#outcome(from, notice.outcome);
+  }
+
+  /** Whatever the beginning, up to an outcome that is believed. */
+  async #untilEnd(
+    onPlanned: (plan: OpenPlan) => void,
+    signal: AbortSignal,
+  ): Promise<{ plan: OpenPlan; end: Ending }> {
+    const start = this.#start;
+    const plan = start.kind === 'plan' ? await this.#makePlan(start.instance, signal) : start.plan;
+    this.#plan = plan;
+    onPlanned(plan);
+    if (start.kind === 'collect') return { plan, end: { outcome: start.outcome, judges: [] } };
+    const ended = this.#awaitEnd(plan, signal);
+    ended.catch(() => {});
+    if (start.kind === 'plan') {
+      const init = { ...this.#answers(), detached: this.isDetached };
+      await announcePlan(this.#components, plan, init, { signal });
+    } else if (start.kind === 'reopen') {
+      const found = await reopenPlan(this.#components, plan, this.isDetached, { signal });
+      if (found === 'gone') return this.#planAgain(start.instance + 1, onPlanned, signal);
+    }
+    this.#marks.announcedMs = this.#components.clock.monotonicMs();
+    const over = new AbortController();
+    const onEnd = () => over.abort();
+    ended.then(onEnd, onEnd);
+    await this.#detach(plan, signal, over.signal);
+    return { plan, end: await ended };
+  }
+
+  /** Frozen and seated, and remembered before any member or worker acts on it. */
+  async #makePlan(instance: number, signal: AbortSignal): Promise<OpenPlan> {
+    const made = await makePlan(this.#components, { ...this.#init, instance }, { signal });
+    this.#emitPlanned(made);
+    await this.#record({ plan: made.plan.package, instance });
+    return made.plan;
+  }
+
+  /** Nobody runs the plan that was remembered: another one of the same job. */
+  #planAgain(
+    instance: number,
+    onPlanned: (plan: OpenPlan) => void,
+    signal: AbortSignal,
+  ): Promise<{ plan: OpenPlan; end: Ending }> {
+    this.#unwatch();
+    this.#dismissWorkers();
+    this.#start = { kind: 'plan', instance };
+    return this.#untilEnd(onPlanned, signal);
+  }
+
+  /** The cadre is open; a detached job also needs its inputs elsewhere. */
+  async #detach(plan: OpenPlan, signal: AbortSignal, over: AbortSignal): Promise<void> {
+    if (this.#start.kind !== 'plan' && this.#start.kind !== 'reopen') return;
+    if (!this.isDetached) {
+      // Only saves a question after a restart, so nothing waits for it.
+      this.#record({ isAnnounced: true }).catch((cause) => {
+        this.#components.log.log('warn', 'job-not-recorded', { cause: String(cause) });
+      });
+      return;
+    }
+    try {
+      const options = { signal: anySignal(signal, over) };
+      const holders = await detachInputs(this.#components, plan, options);
+      await this.#record({ isAnnounced: true, isDetachable: true });
+      this.events.push({ type: 'detachable', holders });
+      this.#detachable.resolve();
+    } catch (cause) {
+      // What has ended needs nobody any more, whoever holds its inputs.
+      if (over.aborted) return;
+      // A job that cannot go on alone was not what was asked for.
+      if (!signal.aborted) await this.#giveUp(asKadreError(cause, 'DETACH_REFUSED', 'inputs'));
+      throw cause;
     }
   }
 
   /** Settles with the judges' believed outcome, or with our own ledger when there is no cadre. */
-  #awaitEnd(plan: OpenPlan, signal: AbortSignal): Promise<BelievedOutcome | LedgerState> {
+  #awaitEnd(plan: OpenPlan, signal: AbortSignal): Promise<Ending> {
     this.#votes = new OutcomeVotes(judgesOf(plan).believed);
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#watch = new CadreWatch({ ...this.#components, onLost: reject }, plan);
-      this.#watch.start();
+      this.#watch = new CadreWatch(
+        {
+          ...this.#components,
+          onLost: reject,
+          onOutcome: (peer, outcome) => this.#outcome(peer, outcome),
+          onProgress: (accepted) => this.#progress(accepted),
+        },
+        plan,
+      );
+      this.#watch.start(this.#start.kind === 'plan' ? undefined : 0);
       if (plan.seats.length > 0) return;
       this.#judge = new LocalJudge(this.#components, { plan, onEnd: resolve });
       this.#judge.start();
     });
   }
 
-  async #finish(
-    plan: OpenPlan,
-    end: BelievedOutcome | LedgerState,
-    signal: AbortSignal,
-  ): Promise<FinishedJob> {
+  async #finish(plan: OpenPlan, end: Ending, signal: AbortSignal): Promise<FinishedJob> {
     const { clock } = this.#components;
     this.#marks.outcomeMs = clock.monotonicMs();
-    const isCertified = 'outcome' in end;
-    const outcome = readOutcome(plan, isCertified ? end.outcome : outcomeOf(plan, end));
+    const believed = 'outcome' in end ? end : undefined;
+    const said = believed?.outcome ?? outcomeOf(plan, end as LedgerState);
+    const outcome = readOutcome(plan, said);
     for (const dispute of outcome.disputes) this.events.push({ type: 'dispute', ...dispute });
     for (const retry of outcome.retries) this.events.push({ type: 'retry', ...retry });
     const failure = failureOf(outcome);
     if (failure !== undefined) throw failure;
     this.#progress(plan.spec.shards);
-    const results = isCertified
-      ? await fetchCertificate(this.#components, plan, end, { signal })
-      : localResults(plan, end);
+    const results = await this.#results(plan, believed, { end, signal });
     const certifiedMs = clock.monotonicMs();
     if (results.certificate !== null) {
       this.events.push({ type: 'certified', bytes: results.certificate.length });
+    }
+    if (this.#start.kind !== 'collect') {
+      await this.#record({ end: said, certificate: results.certificate });
     }
     const outputs = await collect(this.#components, plan.kernel.outputs, results.pieces, {
       signal,
     });
     const bytes = outputs.reduce((sum, output) => sum + output.length, 0);
     this.events.push({ type: 'collected', bytes });
-    const times = this.#times(certifiedMs, clock.monotonicMs());
+    this.#marks.collectedMs = clock.monotonicMs();
+    const times = timesOf({ ...this.#marks, certifiedMs });
     return { plan, outputs, results, outcome, kernelMs: this.#kernelMs, times };
   }
 
-  #times(certifiedMs: number, endMs: number): JobTimes {
-    const { startMs, announcedMs, computedMs, outcomeMs } = this.#marks;
-    // Without a report from any worker all of the waiting counts as compute.
-    const computed = computedMs === 0 ? outcomeMs : Math.min(computedMs, outcomeMs);
-    return {
-      total: endMs - startMs,
-      plan: announcedMs - startMs,
-      compute: Math.max(0, computed - announcedMs),
-      commit: certifiedMs - Math.max(computed, announcedMs),
-      collect: endMs - certifiedMs,
-    };
+  #results(
+    plan: OpenPlan,
+    believed: BelievedOutcome | undefined,
+    { end, signal }: { readonly end: Ending; readonly signal: AbortSignal },
+  ): Promise<JobResults> | JobResults {
+    if (this.#start.kind === 'collect') return certifiedResults(plan, this.#start.certificate);
+    if (believed === undefined) return localResults(plan, end as LedgerState);
+    return fetchCertificate(this.#components, plan, believed, { signal });
   }
 
   #answers() {
@@ -230,10 +400,14 @@ export class RequesterJob {
     };
   }
 
-  #computed(from: PeerId, shards: number, micros: number): void {
+  #outcome(from: PeerId, outcome: Outcome): void {
+    const believed = this.#votes?.add(from, outcome);
+    if (believed !== undefined) this.#settle?.resolve(believed);
+  }
+
+  #computed(from: PeerId, micros: number): void {
     this.#marks.computedMs = this.#components.clock.monotonicMs();
     this.#kernelMs.set(from, (this.#kernelMs.get(from) ?? 0) + micros / 1000);
-    this.#computedShards.set(from, (this.#computedShards.get(from) ?? 0) + shards);
   }
 
   #progress(accepted: number): void {
@@ -251,13 +425,17 @@ export class RequesterJob {
     if (members.length > 0) this.events.push({ type: 'convened', members, skipped: [...skipped] });
   }
 
-  /** However the job ends, its workers need not go on. */
+  #unwatch(): void {
+    this.#judge?.stop();
+    this.#watch?.stop();
+  }
+
+  /** However the job ends, its workers need not go on; only the requester's word counts there. */
   #dismissWorkers(): void {
     const plan = this.#plan;
-    if (plan === undefined) return;
+    const { network, signer } = this.#components;
+    if (plan === undefined || !equalBytes(signer.nodeId, plan.spec.requester)) return;
     const ended = encodeMessage({ t: 'ended', planId: plan.planId });
-    for (const worker of plan.workers) {
-      this.#components.network.send(peerIdOf(plan.nodes[worker]!), 'job', ended);
-    }
+    for (const worker of plan.workers) network.send(peerIdOf(plan.nodes[worker]!), 'job', ended);
   }
 }

@@ -7,8 +7,10 @@ import type { Digest } from '../base/ids.ts';
 import type { Random, Signer } from '../base/ports.ts';
 import type { ShardResult } from '../compute/executor.ts';
 import { buildReveal, buildSeal, encodeRecord } from '../job/build-record.ts';
-import { SALT_BYTES } from '../job/records.ts';
+import { recordIdOf, SALT_BYTES } from '../job/records.ts';
 import { sealBatch } from '../job/sealing.ts';
+import { packShards } from '../job/shard-list.ts';
+import type { SealedRecord } from '../store/work-store.ts';
 
 interface SealedBatch {
   readonly id: Digest;
@@ -39,19 +41,31 @@ export class SealedWork {
     this.#init = init;
   }
 
-  /** Seals results of one wave (ascending shards); returns the signed record's bytes. */
-  seal(wave: number, results: readonly ShardResult[]): Uint8Array {
+  /** Seals results of one wave (ascending shards): the signed record, and what opens it later. */
+  seal(wave: number, results: readonly ShardResult[]): SealedRecord {
     const { planId } = this.#init;
     const worker = this.#signer.nodeId;
     const shards = results.map((result) => result.shard);
     const salts = this.#random.bytes(results.length * SALT_BYTES);
     const digests = concatBytes(results.flatMap((r) => r.outputs.map((output) => output.root)));
     const { tuples } = sealBatch({ planId, worker, shards, salts, digests });
-    const { id, bytes: encoded } = encodeRecord(
-      buildSeal(this.#signer, { planId, wave, shards }, tuples),
-    );
+    const seal = buildSeal(this.#signer, { planId, wave, shards }, tuples);
+    const { bytes: encoded } = encodeRecord(seal);
+    return { kind: 'sealed', wave, shards: packShards(shards), record: encoded, salts, digests };
+  }
+
+  /** From now on it can be opened: once it is logged, or was by an earlier process. */
+  keep(sealed: SealedRecord, shards: readonly number[]): void {
+    const { record: encoded, wave, salts, digests } = sealed;
+    const id = recordIdOf(encoded);
     this.#batches.push({ id, encoded, wave, shards, salts, digests, opened: new Set() });
-    return encoded;
+  }
+
+  /** Roots of everything sealed here; a revealed result must be there to be fetched. */
+  *roots(): Generator<Digest> {
+    for (const { digests } of this.#batches) {
+      for (let at = 0; at < digests.length; at += 32) yield digests.subarray(at, at + 32);
+    }
   }
 
   /** Opens these shards of a wave where they are sealed and not open yet; one record per seal. */
@@ -63,6 +77,14 @@ export class SealedWork {
       .filter((record) => record !== undefined);
     this.#reveals.push(...records);
     return records;
+  }
+
+  /** Those of the shards that are sealed, in whatever wave. */
+  holding(shards: readonly number[]): ReadonlySet<number> {
+    const wanted = new Set(shards);
+    return new Set(
+      this.#batches.flatMap((batch) => batch.shards.filter((shard) => wanted.has(shard))),
+    );
   }
 
   /** Every record made so far, seals first: what a judge that restarted needs again. */

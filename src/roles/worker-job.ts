@@ -3,13 +3,24 @@
  * of a job). Work goes chunk by chunk, so that long assignments show progress and lose little.
  */
 import { asKadreError } from '../base/errors.ts';
-import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobStore, Clock, Logger, Network, Random, Signer, Timer } from '../base/ports.ts';
+import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
+import type {
+  BlobStore,
+  Clock,
+  Logger,
+  Network,
+  Random,
+  SignalOption,
+  Signer,
+  Timer,
+} from '../base/ports.ts';
 import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type RefusalReason, SALT_BYTES } from '../job/records.ts';
-import { recordBatches } from '../job/shard-list.ts';
+import { packShards, recordBatches, unpackShards } from '../job/shard-list.ts';
+import type { WorkerStep } from '../job/why.ts';
+import type { AssignedRecord, SealedRecord, WorkLog, WorkStore } from '../store/work-store.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
@@ -24,6 +35,8 @@ export interface WorkerComponents {
   readonly random: Random;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What was sealed is kept here until its plan ends. */
+  readonly work: WorkStore;
   /** Operations per second of a kernel here; sizes the chunks. */
   readonly speedOf: (kernel: string) => number;
 }
@@ -48,20 +61,25 @@ export class WorkerJob {
   readonly #inputs: InputCache;
   readonly #votes: ClosedVotes;
   readonly #stopping = new AbortController();
+  readonly #log: WorkLog;
   readonly #taken = new Set<string>();
   readonly #queue: { readonly wave: number; readonly shard: number }[] = [];
+  /** Assignments that go into the log with the next seal. */
+  readonly #unlogged: AssignedRecord[] = [];
   /** Shards believed closed before their results were stored. */
   #storing: Promise<unknown> = Promise.resolve();
+  /** The shards in hand. */
+  #current: { readonly shards: ReadonlySet<number>; readonly step: WorkerStep } | undefined;
   #running = false;
   #resend: Timer | undefined;
 
-  constructor(components: WorkerComponents, plan: OpenPlan) {
+  constructor(components: WorkerComponents, plan: OpenPlan, log: WorkLog) {
     this.#components = components;
     this.#plan = plan;
+    this.#log = log;
     const { planId, outputsPerShard } = plan;
     this.#sealed = new SealedWork(components, { planId, outputsPerShard });
-    const holders = [peerIdOf(plan.spec.requester)];
-    this.#inputs = new InputCache(components, { plan, holders });
+    this.#inputs = new InputCache(components, plan);
     this.#votes = new ClosedVotes(judgesOf(plan).believed, plan.spec.shards);
   }
 
@@ -76,14 +94,87 @@ export class WorkerJob {
 
   /** Takes shards of a wave, each once; the work goes on in the background. */
   assign(wave: number, shards: readonly number[]): void {
-    for (const shard of shards) {
-      const key = `${wave}:${shard}`;
-      if (this.#taken.has(key)) continue;
-      this.#taken.add(key);
-      this.#queue.push({ wave, shard });
-    }
+    const fresh = this.#take(wave, shards);
+    for (const shard of fresh) this.#queue.push({ wave, shard });
+    if (fresh.length > 0)
+      this.#unlogged.push({ kind: 'assigned', wave, shards: packShards(fresh) });
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
+  }
+
+  /** What is being done about each of these shards that was assigned here. */
+  doing(shards: readonly number[]): { shard: number; wave: number; step: WorkerStep }[] {
+    const sealed = this.#sealed.holding(shards);
+    const queued = new Set(this.#queue.map(({ shard }) => shard));
+    const waves = Array.from({ length: 2 * this.#plan.policy.replicas + 2 }, (_, wave) => wave);
+    const stepOf = (shard: number): WorkerStep => {
+      if (this.#current?.shards.has(shard)) return this.#current.step;
+      if (sealed.has(shard)) return 'sealed';
+      return queued.has(shard) ? 'queued' : 'refused';
+    };
+    return shards.flatMap((shard) => {
+      const wave = waves.find((one) => this.#taken.has(`${one}:${shard}`));
+      return wave === undefined ? [] : [{ shard, wave, step: stepOf(shard) }];
+    });
+  }
+
+  /**
+   * Goes on from what an earlier process logged: what it sealed can be opened, what it was assigned
+   * and had not sealed is run, and so is what it sealed but did not store.
+   */
+  async restore(records: readonly (AssignedRecord | SealedRecord)[]): Promise<void> {
+    const assigned: { wave: number; shard: number }[] = [];
+    const lost: number[] = [];
+    for (const record of records) {
+      const shards = unpackShards(record.shards, this.#plan.spec.shards);
+      if (!shards.ok) continue;
+      if (record.kind === 'assigned') {
+        assigned.push(...shards.value.map((shard) => ({ wave: record.wave, shard })));
+        continue;
+      }
+      this.#take(record.wave, shards.value);
+      this.#sealed.keep(record, shards.value);
+      lost.push(...(await this.#notStored(record, shards.value)));
+    }
+    for (const { wave, shard } of assigned) {
+      if (this.#take(wave, [shard]).length > 0) this.#queue.push({ wave, shard });
+    }
+    if (lost.length > 0) {
+      this.#storing = this.#storeAgain(lost.sort((a, b) => a - b));
+      // Heard when something is to be revealed; the plan may end before that.
+      this.#storing.catch(() => undefined);
+    }
+    this.#scheduleResend(0);
+    if (!this.#running) void this.#work();
+  }
+
+  /** Those not taken before in this wave; they are from now on. */
+  #take(wave: number, shards: readonly number[]): number[] {
+    const fresh = shards.filter((shard) => !this.#taken.has(`${wave}:${shard}`));
+    for (const shard of fresh) this.#taken.add(`${wave}:${shard}`);
+    return fresh;
+  }
+
+  async #notStored({ digests }: SealedRecord, shards: readonly number[]): Promise<number[]> {
+    const { blobs } = this.#components;
+    const width = 32 * this.#plan.outputsPerShard;
+    const lost: number[] = [];
+    for (const [i, shard] of shards.entries()) {
+      for (let at = i * width; at < (i + 1) * width; at += 32) {
+        if ((await blobs.size(digests.subarray(at, at + 32))) !== undefined) continue;
+        lost.push(shard);
+        break;
+      }
+    }
+    return lost;
+  }
+
+  /** The process died between a seal and its outputs: they are computed once more. */
+  async #storeAgain(shards: readonly number[]): Promise<void> {
+    const { signal } = this.#stopping;
+    const results = await this.#compute(shards, { signal });
+    const contents = results.flatMap((result) => result.outputs.map((output) => output.content));
+    await this.#components.blobs.putMany(contents);
   }
 
   /** A judge says that seal sets are closed. */
@@ -95,11 +186,31 @@ export class WorkerJob {
     void this.#reveal(wave, believed);
   }
 
-  /** No more is wanted: running kernels are stopped, nothing is sent any more. */
+  /** No more is wanted: running kernels are stopped, nothing is sent, the log goes. */
   end(): void {
+    this.#halt();
+    this.#log.remove().catch((cause) => this.#logFailed(cause));
+  }
+
+  /** The process ends; the plan goes on at the next start. */
+  async leave(): Promise<void> {
+    this.#halt();
+    await this.#log.close();
+  }
+
+  #halt(): void {
     this.#stopping.abort();
     this.#resend?.cancel();
     this.#queue.length = 0;
+  }
+
+  #logFailed(cause: unknown): void {
+    this.#components.log.log('error', 'work-not-logged', { cause: String(cause) });
+  }
+
+  /** Roots of outputs that judges and requester may still ask for. */
+  roots(): Iterable<Digest> {
+    return this.#sealed.roots();
   }
 
   /** Tells the judges that these shards will not be run here. */
@@ -143,33 +254,54 @@ export class WorkerJob {
   }
 
   async #runChunk(wave: number, shards: readonly number[]): Promise<void> {
-    const { executor, clock, log } = this.#components;
-    const { spec } = this.#plan;
     const { signal } = this.#stopping;
+    const inHand = new Set(shards);
     let reason: RefusalReason = 'input-unavailable';
+    this.#current = { shards: inHand, step: 'fetching' };
     try {
-      const inputs = await this.#inputs.inputsFor(shards, { signal });
-      reason = 'kernel-failed';
-      const startedMs = clock.monotonicMs();
-      const results = await executor.run(
-        {
-          kernel: spec.kernel,
-          parameters: spec.parameters,
-          inputs,
-          shardCount: spec.shards,
-          shards,
-        },
-        { signal },
-      );
-      this.#report(shards.length, clock.monotonicMs() - startedMs);
+      const onInputs = () => {
+        reason = 'kernel-failed';
+        this.#current = { shards: inHand, step: 'running' };
+      };
+      const results = await this.#compute(shards, { signal, onInputs });
+      reason = 'over-limits';
       this.#store(results);
-      await this.#send(this.#sealed.seal(wave, results));
+      await this.#seal(wave, results);
+      this.#current = undefined;
     } catch (cause) {
+      this.#current = undefined;
       if (this.ended) return;
-      const error = asKadreError(cause, 'KERNEL_FAILED', 'shards could not be run');
-      log.log('warn', 'shards-failed', { code: error.code, message: error.message, reason });
-      this.refuse(wave, shards, reason, error.message);
+      const { code, message } = asKadreError(cause, 'KERNEL_FAILED', 'shards could not be run');
+      this.#components.log.log('warn', 'shards-failed', { code, message, reason });
+      this.refuse(wave, shards, reason, message);
     }
+  }
+
+  async #compute(
+    shards: readonly number[],
+    options: SignalOption & { readonly onInputs?: () => void },
+  ): Promise<readonly ShardResult[]> {
+    const { executor, clock } = this.#components;
+    const { kernel, parameters, shards: shardCount } = this.#plan.spec;
+    const { signal } = options;
+    const inputs = await this.#inputs.inputsFor(shards, { signal });
+    options.onInputs?.();
+    const startedMs = clock.monotonicMs();
+    const work = { kernel, parameters, inputs, shardCount, shards };
+    const results = await executor.run(work, { signal });
+    this.#report(shards.length, clock.monotonicMs() - startedMs);
+    return results;
+  }
+
+  /** In the log, then out: what was promised can be kept after a restart. */
+  async #seal(wave: number, results: readonly ShardResult[]): Promise<void> {
+    const sealed = this.#sealed.seal(wave, results);
+    await this.#log.append([...this.#unlogged.splice(0), sealed]);
+    this.#sealed.keep(
+      sealed,
+      results.map(({ shard }) => shard),
+    );
+    await this.#send(sealed.record);
   }
 
   /** Outputs are kept where peers can fetch them, before any of them is revealed. */

@@ -4,16 +4,23 @@
  */
 
 import { toHex } from '../base/bytes.ts';
-import { type PeerId, peerIdOf } from '../base/ids.ts';
+import { asKadreError, type KadreError } from '../base/errors.ts';
+import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Timer } from '../base/ports.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { RefusalReason } from '../job/records.ts';
 import { unpackShards } from '../job/shard-list.ts';
+import type { RecoveredWork } from '../store/work-store.ts';
 import { TAGS } from '../wire/tags.ts';
-import { claimBody, encodeMessage, refusedAnswer } from './job-messages.ts';
+import { claimBody, encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
+import type { PlanCache } from './plan-cache.ts';
 import { type WorkerComponents, WorkerJob } from './worker-job.ts';
+
+export interface WorkerRoleComponents extends WorkerComponents {
+  readonly plans: PlanCache;
+}
 
 export interface WorkerInit {
   /** Live plans at once, and of one requester (job.md section 4.7). */
@@ -32,6 +39,9 @@ export const WORKER_DEFAULTS: WorkerInit = {
   planLifetimeMs: 24 * 3_600_000,
 };
 
+/** Ended plans remembered, so that an assignment that comes late starts nothing. */
+const ENDED_MAX = 1_024;
+
 interface LivePlan {
   readonly plan: OpenPlan;
   readonly job: WorkerJob;
@@ -48,13 +58,14 @@ export interface Assignment {
 
 export class Worker {
   readonly name = 'worker';
-  readonly #components: WorkerComponents;
+  readonly #components: WorkerRoleComponents;
   readonly #init: WorkerInit;
   readonly #plans = new Map<string, LivePlan>();
+  readonly #ended = new Set<string>();
   #draining = false;
   #plansTaken = 0;
 
-  constructor(components: WorkerComponents, init: WorkerInit = WORKER_DEFAULTS) {
+  constructor(components: WorkerRoleComponents, init: WorkerInit = WORKER_DEFAULTS) {
     this.#components = components;
     this.#init = init;
   }
@@ -70,9 +81,27 @@ export class Worker {
     return { shards, plans: this.#plans.size };
   }
 
+  /** Goes on with every plan that was live when this node last stopped. Errors: DISK_FAILED. */
+  async start(): Promise<void> {
+    const { work, log } = this.#components;
+    const onDamaged = ({ code, message }: KadreError) =>
+      log.log('error', 'work-not-resumed', { code, message });
+    for (const recovered of await work.recover(onDamaged)) {
+      try {
+        await this.#resume(recovered);
+      } catch (cause) {
+        onDamaged(asKadreError(cause, 'DATA_DIR_DAMAGED', toHex(recovered.plan.planId)));
+      }
+    }
+  }
+
+  /** Plans stay on disk: this node may be back before they end. */
   async stop(): Promise<void> {
     this.#draining = true;
-    for (const key of [...this.#plans.keys()]) this.#forget(key);
+    const live = [...this.#plans.values()];
+    this.#plans.clear();
+    for (const { expiry } of live) expiry.cancel();
+    await Promise.allSettled(live.map(({ job }) => job.leave()));
   }
 
   /** Claims or refuses an assignment that came from `from`; the answer's bytes. */
@@ -81,6 +110,7 @@ export class Worker {
     const isJudge = judgesOf(plan).peers.includes(from);
     if (!isJudge && from !== peerIdOf(plan.spec.requester)) return refusedAnswer('not-entitled');
     if (candidate === undefined) return refusedAnswer('not-entitled', 'no worker of this plan');
+    if (this.#ended.has(toHex(plan.planId))) return refusedAnswer('not-entitled', 'it has ended');
     const shards = this.#entitledShards(plan, candidate, assignment);
     if (shards === undefined) return refusedAnswer('not-entitled', 'no such shards for this node');
     const live = this.#plans.get(toHex(plan.planId)) ?? this.#admit(plan, assignment.wave, shards);
@@ -106,9 +136,31 @@ export class Worker {
     if (byRequester || live.endedBy.size >= believed) this.#forget(toHex(planId));
   }
 
+  /** A plan that is live here, to hold inputs for; only its requester may ask. */
+  livePlan(from: PeerId, planId: Uint8Array): OpenPlan | undefined {
+    const plan = this.#plans.get(toHex(planId))?.plan;
+    return plan !== undefined && from === peerIdOf(plan.spec.requester) ? plan : undefined;
+  }
+
+  /** Roots of outputs of live plans. */
+  *roots(): Generator<Digest> {
+    for (const { job } of this.#plans.values()) yield* job.roots();
+  }
+
   /** True while this plan is worked on here. */
   worksOn(planId: Uint8Array): boolean {
     return this.#plans.has(toHex(planId));
+  }
+
+  /** What is being done about shards of a plan, for its requester; undefined for other plans. */
+  doing(from: PeerId, request: Extract<JobRequest, { t: 'doing' }>): Uint8Array | undefined {
+    const live = this.#plans.get(toHex(request.planId));
+    if (live === undefined) return undefined;
+    const { spec } = live.plan;
+    if (from !== peerIdOf(spec.requester)) return refusedAnswer('not-the-requester');
+    const shards = unpackShards(request.shards, spec.shards);
+    if (!shards.ok) return refusedAnswer(shards.reason);
+    return encodeMessage({ t: 'doing', rows: live.job.doing(shards.value) });
   }
 
   /** First-wave shards follow from placement; later ones must lie within the shard's order. */
@@ -130,19 +182,36 @@ export class Worker {
     wave: number,
     shards: readonly number[],
   ): LivePlan | { refused: RefusalReason; detail: string } {
-    const job = new WorkerJob(this.#components, plan);
+    const { clock, work } = this.#components;
+    const { planId, package: pkg } = plan;
+    const taken = { planId, takenMs: clock.wallMs(), package: pkg };
+    const job = new WorkerJob(this.#components, plan, work.create(taken));
     const refusal = this.#refusalOf(plan, shards);
     if (refusal !== undefined) {
       job.refuse(wave, shards, refusal.refused, refusal.detail);
       return refusal;
     }
+    return this.#hold(plan, job, this.#init.planLifetimeMs);
+  }
+
+  #hold(plan: OpenPlan, job: WorkerJob, lifetimeMs: number): LivePlan {
     const key = toHex(plan.planId);
-    const { clock } = this.#components;
-    const expiry = clock.setTimer(this.#init.planLifetimeMs, () => this.#forget(key));
+    const expiry = this.#components.clock.setTimer(lifetimeMs, () => this.#forget(key));
     const live = { plan, job, expiry, endedBy: new Set<PeerId>() };
     this.#plans.set(key, live);
     this.#plansTaken += 1;
     return live;
+  }
+
+  /** What is too old, or no longer holds, is let go. */
+  async #resume({ plan: taken, records, log }: RecoveredWork): Promise<void> {
+    const { clock, plans } = this.#components;
+    const leftMs = taken.takenMs + this.#init.planLifetimeMs - clock.wallMs();
+    const plan = plans.open(taken.package);
+    if (leftMs <= 0 || !plan.ok) return log.remove();
+    const job = new WorkerJob(this.#components, plan.value, log);
+    this.#hold(plan.value, job, leftMs);
+    await job.restore(records);
   }
 
   #refusalOf(
@@ -179,6 +248,8 @@ export class Worker {
     const live = this.#plans.get(key);
     if (live === undefined) return;
     this.#plans.delete(key);
+    this.#ended.add(key);
+    if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.values().next().value!);
     live.expiry.cancel();
     live.job.end();
   }

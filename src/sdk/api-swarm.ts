@@ -8,49 +8,31 @@ import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { blobRoot } from '../blob/tree.ts';
-import { checkInput, checkOutput } from '../certificate/check-arrays.ts';
-import { type OpenedCertificate, openCertificate } from '../certificate/open.ts';
 import { computationIdOf } from '../job/spec.ts';
-import { arrayBytes, type Dtype, type ResolvedKernel } from '../kernel/contract.ts';
-import { arrayOfBytes, bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
+import type { Dtype } from '../kernel/contract.ts';
+import { bytesOfArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
-import { ApiClient, errorOfJson } from './api-client.ts';
+import { ApiClient } from './api-client.ts';
+import { ApiJob, type Expected, expectedOfSpec } from './api-job.ts';
 import { checkWork, specOfArray } from './check-work.ts';
+import { jobIdPrefix } from './find-job.ts';
+import { mapJobs } from './map-jobs.ts';
 import type {
-  JobEvent,
   JobHandle,
+  JobInfo,
   JobResult,
-  JobSummary,
   KernelInfo,
+  MapOptions,
   PeerInfo,
+  RetryOptions,
   SubmitOptions,
   Swarm,
   Work,
 } from './types.ts';
 
-/** How long one request for the outcome waits before it asks again. */
-const WAIT_SECONDS = 25;
-
 export interface ApiSwarmInit extends SignalOption {
   readonly url: string;
   readonly token?: string | undefined;
-}
-
-/** What this side knows about a job before it is sent: what its certificate must say. */
-interface Expected {
-  readonly kernel: string;
-  readonly computationId: string;
-  readonly resolved: ResolvedKernel;
-  readonly shards: number | undefined;
-  readonly options: SubmitOptions;
-  readonly inputs: Readonly<Record<string, NdArray>>;
-}
-
-interface JobAnswer {
-  readonly jobId: string;
-  readonly state: 'running' | 'done' | 'failed' | 'cancelled';
-  readonly summary?: JobSummary;
-  readonly error?: unknown;
 }
 
 /** Asks the node who it is. Errors: NODE_UNREACHABLE, API_DENIED, USAGE. */
@@ -114,10 +96,44 @@ class ApiSwarm implements Swarm {
       options: policy,
       inputs,
     };
-    return new ApiJob(
-      { client: this.#client },
-      { id: jobId, expected, closed: this.#closed.signal },
-    );
+    return this.#handle(jobId, expected, { signal, isOwn: policy.detached !== true });
+  }
+
+  map(
+    kernel: string,
+    works: AsyncIterable<Work> | Iterable<Work>,
+    options?: MapOptions,
+  ): AsyncGenerator<JobResult, void, undefined> {
+    return mapJobs(this, kernel, works, options);
+  }
+
+  /** The node's word is not taken for what the job is: the id is the hash of its spec. */
+  async job(id: string, options: SignalOption = {}): Promise<JobHandle> {
+    const { jobId, expected } = await this.#expected(id, this.#signal(options.signal));
+    return this.#handle(jobId, expected, { signal: undefined, isOwn: false });
+  }
+
+  async retry(id: string, options: RetryOptions = {}): Promise<JobHandle> {
+    const { signal, waitPeersMs } = options;
+    const call = { signal: this.#signal(signal) };
+    const old = await this.#expected(id, call.signal);
+    const { jobId } = await this.#client.json<{ jobId: string }>(`jobs/${old.jobId}/retry`, {
+      ...call,
+      method: 'POST',
+      json: waitPeersMs === undefined ? {} : { waitPeersMs },
+    });
+    const { expected } = await this.#expected(jobId, call.signal);
+    if (!isSameWork(expected, old.expected)) {
+      throw new KadreError({ code: 'PEER_MISBEHAVED' }, 'the node submitted other work');
+    }
+    const looking = this.#handle(jobId, expected, { signal, isOwn: false });
+    const { detached } = await looking.describe(options);
+    return detached ? looking : this.#handle(jobId, expected, { signal, isOwn: true });
+  }
+
+  async jobs(options: SignalOption = {}): Promise<readonly JobInfo[]> {
+    const call = { signal: this.#signal(options.signal) };
+    return (await this.#client.json<{ jobs: JobInfo[] }>('jobs', call)).jobs;
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {
@@ -138,6 +154,23 @@ class ApiSwarm implements Swarm {
     return this.close();
   }
 
+  async #expected(id: string, signal: AbortSignal) {
+    const wanted = jobIdPrefix(id);
+    const { bytes } = await this.#client.bytes(`jobs/${wanted}/spec`, { signal });
+    const known = expectedOfSpec(bytes);
+    if (known.jobId.startsWith(wanted)) return known;
+    throw new KadreError({ code: 'PEER_MISBEHAVED' }, `the node answers with job ${known.jobId}`);
+  }
+
+  #handle(
+    id: string,
+    expected: Expected,
+    owner: { readonly signal: AbortSignal | undefined; readonly isOwn: boolean },
+  ): JobHandle {
+    const closed = this.#closed.signal;
+    return new ApiJob({ client: this.#client }, { id, expected, closed, ...owner });
+  }
+
   #signal(signal?: AbortSignal): AbortSignal {
     return signal === undefined
       ? this.#closed.signal
@@ -145,113 +178,13 @@ class ApiSwarm implements Swarm {
   }
 }
 
-class ApiJob implements JobHandle {
-  readonly id: string;
-  readonly #client: ApiClient;
-  readonly #expected: Expected;
-  readonly #closed: AbortSignal;
-
-  constructor(
-    components: { readonly client: ApiClient },
-    init: { readonly id: string; readonly expected: Expected; readonly closed: AbortSignal },
-  ) {
-    this.#client = components.client;
-    this.id = init.id;
-    this.#expected = init.expected;
-    this.#closed = init.closed;
-  }
-
-  async *events(): AsyncGenerator<JobEvent> {
-    const path = `jobs/${this.id}/events`;
-    const lines = this.#client.lines<JobEvent & { v?: 1 }>(path, { signal: this.#closed });
-    for await (const { v: _, ...event } of lines) yield event as JobEvent;
-  }
-
-  async result(options: SignalOption = {}): Promise<JobResult> {
-    const { signal } = options;
-    const call = {
-      signal: signal === undefined ? this.#closed : AbortSignal.any([signal, this.#closed]),
-    };
-    const summary = await this.#summary(call);
-    const outputs: Record<string, NdArray> = {};
-    for (const spec of this.#expected.resolved.outputs) {
-      const { bytes } = await this.#client.bytes(`jobs/${this.id}/outputs/${spec.name}`, call);
-      if (bytes.length !== arrayBytes(spec)) {
-        const wanted = arrayBytes(spec);
-        const message = `output \`${spec.name}\` has ${bytes.length} bytes, not ${wanted}`;
-        throw new KadreError({ code: 'OUTPUT_MISMATCH' }, message);
-      }
-      outputs[spec.name] = arrayOfBytes(spec, bytes);
-    }
-    if (this.#expected.options.cadre === 0) return { outputs, certificate: null, summary };
-    const { bytes: certificate } = await this.#client.bytes(`jobs/${this.id}/certificate`, call);
-    checkCertificate(certificate, this.id, this.#expected, outputs);
-    return { outputs, certificate, summary };
-  }
-
-  async cancel(): Promise<void> {
-    await this.#client.json(`jobs/${this.id}`, { method: 'DELETE', signal: this.#closed });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // The job belongs to the node; letting go of the handle stops nothing.
-  }
-
-  async #summary(call: { readonly signal: AbortSignal }): Promise<JobSummary> {
-    for (;;) {
-      const path = `jobs/${this.id}?wait=${WAIT_SECONDS}`;
-      const answer = await this.#client.json<JobAnswer>(path, call);
-      if (answer.state === 'done' && answer.summary !== undefined) return answer.summary;
-      if (answer.state !== 'running') {
-        const error = errorOfJson(answer.error);
-        if (error !== undefined) throw error;
-        const code = answer.state === 'cancelled' ? 'JOB_CANCELLED' : 'NODE_UNREACHABLE';
-        throw new KadreError({ code }, `the node calls the job ${answer.state}`);
-      }
-    }
-  }
-}
-
-/** Errors: CERTIFICATE_INVALID (also for a valid one about other work), OUTPUT_MISMATCH. */
-function checkCertificate(
-  certificate: Uint8Array,
-  jobId: string,
-  expected: Expected,
-  outputs: Readonly<Record<string, NdArray>>,
-): void {
-  const opened = openCertificate(certificate);
-  if (!opened.ok) throw invalid(`${opened.reason}: ${opened.detail ?? 'see the reason'}`);
-  const difference = differenceFrom(opened.value, jobId, expected);
-  if (difference !== undefined) throw invalid(`it is about other work: ${difference} differs`);
-  for (const [name, array] of Object.entries(expected.inputs)) {
-    const problem = checkInput(opened.value.spec.inputs, name, array);
-    if (problem !== undefined) throw invalid(`${problem.reason}: ${name}`);
-  }
-  for (const [name, array] of Object.entries(outputs)) {
-    const problem = checkOutput(opened.value.results, name, array);
-    if (problem === undefined) continue;
-    const message = `${problem.reason}: ${problem.detail ?? name}`;
-    throw new KadreError({ code: 'OUTPUT_MISMATCH' }, message);
-  }
-}
-
-/** A valid certificate of some other work, or of a weaker policy, is not this job's. */
-function differenceFrom(
-  { spec, jobId: certified }: OpenedCertificate,
-  jobId: string,
-  { computationId, kernel, options, shards }: Expected,
-): string | undefined {
-  const { replicas, quorum, cadre } = options;
-  if (toHex(certified) !== jobId) return 'the job id';
-  if (toHex(computationIdOf(spec)) !== computationId) return 'the computation';
-  if (spec.kernel !== kernel) return 'the kernel';
-  if (shards !== undefined && spec.shards !== shards) return 'the shard count';
-  if (replicas !== undefined && spec.policy.replicas !== replicas) return 'the number of replicas';
-  if (quorum !== undefined && spec.policy.quorum !== quorum) return 'the quorum';
-  if (cadre !== undefined && spec.policy.cadre !== cadre) return 'the cadre size';
-  return undefined;
-}
-
-function invalid(message: string): KadreError {
-  return new KadreError({ code: 'CERTIFICATE_INVALID' }, message);
+function isSameWork(a: Expected, b: Expected): boolean {
+  const { replicas, quorum, cadre } = a.options;
+  return (
+    a.computationId === b.computationId &&
+    a.shards === b.shards &&
+    replicas === b.options.replicas &&
+    quorum === b.options.quorum &&
+    cadre === b.options.cadre
+  );
 }

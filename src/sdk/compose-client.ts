@@ -9,6 +9,7 @@ import { ed25519Verifier, generateSeed, signerFromSeed } from '../crypto/node/ke
 import { silentLogger, systemClock, systemRandom } from '../crypto/node/system-ports.ts';
 import { createHost } from '../net/host.ts';
 import { composeRoles } from '../roles/compose-roles.ts';
+import { MemoryJobStore } from '../store/job-store.ts';
 import { MemoryBlobStore } from '../store/memory-blob-store.ts';
 import type { NetworkFile } from '../swarm/network-file.ts';
 import { EmbeddedSwarm } from './embedded-swarm.ts';
@@ -40,6 +41,7 @@ export async function composeClient(init: ClientInit): Promise<Swarm> {
     network,
     directory,
     blobs,
+    jobs: new MemoryJobStore(),
     signer,
     log,
     clock: systemClock,

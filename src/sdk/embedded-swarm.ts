@@ -3,32 +3,35 @@
  * its own user. Inputs are served from here, results are verified here.
  */
 
-import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
-import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobStore, Network, Random, SignalOption, Signer } from '../base/ports.ts';
-import { anySignal, throwIfAborted } from '../base/signals.ts';
-import { blobRoot } from '../blob/tree.ts';
+import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
+import type { BlobStore, Clock, Network, Random, SignalOption, Signer } from '../base/ports.ts';
+import { abortable, anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
 import type { ResolvedKernel } from '../kernel/contract.ts';
 import { describeKernel } from '../kernel/describe.ts';
-import { arrayOfBytes, bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
+import { bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { KERNELS } from '../kernel/registry.ts';
 import type { RoleSet } from '../roles/compose-roles.ts';
 import type { StartedJob } from '../roles/requester.ts';
-import type { FinishedJob } from '../roles/requester-job.ts';
+import { jobIdText } from '../store/job-store.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
 import { checkWork, specOfArray } from './check-work.ts';
+import { EmbeddedJob } from './embedded-job.ts';
+import { jobIdPrefix, matchJobId } from './find-job.ts';
+import { jobInfo } from './job-info.ts';
+import { mapJobs } from './map-jobs.ts';
 import type {
-  JobEvent,
   JobHandle,
+  JobInfo,
   JobResult,
-  JobSummary,
   KernelInfo,
+  MapOptions,
   PeerInfo,
+  RetryOptions,
   SubmitOptions,
   Swarm,
   Work,
@@ -38,6 +41,7 @@ export interface EmbeddedSwarmComponents {
   readonly network: Network;
   readonly signer: Signer;
   readonly random: Random;
+  readonly clock: Clock;
   readonly blobs: BlobStore;
   readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester'>;
   /** Ends what was started for this swarm; nothing for a node's own. */
@@ -51,6 +55,9 @@ export interface EmbeddedSwarmInit {
 }
 
 const WAIT_PEERS_MS = 10_000;
+/** After this a swarm has joined, if there is anything to join. */
+const JOINING_MS = 8_000;
+const SEARCH_PAUSE_MS = 500;
 /** Operations that make a shard worth its overhead, when the count is ours to choose. */
 const SHARD_OPERATIONS = 20_000_000;
 /** Shards per worker, when the count is ours to choose: room for unlike speeds. */
@@ -61,13 +68,16 @@ export class EmbeddedSwarm implements Swarm {
   readonly #components: EmbeddedSwarmComponents;
   readonly #init: EmbeddedSwarmInit;
   readonly #closed = new AbortController();
-  readonly #jobs = new Set<StartedJob>();
+  /** Running, by id. */
+  readonly #jobs = new Map<string, EmbeddedJob>();
+  readonly #openedMs: number;
   #closing: Promise<void> | undefined;
 
   constructor(components: EmbeddedSwarmComponents, init: EmbeddedSwarmInit) {
     this.#components = components;
     this.#init = init;
     this.peerId = components.network.self;
+    this.#openedMs = components.clock.monotonicMs();
   }
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
@@ -77,7 +87,7 @@ export class EmbeddedSwarm implements Swarm {
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
-    const { waitPeersMs = WAIT_PEERS_MS, signal: _, ...chosen } = options;
+    const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...chosen } = options;
     const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
@@ -100,11 +110,83 @@ export class EmbeddedSwarm implements Swarm {
       signer,
     );
     throwIfAborted(signal);
-    const started = roles.requester.submit({ job, waitPeersMs });
-    this.#jobs.add(started);
-    const forget = () => this.#jobs.delete(started);
-    started.finished.then(forget, forget);
-    return new EmbeddedJob(started, { cancel: options.signal, closed: this.#closed.signal });
+    const started = await roles.requester.submit({ job, waitPeersMs, detached });
+    return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
+  }
+
+  map(
+    kernel: string,
+    works: AsyncIterable<Work> | Iterable<Work>,
+    options?: MapOptions,
+  ): AsyncGenerator<JobResult, void, undefined> {
+    return mapJobs(this, kernel, works, options);
+  }
+
+  /** One of this requester, or, by its whole id, anybody's that the directory leads to. */
+  async job(id: string, options: SignalOption = {}): Promise<JobHandle> {
+    const { requester } = this.#components.roles;
+    const signal = anySignal(options.signal, this.#closed.signal);
+    throwIfAborted(signal);
+    const wanted = jobIdPrefix(id);
+    const known = [...this.#jobs.keys(), ...requester.list().map(({ job }) => jobIdText(job))];
+    if (wanted.length === 64 && !known.includes(wanted)) {
+      const started = await abortable(this.#pickUp(wanted, signal), signal);
+      return this.#handle(wanted, started, { cancel: undefined, isOwn: false });
+    }
+    const jobId = matchJobId(wanted, known);
+    const started = requester.running(jobId);
+    return this.#handle(jobId, started, { cancel: undefined, isOwn: false });
+  }
+
+  /** A swarm that was just joined knows nobody yet who could lead to the job. */
+  async #pickUp(jobId: string, signal: AbortSignal): Promise<StartedJob> {
+    const { clock, roles } = this.#components;
+    for (;;) {
+      try {
+        return await roles.requester.pickUp(jobId, { signal });
+      } catch (cause) {
+        const isUnknown = cause instanceof KadreError && cause.code === 'JOB_UNKNOWN';
+        const isNew = clock.monotonicMs() - this.#openedMs < JOINING_MS;
+        if (!isUnknown || !isNew) throw cause;
+        await sleep(clock, SEARCH_PAUSE_MS, { signal });
+      }
+    }
+  }
+
+  async retry(id: string, options: RetryOptions = {}): Promise<JobHandle> {
+    const { requester } = this.#components.roles;
+    throwIfAborted(anySignal(options.signal, this.#closed.signal));
+    const known = requester.list();
+    const jobId = matchJobId(
+      id,
+      known.map(({ job }) => jobIdText(job)),
+    );
+    const { job, detached, waitPeersMs } = requester.find(jobId)!;
+    const { kernel, parameters, inputs, shards, policy, network } = job.spec;
+    for (const { name, root } of inputs) await this.#assertHeld(name, root);
+    const nonce = this.#components.random.bytes(16);
+    const again = { kernelId: kernel, parameters, inputs, shards, policy, network, nonce };
+    const signed = buildSpec(again, this.#components.signer);
+    const init = { job: signed, detached, waitPeersMs: options.waitPeersMs ?? waitPeersMs };
+    const started = await requester.submit(init);
+    return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
+  }
+
+  async #assertHeld(name: string, root: Digest): Promise<void> {
+    if ((await this.#components.blobs.size(root)) !== undefined) return;
+    const advice = 'submit the job anew with its inputs';
+    const message = `input \`${name}\` is not held here any more`;
+    throw new KadreError({ code: 'BLOB_UNAVAILABLE', advice }, message);
+  }
+
+  async jobs(): Promise<readonly JobInfo[]> {
+    throwIfAborted(this.#closed.signal);
+    const { requester } = this.#components.roles;
+    return requester.list().map((stored) => {
+      const jobId = jobIdText(stored.job);
+      const job = requester.running(jobId)?.job;
+      return jobInfo(jobId, { spec: stored.job.spec, job, stored, isRunning: job !== undefined });
+    });
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {
@@ -139,8 +221,24 @@ export class EmbeddedSwarm implements Swarm {
   /** Jobs are cancelled while their cadres can still be told. */
   async #close(): Promise<void> {
     this.#closed.abort(new KadreError({ code: 'STOPPED' }, 'this swarm has been closed'));
-    await Promise.all([...this.#jobs].map(({ job }) => job.cancel()));
+    await Promise.all([...this.#jobs.values()].map((job) => job.release()));
     await this.#components.close();
+  }
+
+  /** A handle, and, while its job runs, something to let go of when the swarm is closed. */
+  #handle(
+    id: string,
+    started: StartedJob | undefined,
+    owner: { readonly cancel: AbortSignal | undefined; readonly isOwn: boolean },
+  ): JobHandle {
+    const { requester } = this.#components.roles;
+    const closed = this.#closed.signal;
+    const handle = new EmbeddedJob({ requester }, { id, started, closed, ...owner });
+    if (started === undefined || this.#jobs.has(id)) return handle;
+    this.#jobs.set(id, handle);
+    const forget = () => this.#jobs.delete(id);
+    started.finished.then(forget, forget);
+    return handle;
   }
 
   /** Each input once in the store that peers fetch from. */
@@ -157,47 +255,6 @@ export class EmbeddedSwarm implements Swarm {
   }
 }
 
-class EmbeddedJob implements JobHandle {
-  readonly id: string;
-  readonly #started: StartedJob;
-  readonly #closed: AbortSignal;
-
-  /** `cancel`: the submitter's; `closed`: the swarm's own, which cancels its jobs itself. */
-  constructor(
-    started: StartedJob,
-    signals: { readonly cancel: AbortSignal | undefined; readonly closed: AbortSignal },
-  ) {
-    const { cancel, closed } = signals;
-    this.id = started.job.id;
-    this.#started = started;
-    this.#closed = closed;
-    const onAbort = () => void this.cancel();
-    cancel?.addEventListener('abort', onAbort, { once: true });
-    const forget = () => cancel?.removeEventListener('abort', onAbort);
-    started.finished.then(forget, forget);
-  }
-
-  events(): AsyncIterable<JobEvent> {
-    return this.#started.job.events.follow();
-  }
-
-  async result(options: SignalOption = {}): Promise<JobResult> {
-    const finished = await raceAbort(
-      this.#started.finished,
-      anySignal(options.signal, this.#closed),
-    );
-    return resultOf(this.#started, finished);
-  }
-
-  async cancel(): Promise<void> {
-    await this.#started.job.cancel();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.cancel();
-  }
-}
-
 /** An abort is told with a code, whatever the work made of it. Errors: INTERRUPTED, STOPPED. */
 async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
@@ -207,63 +264,6 @@ async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     throw cause;
   }
 }
-
-/** The caller stops waiting when its signal aborts; the job goes on. Errors: INTERRUPTED. */
-async function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    throwIfAborted(signal);
-    return await coded(Promise.race([work, aborted.promise]), signal);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-function resultOf({ job }: StartedJob, finished: FinishedJob): JobResult {
-  const { plan, results } = finished;
-  const outputs: Record<string, NdArray> = {};
-  const described: Record<string, JobSummary['outputs'][string]> = {};
-  plan.kernel.outputs.forEach((spec, i) => {
-    const content = finished.outputs[i]!;
-    outputs[spec.name] = arrayOfBytes(spec, content);
-    const digest = toHex(blobRoot(content));
-    described[spec.name] = { shape: spec.shape, dtype: spec.dtype, digest };
-  });
-  const workers: Record<string, { shards: number; ms: number }> = {};
-  for (const [peer, shards] of results.shardsOf) {
-    workers[peer] = { shards, ms: round(finished.kernelMs.get(peer) ?? 0) };
-  }
-  const { disputes, retries } = finished.outcome;
-  const { replicas, quorum } = plan.policy;
-  const members = plan.seats.map((seat) => peerIdOf(seat.node));
-  const { total, plan: planMs, compute, commit, collect } = finished.times;
-  const summary: JobSummary = {
-    jobId: job.id,
-    computationId: job.computationId,
-    kernel: plan.spec.kernel,
-    shards: plan.spec.shards,
-    replicas,
-    quorum,
-    cadre: { n: plan.seats.length, q: plan.q, members },
-    workers,
-    disputes,
-    retries,
-    receipts: results.receipts,
-    outputs: described,
-    ms: {
-      total: round(total),
-      plan: round(planMs),
-      compute: round(compute),
-      commit: round(commit),
-      collect: round(collect),
-    },
-  };
-  return { outputs, certificate: results.certificate, summary };
-}
-
-const round = (ms: number): number => Math.round(ms * 10) / 10;
 
 function speedsOf(adverts: readonly SignedAdvert[], kernel: string): number[] {
   return adverts.flatMap(({ advert }) => {

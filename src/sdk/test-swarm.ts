@@ -74,6 +74,7 @@ function clientOf(world: SimWorld, client: SimNode, seed: number): Swarm {
     network: client.ports.network,
     signer: client.signer,
     random: new SeededRandom(seed),
+    clock: world.clock,
     blobs: client.blobs,
     roles: client.roles,
     close: async () => {

@@ -5,6 +5,7 @@
  */
 import type { ErrorJson } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
+import type { JobStage, WhyReport } from '../job/why.ts';
 import type { Dtype, Parameters } from '../kernel/contract.ts';
 import type { NdArray } from '../kernel/nd-array.ts';
 
@@ -37,6 +38,8 @@ export interface SubmitOptions extends SignalOption {
   readonly deadlineMs?: number;
   /** How long to wait for enough capable peers. Default 10 s. */
   readonly waitPeersMs?: number;
+  /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
+  readonly detached?: boolean;
 }
 
 /** Attributed faults only; slow, silent and refusing workers are in `retries`. */
@@ -68,6 +71,8 @@ export type JobEvent =
     }
   | { readonly type: 'claimed'; readonly peer: string; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
+  /** Enough others hold every input: the job goes on if its requester leaves. */
+  | { readonly type: 'detachable'; readonly holders: readonly string[] }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & Retry)
   | ({ readonly type: 'dispute' } & Dispute)
@@ -111,15 +116,88 @@ export interface JobResult {
   readonly summary: JobSummary;
 }
 
+export type JobState = 'running' | 'done' | 'failed' | 'cancelled';
+
+/** A job as its requester knows it: what `list` and `describe` print. JSON-safe. */
+export interface JobInfo {
+  readonly jobId: string;
+  readonly computationId: string;
+  readonly state: JobState;
+  readonly stage: JobStage;
+  /** Goes on without its requester. */
+  readonly detached: boolean;
+  readonly kernel: string;
+  readonly parameters: Parameters;
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly dtype: Dtype;
+    readonly shape: readonly number[];
+    /** Blob root, hex. */
+    readonly root: string;
+  }[];
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly dtype: Dtype;
+    readonly shape: readonly number[];
+  }[];
+  readonly shards: number;
+  readonly accepted: number;
+  readonly replicas: number;
+  readonly quorum: number;
+  /** Seats. */
+  readonly cadre: number;
+  /** Wall time, ms since 1970; null for a job of somebody else. */
+  readonly submittedMs: number | null;
+  /** Why it failed or was cancelled. */
+  readonly error?: ErrorJson;
+}
+
+export interface EventsOptions extends SignalOption {
+  /** False: what happened so far, without waiting for more. Default true. */
+  readonly follow?: boolean;
+}
+
+export interface WhyOptions extends SignalOption {
+  /** One shard, accepted or not; without it, shards that are not accepted yet. */
+  readonly shard?: number;
+  /** Where to begin among them; default 0. */
+  readonly first?: number;
+  /** Rows at most, 1 to 64; default 16. */
+  readonly count?: number;
+}
+
+/**
+ * Disposing of a handle cancels the job if this handle submitted it, attached, and it still runs;
+ * any other job goes on. Disposing twice is disposing once.
+ */
 export interface JobHandle extends AsyncDisposable {
   /** Lowercase hex of the job id. */
   readonly id: string;
   /** All events from the beginning, to `done` or `failed`. Leaving the loop stops watching. */
-  events(): AsyncIterable<JobEvent>;
+  events(options?: EventsOptions): AsyncIterable<JobEvent>;
   /** Waits for certificate and outputs, verified. Errors: every code with exit 4, 5 and 6. */
   result(options?: SignalOption): Promise<JobResult>;
+  /** Canonical bytes of the job spec, of which the id is the hash (docs/protocol/job.md). */
+  spec(options?: SignalOption): Promise<Uint8Array>;
+  /** The job as its requester knows it now. */
+  describe(options?: SignalOption): Promise<JobInfo>;
+  /**
+   * Who should run the shards, who has them, what they wait for, as judges and workers tell it now.
+   * Errors: USAGE for a shard that the job does not have.
+   */
+  why(options?: WhyOptions): Promise<WhyReport>;
   /** Cancels at workers and cadre; the result then fails with JOB_CANCELLED. */
   cancel(): Promise<void>;
+}
+
+export type RetryOptions = Pick<SubmitOptions, 'signal' | 'waitPeersMs'>;
+
+export interface MapOptions extends SubmitOptions {
+  /**
+   * Jobs under way at once, 1 to 64; default 4. A cadre member takes 8 plans of one requester, so
+   * a small swarm refuses more.
+   */
+  readonly concurrency?: number;
 }
 
 export interface KernelInfo {
@@ -145,6 +223,32 @@ export interface Swarm extends AsyncDisposable {
   /** This client's (or, through the API, that node's) base58 peer id. */
   readonly peerId: string;
   submit(kernel: string, work: Work, options?: SubmitOptions): Promise<JobHandle>;
+  /**
+   * One job for each piece of work; results in the order of the work. Never holds more than
+   * `concurrency` jobs and results; takes the next piece only when there is room. A job that fails
+   * ends the loop with its error, and leaving the loop cancels what is under way.
+   *
+   * @example
+   * for await (const { outputs } of swarm.map('gemm.f32@1', tiles())) use(outputs.c);
+   */
+  map(
+    kernel: string,
+    works: AsyncIterable<Work> | Iterable<Work>,
+    options?: MapOptions,
+  ): AsyncGenerator<JobResult, void, undefined>;
+  /**
+   * A job of this swarm's requester by its id, or by a prefix of at least 8 hex digits that only
+   * one job has. Errors: JOB_UNKNOWN, JOB_AMBIGUOUS, USAGE.
+   */
+  job(id: string, options?: SignalOption): Promise<JobHandle>;
+  /**
+   * The same work as a new job: kernel, parameters, inputs, shards and policy of one of this
+   * requester's jobs, with a fresh nonce. Errors: JOB_UNKNOWN, BLOB_UNAVAILABLE for an input that
+   * is not held any more, and those of `submit`.
+   */
+  retry(id: string, options?: RetryOptions): Promise<JobHandle>;
+  /** Jobs that this swarm's requester knows, oldest first. */
+  jobs(options?: SignalOption): Promise<readonly JobInfo[]>;
   kernels(): Promise<readonly KernelInfo[]>;
   /** Peers whose adverts are known now. */
   peers(): Promise<readonly PeerInfo[]>;

@@ -14,6 +14,10 @@ export class SimDirectory {
           classes.set(name, providers.add(self));
         }
       },
+      provide: async (name) => {
+        classes.set(name, (classes.get(name) ?? new Set<PeerId>()).add(self));
+      },
+      withdraw: (name) => void classes.get(name)?.delete(self),
       find: async function* (name, { max }): AsyncGenerator<ProviderHint> {
         for (const peer of [...(classes.get(name) ?? [])].slice(0, max)) {
           yield { peer, addresses: [] };

@@ -91,7 +91,7 @@ export class SimJob {
       },
       client.signer,
     );
-    const started = requester.submit({ job, waitPeersMs: WAIT_PEERS_MS });
+    const started = await requester.submit({ job, waitPeersMs: WAIT_PEERS_MS });
     this.job = started.job;
     return started.finished;
   }

@@ -11,8 +11,11 @@ import { JsExecutor } from '../compute/local-executor.ts';
 import { sha256 } from '../crypto/portable/hash.ts';
 import { findKernel, kernelDigest } from '../kernel/registry.ts';
 import { composeRoles, type OfferInit, type RoleSet } from '../roles/compose-roles.ts';
+import { MemoryEndedPlanStore } from '../store/ended-plan-store.ts';
+import { MemoryJobStore } from '../store/job-store.ts';
 import { MemoryBlobStore } from '../store/memory-blob-store.ts';
 import { LogPlanStore } from '../store/plan-store.ts';
+import { LogWorkStore } from '../store/work-store.ts';
 import type { Role } from '../swarm/advert.ts';
 import type { NodeHooks } from './node-hooks.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -59,7 +62,9 @@ export class SimNode {
   readonly init: SimNodeInit;
   readonly peerId: PeerId;
   readonly signer: Signer;
-  readonly blobs = new MemoryBlobStore();
+  readonly blobs: MemoryBlobStore;
+  readonly jobs = new MemoryJobStore();
+  readonly #ended = new MemoryEndedPlanStore();
   readonly disk: SimDisk;
   /** Signers of the plan keys that this node made, newest last: for members that lie. */
   readonly planSigners: Signer[] = [];
@@ -71,6 +76,7 @@ export class SimNode {
 
   constructor(world: SimWorld, index: number, init: SimNodeInit) {
     this.world = world;
+    this.blobs = new MemoryBlobStore({ clock: world.clock });
     this.index = index;
     this.init = init;
     this.random = world.random.fork();
@@ -145,6 +151,7 @@ export class SimNode {
       signer: this.signer,
       verifier: keys.verifier,
       blobs: this.blobs,
+      jobs: this.jobs,
     };
     const offer =
       this.init.roles.length === 0 ? {} : { offer: this.#offer(clock, hooks, isRunning) };
@@ -166,6 +173,8 @@ export class SimNode {
       executor: hooks.wrapExecutor?.(executor) ?? executor,
       speeds: Object.fromEntries(ids.map((id) => [id, speed])),
       planStore: new LogPlanStore(this.disk.folder(isRunning)),
+      workStore: new LogWorkStore(this.disk.folder(isRunning)),
+      endedStore: this.#ended,
       planKeys: {
         generate: () => this.random.bytes(32),
         signer: (seed) => this.#planSigner(seed, isRunning),

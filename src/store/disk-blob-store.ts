@@ -5,13 +5,14 @@
  * flipped bit on disk is ever served: a blob that fails is forgotten (docs/protocol/blob.md,
  * "On disk"). Names are hex digits made here; nothing a peer sends becomes a path.
  */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { equalBytes, fromHex, toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
-import type { BlobRef, BlobStore, Logger } from '../base/ports.ts';
+import type { BlobRef, BlobStore, Clock, Logger } from '../base/ports.ts';
 import { blobLeaves, blobRootOf, LEAF_BYTES } from '../blob/tree.ts';
+import { systemClock } from '../crypto/node/system-ports.ts';
 import {
   encodePack,
   PACK_ENTRIES_MAX,
@@ -21,6 +22,13 @@ import {
   parsePackTable,
 } from './blob-pack.ts';
 import { isInside } from './memory-blob-store.ts';
+import { syncDirectory } from './sync-directory.ts';
+
+export interface DiskBlobStoreComponents {
+  readonly logger: Logger;
+  /** Default: the system's. */
+  readonly clock?: Pick<Clock, 'wallMs'>;
+}
 
 export interface DiskBlobStoreInit {
   /** Used by this store alone; made when missing. */
@@ -38,7 +46,12 @@ interface Place {
   readonly path: string;
   readonly offset: number;
   readonly bytes: number;
+  /** Wall time of the last put, or of the last sweep that kept it; the file's mtime at start. */
+  usedMs: number;
 }
+
+/** A file's own time follows `usedMs` this coarsely: it only has to outlive a restart. */
+const TOUCH_MS = 3_600_000;
 
 const BYTES_MAX = 2 ** 40;
 const PACK_BYTES_MAX = 64 * 2 ** 20;
@@ -49,24 +62,28 @@ const PACK_NAME = /^[0-9]{1,15}\.pack$/;
 
 export class DiskBlobStore implements BlobStore {
   readonly #logger: Logger;
+  readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #init: Required<DiskBlobStoreInit>;
   readonly #places = new Map<string, Place>();
   /** Verified leaf lists, least recently used first. */
   readonly #leafLists = new Map<string, Uint8Array>();
   readonly #writing = new Map<string, Promise<void>>();
+  /** A put must not meet the removal of the same blob halfway. */
+  #expiring: Promise<unknown> = Promise.resolve();
   #leafListBytes = 0;
   #bytes = 0;
   #nextPack = 0;
   #nextTemporary = 0;
 
-  private constructor(components: { logger: Logger }, init: Required<DiskBlobStoreInit>) {
+  private constructor(components: DiskBlobStoreComponents, init: Required<DiskBlobStoreInit>) {
     this.#logger = components.logger;
+    this.#clock = components.clock ?? systemClock;
     this.#init = init;
   }
 
   /** Opens the store and finds what it holds. DISK_FAILED when the directory cannot be used. */
   static async open(
-    components: { logger: Logger },
+    components: DiskBlobStoreComponents,
     init: DiskBlobStoreInit,
   ): Promise<DiskBlobStore> {
     const full = { bytesMax: BYTES_MAX, durability: 'synced', ...init } as const;
@@ -86,6 +103,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async put(content: Uint8Array): Promise<BlobRef> {
+    await this.#expiring;
     const leaves = blobLeaves(content);
     const root = blobRootOf(leaves, content.length);
     await this.#once(toHex(root), content.length, () => this.#writeFile(root, content, leaves));
@@ -93,6 +111,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async putMany(contents: readonly Uint8Array[]): Promise<BlobRef[]> {
+    await this.#expiring;
     const refs: BlobRef[] = [];
     let items: PackItem[] = [];
     let itemsBytes = 0;
@@ -105,7 +124,7 @@ export class DiskBlobStore implements BlobStore {
       const root = blobRootOf(blobLeaves(content), content.length);
       refs.push({ root, bytes: content.length });
       const key = toHex(root);
-      if (this.#places.has(key) || fresh.has(key)) continue;
+      if (fresh.has(key) || (await this.#isHeld(key))) continue;
       fresh.add(key);
       items.push({ root, content });
       itemsBytes += content.length;
@@ -151,6 +170,43 @@ export class DiskBlobStore implements BlobStore {
     return hashes === undefined ? this.#forget(key, place) : hashes.slice();
   }
 
+  async expire(beforeMs: number, keep: Iterable<Digest>): Promise<number> {
+    const kept = [...keep].map(toHex);
+    const expired = this.#expiring.catch(() => undefined).then(() => this.#expire(beforeMs, kept));
+    this.#expiring = expired.catch(() => undefined);
+    return expired;
+  }
+
+  /** A file goes when everything in it is old: most are one blob, a pack is a worker's chunk. */
+  async #expire(beforeMs: number, kept: readonly string[]): Promise<number> {
+    for (const key of kept) await this.#isHeld(key);
+    const young = new Set<string>();
+    for (const { path, usedMs } of this.#places.values()) if (usedMs >= beforeMs) young.add(path);
+    const old = new Set<string>();
+    const bytesBefore = this.#bytes;
+    for (const [key, place] of this.#places) {
+      if (young.has(place.path)) continue;
+      old.add(place.path);
+      this.#let(key, place);
+    }
+    for (const path of old) {
+      await rm(path, { force: true });
+      await rm(`${path}.leaves`, { force: true });
+    }
+    return bytesBefore - this.#bytes;
+  }
+
+  /** True when it is here; its time begins anew. */
+  async #isHeld(key: string): Promise<boolean> {
+    const place = this.#places.get(key);
+    if (place === undefined) return false;
+    const nowMs = this.#clock.wallMs();
+    const isStale = nowMs - place.usedMs >= TOUCH_MS;
+    place.usedMs = nowMs;
+    if (isStale) await utimes(place.path, nowMs / 1000, nowMs / 1000).catch(() => undefined);
+    return true;
+  }
+
   #folder(name: string): string {
     return join(this.#init.directory, name);
   }
@@ -161,7 +217,7 @@ export class DiskBlobStore implements BlobStore {
 
   /** Runs the write once for a root, however many ask at the same time. */
   async #once(key: string, bytes: number, write: () => Promise<Place>): Promise<void> {
-    if (this.#places.has(key)) return;
+    if (await this.#isHeld(key)) return;
     const present = this.#writing.get(key);
     if (present !== undefined) return present;
     this.#assertRoom(bytes);
@@ -182,7 +238,7 @@ export class DiskBlobStore implements BlobStore {
     // The leaf hashes first: the content's name says that both are complete.
     if (content.length > LEAF_BYTES) await this.#writeAside(leaves, `${path}.leaves`);
     await this.#writeAside(content, path);
-    return { path, offset: 0, bytes: content.length };
+    return { path, offset: 0, bytes: content.length, usedMs: this.#clock.wallMs() };
   }
 
   async #writePack(items: readonly PackItem[], contentBytes: number): Promise<void> {
@@ -196,7 +252,8 @@ export class DiskBlobStore implements BlobStore {
       throw diskFailed(cause);
     }
     for (const entry of entries) {
-      this.#add(toHex(entry.root), { path, offset: entry.offset, bytes: entry.bytes });
+      const { root, offset, bytes: length } = entry;
+      this.#add(toHex(root), { path, offset, bytes: length, usedMs: this.#clock.wallMs() });
     }
   }
 
@@ -217,7 +274,7 @@ export class DiskBlobStore implements BlobStore {
       await rm(aside, { force: true }).catch(() => undefined);
       throw cause;
     }
-    if (this.#init.durability === 'synced') await syncFolder(join(path, '..'));
+    if (this.#init.durability === 'synced') await syncDirectory(join(path, '..'));
   }
 
   #add(key: string, place: Place): void {
@@ -281,11 +338,16 @@ export class DiskBlobStore implements BlobStore {
     return leaves;
   }
 
-  #forget(key: string, place: Place): undefined {
-    if (!this.#places.delete(key)) return undefined;
+  #let(key: string, place: Place): void {
+    this.#places.delete(key);
     this.#bytes -= place.bytes;
     const list = this.#leafLists.get(key);
     if (this.#leafLists.delete(key)) this.#leafListBytes -= list?.length ?? 0;
+  }
+
+  #forget(key: string, place: Place): undefined {
+    if (!this.#places.has(key)) return undefined;
+    this.#let(key, place);
     this.#logger.log('warn', 'blob-damaged', { root: key, path: place.path });
     return undefined;
   }
@@ -315,7 +377,8 @@ export class DiskBlobStore implements BlobStore {
       for (const name of await readdir(join(this.#folder('files'), folder))) {
         if (!FILE_NAME.test(name) || fromHex(name) === undefined) continue;
         const path = join(this.#folder('files'), folder, name);
-        this.#add(name, { path, offset: 0, bytes: (await stat(path)).size });
+        const { size, mtimeMs } = await stat(path);
+        this.#add(name, { path, offset: 0, bytes: size, usedMs: mtimeMs });
       }
     }
   }
@@ -331,10 +394,11 @@ export class DiskBlobStore implements BlobStore {
         tableBytes === undefined
           ? undefined
           : await this.#readAt(path, PACK_HEADER_BYTES, tableBytes);
-      const entries = table && parsePackTable(table, (await stat(path)).size);
+      const { size, mtimeMs } = await stat(path);
+      const entries = table && parsePackTable(table, size);
       if (entries === undefined) this.#logger.log('warn', 'blob-pack-damaged', { path });
       for (const { root, offset, bytes } of entries ?? []) {
-        this.#add(toHex(root), { path, offset, bytes });
+        this.#add(toHex(root), { path, offset, bytes, usedMs: mtimeMs });
       }
     }
   }
@@ -342,15 +406,6 @@ export class DiskBlobStore implements BlobStore {
 
 function leafListBytes(blobBytes: number): number {
   return Math.max(1, Math.ceil(blobBytes / LEAF_BYTES)) * DIGEST_BYTES;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function diskFailed(cause: unknown): KadreError {

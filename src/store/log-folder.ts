@@ -7,6 +7,7 @@ import { constants, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asKadreError } from '../base/errors.ts';
+import { syncDirectory } from './sync-directory.ts';
 import { type LogFile, type OpenedWal, type OpenWalOptions, openLog } from './wal.ts';
 
 export interface LogFolder {
@@ -89,14 +90,4 @@ function writeSome(fd: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
     write(fd, bytes, (error, written) => (error === null ? resolve(written) : reject(error)));
   });
-}
-
-/** A new file is durable only once its directory entry is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

@@ -5,28 +5,36 @@
 import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
-import type { BlobRef, BlobStore } from '../base/ports.ts';
+import type { BlobRef, BlobStore, Clock } from '../base/ports.ts';
 import { blobLeaves, blobRootOf } from '../blob/tree.ts';
+import { systemClock } from '../crypto/node/system-ports.ts';
 
 export interface MemoryBlobStoreInit {
   /** Content held at most; a put beyond it throws OVERLOADED. Default 4 GiB. */
   readonly bytesMax?: number;
+  /** Default: the system's. */
+  readonly clock?: Pick<Clock, 'wallMs'>;
 }
 
 interface Held {
   readonly content: Uint8Array;
   readonly leaves: Uint8Array;
+  /** Wall time of the last put, or of the last sweep that kept it. */
+  usedMs: number;
 }
 
 const BYTES_MAX = 4 * 2 ** 30;
 
 export class MemoryBlobStore implements BlobStore {
   readonly #bytesMax: number;
+  readonly #wallMs: () => number;
   readonly #blobs = new Map<string, Held>();
   #bytes = 0;
 
   constructor(init: MemoryBlobStoreInit = {}) {
     this.#bytesMax = init.bytesMax ?? BYTES_MAX;
+    const { clock = systemClock } = init;
+    this.#wallMs = () => clock.wallMs();
   }
 
   /** Keeps a copy: later changes by the caller would make the root a lie. */
@@ -34,12 +42,15 @@ export class MemoryBlobStore implements BlobStore {
     const leaves = blobLeaves(content);
     const root = blobRootOf(leaves, content.length);
     const key = toHex(root);
-    if (!this.#blobs.has(key)) {
+    const held = this.#blobs.get(key);
+    if (held !== undefined) held.usedMs = this.#wallMs();
+    else {
       if (this.#bytes + content.length > this.#bytesMax) {
         const init = { code: 'OVERLOADED', data: { bytesMax: this.#bytesMax } } as const;
         throw new KadreError(init, `the blob store holds at most ${this.#bytesMax} bytes`);
       }
-      this.#blobs.set(key, { content: Uint8Array.from(content), leaves });
+      const usedMs = this.#wallMs();
+      this.#blobs.set(key, { content: Uint8Array.from(content), leaves, usedMs });
       this.#bytes += content.length;
     }
     return { root, bytes: content.length };
@@ -63,6 +74,26 @@ export class MemoryBlobStore implements BlobStore {
 
   async leaves(root: Digest): Promise<Uint8Array | undefined> {
     return this.#blobs.get(toHex(root))?.leaves.slice();
+  }
+
+  async expire(beforeMs: number, keep: Iterable<Digest>): Promise<number> {
+    const nowMs = this.#wallMs();
+    for (const root of keep) {
+      const held = this.#blobs.get(toHex(root));
+      if (held !== undefined) held.usedMs = nowMs;
+    }
+    const bytesBefore = this.#bytes;
+    for (const [key, { content, usedMs }] of this.#blobs) {
+      if (usedMs >= beforeMs) continue;
+      this.#blobs.delete(key);
+      this.#bytes -= content.length;
+    }
+    return bytesBefore - this.#bytes;
+  }
+
+  /** Content held now. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Forgets a blob; true when it was held. */

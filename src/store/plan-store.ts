@@ -11,7 +11,7 @@ import type { Wal } from '../base/ports.ts';
 import { type PlanPackage, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
-import { bytes, oneOf, struct } from '../wire/shape.ts';
+import { boolean, bytes, oneOf, struct } from '../wire/shape.ts';
 import type { LogFolder } from './log-folder.ts';
 
 export interface StoredPlan {
@@ -19,6 +19,8 @@ export interface StoredPlan {
   /** Ed25519 seed of the key made for this plan. */
   readonly keySeed: Uint8Array;
   readonly package: PlanPackage;
+  /** The job goes on without its requester. */
+  readonly detached: boolean;
 }
 
 export interface OpenedLog {
@@ -45,6 +47,7 @@ const storedShape = struct({
   planId: bytes(32),
   keySeed: bytes(32),
   package: planPackageShape,
+  detached: boolean,
 });
 
 const FILE = /^[0-9a-f]{64}\.wal$/;

@@ -15,6 +15,10 @@ async function open(init: FakeNodeInit): Promise<Swarm> {
   return {
     peerId: swarm.peerId,
     submit: (kernel, work, options) => swarm.submit(kernel, work, options),
+    map: (kernel, works, options) => swarm.map(kernel, works, options),
+    job: (id, options) => swarm.job(id, options),
+    retry: (id, options) => swarm.retry(id, options),
+    jobs: (options) => swarm.jobs(options),
     kernels: () => swarm.kernels(),
     peers: () => swarm.peers(),
     close,

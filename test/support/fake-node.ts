@@ -3,25 +3,33 @@
  * spot, so that everything around a node can be tested with real bytes.
  */
 
-import type { RunningNode } from '../../node/node-facade.ts';
+import type { NodeStatus, RunningNode } from '../../node/node-facade.ts';
 import { toHex } from '../../src/base/bytes.ts';
 import { KadreError } from '../../src/base/errors.ts';
 import { peerIdOf } from '../../src/base/ids.ts';
+import { rejectOnAbort, throwIfAborted } from '../../src/base/signals.ts';
 import { quorumOf } from '../../src/consensus/seats.ts';
 import { computationIdOf, jobIdOf } from '../../src/job/spec.ts';
+import { completeRow } from '../../src/job/why.ts';
 import { describeKernel } from '../../src/kernel/describe.ts';
 import { dtypeOf } from '../../src/kernel/nd-array.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { checkWork } from '../../src/sdk/check-work.ts';
+import { matchJobId } from '../../src/sdk/find-job.ts';
+import { mapJobs } from '../../src/sdk/map-jobs.ts';
 import type {
   JobEvent,
   JobHandle,
+  JobInfo,
   JobResult,
+  JobState,
   JobSummary,
   SubmitOptions,
   Swarm,
   Work,
 } from '../../src/sdk/types.ts';
+import { whyQuestion } from '../../src/sdk/why-question.ts';
+import { encodeCanonical } from '../../src/wire/cbor.ts';
 import { type MadeCertificate, makeCertificate } from './certificate-factory.ts';
 
 export interface FakeNodeInit {
@@ -46,14 +54,26 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
   const submissions: { kernel: string; work: Work; options: SubmitOptions }[] = [];
   const cancelled: string[] = [];
   let stops = 0;
+  const handles = new Map<string, JobHandle>();
   const swarm: Swarm = {
     peerId: FAKE_PEER_ID,
+    map: (kernel, works, options) => mapJobs(swarm, kernel, works, options),
+    job: async (id) => handles.get(matchJobId(id, handles.keys()))!,
+    retry: async (id, options = {}) => {
+      const found = [...handles.keys()].indexOf(matchJobId(id, handles.keys()));
+      const { kernel, work, options: before } = submissions[found]!;
+      return swarm.submit(kernel, work, { ...before, ...options });
+    },
+    jobs: () => Promise.all([...handles.values()].map((handle) => handle.describe())),
     async submit(kernel, work, options = {}) {
       options.signal?.throwIfAborted();
       submissions.push({ kernel, work, options });
       if (init.refusal !== undefined) throw init.refusal;
       checkWork(kernel, work, options);
-      return fakeJob(makeJob(kernel, work, options), { init, options, cancelled });
+      const made = makeJob(kernel, work, options, handles.size);
+      const handle = fakeJob(made, { init, options, cancelled });
+      handles.set(handle.id, handle);
+      return handle;
     },
     kernels: async () => KERNELS.map(describeKernel),
     peers: async () => [
@@ -79,22 +99,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     get stops() {
       return stops;
     },
-    status: () => ({
-      v: 1,
-      peerId: FAKE_PEER_ID,
-      addrs: [],
-      uptimeMs: 5,
-      backend: 'cpu/js',
-      roles: ['worker', 'cadre'],
-      dataDir: '/data',
-      network: 'certificate-test',
-      peers: 1,
-      connected: 1,
-      load: { shards: 0, plans: 0 },
-      jobs: { running: 0, done: submissions.length, failed: 0 },
-      memory: { rssBytes: 1 },
-      leftOut: [],
-    }),
+    status: () => fakeStatus(submissions.length),
     caps: () => ({ node: FAKE_PEER_ID }),
     stop: async () => {
       stops += 1;
@@ -102,10 +107,34 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
   };
 }
 
-function makeJob(kernel: string, work: Work, options: SubmitOptions): MadeCertificate {
+function fakeStatus(done: number): NodeStatus {
+  return {
+    v: 1,
+    peerId: FAKE_PEER_ID,
+    addrs: [],
+    uptimeMs: 5,
+    backend: 'cpu/js',
+    roles: ['worker', 'cadre'],
+    dataDir: '/data',
+    network: 'certificate-test',
+    peers: 1,
+    connected: 1,
+    load: { shards: 0, plans: 0 },
+    jobs: { running: 0, done, failed: 0 },
+    memory: { rssBytes: 1 },
+    leftOut: [],
+  };
+}
+
+function makeJob(
+  kernel: string,
+  work: Work,
+  options: SubmitOptions,
+  number: number,
+): MadeCertificate {
   const { resolved } = checkWork(kernel, work, options);
   return makeCertificate({
-    label: `fake-${kernel}-${JSON.stringify(resolved.parameters)}`,
+    label: `fake-${number}-${kernel}-${JSON.stringify(resolved.parameters)}`,
     nodes: 10,
     kernel,
     parameters: resolved.parameters,
@@ -127,32 +156,89 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
   const id = toHex(jobIdOf(made.spec));
   const cancelling = Promise.withResolvers<never>();
   cancelling.promise.catch(() => undefined);
+  const cancel = async () => {
+    if (isCancelled || !init.stalls) return;
+    isCancelled = true;
+    cancelled.push(id);
+    cancelling.reject(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled'));
+  };
+  let isCancelled = false;
   // As with a real swarm, the signal of the submission governs the whole job.
-  options.signal?.addEventListener('abort', () => cancelling.reject(options.signal?.reason));
+  options.signal?.addEventListener('abort', () => void cancel());
   const summary = summaryOf(made, id, options);
   const certificate = options.cadre === 0 ? null : made.bytes;
   const honest: JobResult = { outputs: made.outputs, certificate, summary };
   return {
     id,
-    async *events(): AsyncGenerator<JobEvent> {
+    async *events({ follow = true, signal } = {}): AsyncGenerator<JobEvent> {
       yield { type: 'planned', jobId: id, workers: 10, roster: 10 };
+      if (options.detached) yield { type: 'detachable', holders: [FAKE_PEER_ID] };
       yield { type: 'progress', accepted: made.spec.shards, total: made.spec.shards };
-      if (init.stalls) await cancelling.promise.catch(() => undefined);
+      if (init.stalls && !isCancelled) {
+        if (!follow) return;
+        await Promise.race([cancelling.promise, rejectOnAbort(signal ?? NEVER)]).catch(() => {});
+        throwIfAborted(signal);
+      }
       yield { type: 'done' };
     },
     async result({ signal } = {}) {
       signal?.throwIfAborted();
-      options.signal?.throwIfAborted();
       if (!init.stalls) return init.bend?.(honest) ?? honest;
-      const { promise, reject } = Promise.withResolvers<never>();
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      return await Promise.race([promise, cancelling.promise]);
+      return await Promise.race([rejectOnAbort(signal ?? NEVER), cancelling.promise]);
     },
-    async cancel() {
-      cancelled.push(id);
-      cancelling.reject(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled'));
+    spec: async () => encodeCanonical(made.spec),
+    describe: async () => {
+      const state = isCancelled ? 'cancelled' : init.stalls ? 'running' : 'done';
+      return infoOf(made, id, { state, detached: options.detached === true });
     },
-    [Symbol.asyncDispose]: async () => undefined,
+    why: async (question = {}) => {
+      const { shards } = made.spec;
+      const { open, first } = whyQuestion(question, shards);
+      const stage = init.stalls ? 'computing' : 'done';
+      const base = { jobId: id, stage, shards, judges: [], source: null, next: null } as const;
+      if (!init.stalls && open) return { ...base, accepted: shards, rows: [], words: 'done' };
+      const peer = FAKE_PEER_ID;
+      const row = completeRow({
+        shard: first,
+        phase: init.stalls ? 'sealing' : 'accepted',
+        wave: 0,
+        firstWave: [peer],
+        workers: [{ peer, wave: 0, standing: 'entitled', step: 'running' }],
+      });
+      return { ...base, accepted: 0, rows: [row], words: 'a fake' };
+    },
+    cancel,
+    [Symbol.asyncDispose]: cancel,
+  };
+}
+
+const NEVER = new AbortController().signal;
+
+function infoOf(
+  { spec, outputs }: MadeCertificate,
+  jobId: string,
+  { state, detached }: { readonly state: JobState; readonly detached: boolean },
+): JobInfo {
+  const { kernel, parameters, inputs, shards, policy } = spec;
+  const { replicas, quorum, cadre } = policy;
+  return {
+    jobId,
+    computationId: toHex(computationIdOf(spec)),
+    state,
+    stage: state === 'running' ? 'computing' : state === 'done' ? 'done' : 'failed',
+    detached,
+    kernel,
+    parameters,
+    inputs: inputs.map((input) => ({ ...input, root: toHex(input.root) })),
+    outputs: Object.entries(outputs).map(([name, { data, shape }]) => {
+      return { name, dtype: dtypeOf(data)!, shape };
+    }),
+    shards,
+    accepted: state === 'done' ? shards : 0,
+    replicas,
+    quorum,
+    cadre,
+    submittedMs: 1_700_000_000_000,
   };
 }
 

@@ -19,8 +19,11 @@ import { SimDirectory } from '../../src/sim/sim-directory.ts';
 import { SimHub } from '../../src/sim/sim-hub.ts';
 import type { SimNetwork } from '../../src/sim/sim-network.ts';
 import { VirtualClock } from '../../src/sim/virtual-clock.ts';
+import { MemoryEndedPlanStore } from '../../src/store/ended-plan-store.ts';
+import { MemoryJobStore } from '../../src/store/job-store.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
 import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
+import { MemoryWorkStore } from '../../src/store/work-store.ts';
 import type { Role } from '../../src/swarm/advert.ts';
 import { silentLogger } from './real-ports.ts';
 
@@ -68,6 +71,9 @@ export interface VirtualNode {
   readonly roles: RoleSet;
   readonly blobs: MemoryBlobStore;
   readonly planStore: MemoryPlanStore;
+  readonly workStore: MemoryWorkStore;
+  readonly endedStore: MemoryEndedPlanStore;
+  readonly jobs: MemoryJobStore;
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<unknown>;
 }
@@ -77,6 +83,9 @@ export interface VirtualNodeInit {
   readonly roles?: readonly Role[];
   readonly hooks?: NodeHooks;
   readonly planStore?: MemoryPlanStore;
+  readonly workStore?: MemoryWorkStore;
+  readonly endedStore?: MemoryEndedPlanStore;
+  readonly jobs?: MemoryJobStore;
   readonly blobs?: MemoryBlobStore;
 }
 
@@ -134,7 +143,8 @@ export class VirtualSwarm {
 
   swarmOf(node: VirtualNode, close = async () => void (await node.stop())): EmbeddedSwarm {
     const { network, signer, blobs, roles } = node;
-    const components = { network, signer, blobs, roles, random: this.#random, close };
+    const { clock } = this;
+    const components = { network, signer, blobs, roles, clock, random: this.#random, close };
     return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {} });
   }
 
@@ -160,7 +170,11 @@ export class VirtualSwarm {
   #compose(index: number, init: VirtualNodeInit | undefined): VirtualNode {
     const signer = signerFromSeed(sha256(Uint8Array.of(index)));
     const network = this.hub.join(signer.peerId);
-    const { planStore = new MemoryPlanStore(), blobs = new MemoryBlobStore() } = init ?? {};
+    const { clock } = this;
+    const { planStore = new MemoryPlanStore(), blobs = new MemoryBlobStore({ clock }) } =
+      init ?? {};
+    const { jobs = new MemoryJobStore(), workStore = new MemoryWorkStore() } = init ?? {};
+    const { endedStore = new MemoryEndedPlanStore() } = init ?? {};
     const ports: RolePorts = {
       network: init?.hooks?.wrapNetwork?.(network, signer) ?? network,
       directory: this.directory.of(signer.peerId),
@@ -170,8 +184,10 @@ export class VirtualSwarm {
       signer,
       verifier: ed25519Verifier,
       blobs,
+      jobs,
     };
-    const offer = init === undefined ? {} : { offer: this.#offerOf(init, planStore) };
+    const stores = { planStore, workStore, endedStore };
+    const offer = init === undefined ? {} : { offer: { ...this.#offerOf(init), ...stores } };
     const roles = composeRoles(ports, { networkId: NETWORK, ...offer });
     const lifecycle = new Lifecycle(roles.services, { stopTimeoutMs: 1_000 });
     return {
@@ -180,13 +196,14 @@ export class VirtualSwarm {
       network,
       roles,
       blobs,
-      planStore,
+      ...stores,
+      jobs,
       start: () => lifecycle.start(),
       stop: () => lifecycle.stop(),
     };
   }
 
-  #offerOf(init: VirtualNodeInit, planStore: MemoryPlanStore) {
+  #offerOf(init: VirtualNodeInit) {
     const inner = new JsExecutor();
     const executor = init.hooks?.wrapExecutor?.(inner) ?? inner;
     const kernels = inner.backend.kernels.map((id) => {
@@ -197,7 +214,6 @@ export class VirtualSwarm {
       roles: init.roles ?? (['worker', 'cadre'] as const),
       executor,
       speeds: Object.fromEntries(inner.backend.kernels.map((id) => [id, SPEED])),
-      planStore,
       planKeys: { generate: () => this.#random.bytes(32), signer: signerFromSeed },
       software: 'kadre/test',
       lastSequence: 0,

@@ -74,8 +74,8 @@ export class Workplace {
     return { process, ready };
   }
 
-  /** Separate node processes on loopback. */
-  async lab(behaviours: readonly (Behaviour | null)[]): Promise<Lab> {
+  /** Separate node processes on loopback; `dieAt` is the file that tells them where to die. */
+  async lab(behaviours: readonly (Behaviour | null)[], dieAt?: string): Promise<Lab> {
     const lab = await startLab({
       entry: LAB_NODE,
       behaviours,
@@ -83,6 +83,7 @@ export class Workplace {
       logLevel: 'error',
       log: silentLogger,
       signal: AbortSignal.timeout(DEADLINE_MS),
+      ...(dieAt === undefined ? {} : { dieAt }),
     });
     this.#labs.push(lab);
     return lab;

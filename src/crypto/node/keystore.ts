@@ -5,7 +5,7 @@
  * exactly is never replaced, because that would silently change who this node is.
  */
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, stat, unlink } from 'node:fs/promises';
+import { link, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { KadreError } from '../../base/errors.ts';
 import { sha256 } from '../portable/hash.ts';
@@ -34,6 +34,42 @@ export async function openIdentity(file: string): Promise<Identity> {
   const winner = await readIdentity(file);
   if (winner === undefined) throw damaged(file, 'it vanished while it was being created');
   return { seed: winner, created: false };
+}
+
+export interface RotatedIdentity {
+  readonly seed: Uint8Array;
+  /** What it replaces; undefined when there was none. */
+  readonly previous: Uint8Array | undefined;
+  /** Where the previous identity lies now. */
+  readonly keptAs: string | undefined;
+}
+
+/**
+ * A new identity in `file`. The old file keeps its content under a name of its own, linked before
+ * it is replaced, so that no moment and no crash is without a readable identity.
+ * Errors: DATA_DIR_DAMAGED, DISK_FAILED.
+ */
+export async function rotateIdentity(file: string): Promise<RotatedIdentity> {
+  const previous = await readIdentity(file);
+  if (previous === undefined) {
+    const { seed } = await openIdentity(file);
+    return { seed, previous, keptAs: undefined };
+  }
+  const keptAs = `${file}.retired-${toHex(sha256(previous).subarray(0, 8))}`;
+  const seed = generateSeed();
+  const temporary = temporaryOf(file);
+  try {
+    await writeSynced(temporary, encodeIdentity(seed));
+    // Kept already by a rotation that a crash cut short: the same key under the same name.
+    await link(file, keptAs).catch(unlessThere);
+    await rename(temporary, file);
+  } catch (cause) {
+    const message = `cannot replace the identity ${file}: ${(cause as Error).message}`;
+    throw new KadreError({ code: 'DISK_FAILED' }, message, { cause });
+  } finally {
+    await unlink(temporary).catch(() => undefined);
+  }
+  return { seed, previous, keptAs };
 }
 
 /** The identity in `file`; undefined when there is no such file. */
@@ -69,15 +105,9 @@ export function decodeIdentity(text: string): Uint8Array | undefined {
 
 /** Writes a temporary file and links it into place; false when the name was taken meanwhile. */
 async function createOnce(file: string, content: string): Promise<boolean> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryOf(file);
   try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(content);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeSynced(temporary, content);
     await link(temporary, file);
     return true;
   } catch (cause) {
@@ -87,6 +117,24 @@ async function createOnce(file: string, content: string): Promise<boolean> {
   } finally {
     await unlink(temporary).catch(() => undefined);
   }
+}
+
+function temporaryOf(file: string): string {
+  return `${file}.${randomBytes(6).toString('hex')}.tmp`;
+}
+
+async function writeSynced(file: string, content: string): Promise<void> {
+  const handle = await open(file, 'wx', 0o600);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function unlessThere(cause: NodeJS.ErrnoException): void {
+  if (cause.code !== 'EEXIST') throw cause;
 }
 
 function damaged(file: string, why: string, cause?: unknown): KadreError {

@@ -148,8 +148,11 @@ test('malformed submissions are refused by name and reach nobody', async () => {
 test('unknown paths, methods and jobs are refused', async () => {
   assert.equal((await call('nothing')).status, 404);
   assert.equal((await call('status', { method: 'POST' })).status, 404);
-  assert.equal((await call('jobs/abc')).json.error?.code, 'JOB_UNKNOWN');
-  assert.equal((await call('jobs/abc?wait=1')).status, 404);
+  assert.equal((await call('jobs/abcdef01')).json.error?.code, 'JOB_UNKNOWN');
+  assert.equal((await call('jobs/abcdef01?wait=1')).status, 404);
+  for (const id of ['abc', 'x'.repeat(64), 'a'.repeat(65)]) {
+    assert.equal((await call(`jobs/${id}`)).json.error?.code, 'USAGE', id);
+  }
 });
 
 test('a running job has no result yet; waiting ends when it is cancelled', async () => {

@@ -278,6 +278,16 @@ test('other verbs refuse what is wrong in the same way', async () => {
     [['lab', 'up', '--nodes', '2', '--byzantine', '2'], 'USAGE'],
     [['kernels', 'inspect', 'gem.f32@1'], 'UNKNOWN_KERNEL'],
     [['config', 'explain', 'shrae'], 'USAGE'],
+    [['describe', 'abcdef0'], 'USAGE'],
+    [['get', 'x'.repeat(64)], 'USAGE'],
+    [['cancel'], 'USAGE'],
+    [['why', 'ab'.repeat(4), '--shard', '-1'], 'USAGE'],
+    [['events', 'ab'.repeat(4), '--folow'], 'USAGE'],
+    [['submit', 'noop@1', '--out', 'out=x.npy'], 'USAGE'],
+    [['run', 'noop@1', '--detach', '--out', 'out=x.npy'], 'USAGE'],
+    [['run', 'noop@1', '--detach', '--cadre', '0'], 'BAD_POLICY'],
+    [['submit', 'noop@1', '--cadre', '0'], 'BAD_POLICY'],
+    [['submit', 'gemm.f32@1'], 'BAD_INPUT'],
   ]);
 });
 
@@ -300,8 +310,9 @@ test('verbs without a node answer by themselves, each with its schema', async ()
 });
 
 test('verbs that need a node say so when there is none', async () => {
-  for (const verb of ['status', 'peers', 'caps', 'down']) {
-    const ran = await runInProcess([verb, '--json']);
+  const ofJob = ['why', 'cancel', 'retry'].map((verb) => [verb, 'ab'.repeat(4)]);
+  for (const argv of [['status'], ['peers'], ['caps'], ['down'], ['list'], ...ofJob]) {
+    const ran = await runInProcess([...argv, '--json']);
     assert.equal(ran.status, 7);
     fits('error', ran.json());
   }

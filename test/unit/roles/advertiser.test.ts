@@ -22,6 +22,8 @@ function advertising() {
       announced.push(classes);
     },
     find: async function* () {},
+    provide: async () => {},
+    withdraw: () => {},
   };
   const book = new AdvertBook({ clock }, { network: NETWORK });
   const own = new OwnAdvert(

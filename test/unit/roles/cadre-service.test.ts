@@ -12,6 +12,8 @@ import {
   CadreService,
   type CadreServiceInit,
 } from '../../../src/roles/cadre-service.ts';
+import { EndedPlans } from '../../../src/roles/ended-plans.ts';
+import { InputHolder } from '../../../src/roles/input-holder.ts';
 import {
   decodeMessage,
   type JobAnswer,
@@ -19,9 +21,12 @@ import {
   jobAnswerShape,
   jobNoticeShape,
 } from '../../../src/roles/job-messages.ts';
+import { JobProvider } from '../../../src/roles/job-provider.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
+import { SimDirectory } from '../../../src/sim/sim-directory.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
+import { MemoryEndedPlanStore } from '../../../src/store/ended-plan-store.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import {
   CHECKS,
@@ -52,6 +57,7 @@ function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanS
   });
   const store = init.store ?? new MemoryPlanStore();
   const seeds = seededRandom(3);
+  const ports = { network, clock, log: silentLogger, blobs: new MemoryBlobStore({ clock }) };
   const service = new CadreService(
     {
       network,
@@ -61,8 +67,10 @@ function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanS
       random: seededRandom(4),
       log: silentLogger,
       verifier: ed25519Verifier,
-      blobs: new MemoryBlobStore(),
       plans: new PlanCache(CHECKS),
+      ended: new EndedPlans({ ...ports, store: new MemoryEndedPlanStore() }),
+      holder: new InputHolder(ports),
+      provider: new JobProvider({ ...ports, directory: new SimDirectory().of(signer.peerId) }),
       keys: { generate: () => sha256(seeds.bytes(32)), signer: signerFromSeed },
     },
     { ...CADRE_DEFAULTS, ...init.limits },
@@ -85,7 +93,7 @@ async function opened(world: ReturnType<typeof serving>, draft = draftOf()) {
   const answer = answerOf(service.convene(REQUESTER.peerId, 0, draft));
   assert.ok(answer.t === 'entry');
   const { planId } = job.plan;
-  const open = { t: 'open' as const, planId, skipped: [], cadre: [answer.entry] };
+  const open = { t: 'open' as const, planId, skipped: [], cadre: [answer.entry], detached: false };
   const reply = await clock.run(service.open(REQUESTER.peerId, open));
   assert.equal(reasonOf(reply), 'ok');
   return { planId, entry: answer.entry };
@@ -133,7 +141,7 @@ test('while a plan opens its seat cannot be taken again: one key, one replica', 
   const answer = answerOf(service.convene(REQUESTER.peerId, 0, draftOf()));
   assert.ok(answer.t === 'entry');
   const { planId } = job.plan;
-  const open = { t: 'open' as const, planId, skipped: [], cadre: [answer.entry] };
+  const open = { t: 'open' as const, planId, skipped: [], cadre: [answer.entry], detached: false };
   const [first, second] = [
     service.open(REQUESTER.peerId, open),
     service.open(REQUESTER.peerId, open),
@@ -154,7 +162,7 @@ test('a log that cannot be made frees the seat', async () => {
   const answer = answerOf(service.convene(REQUESTER.peerId, 0, draftOf()));
   assert.ok(answer.t === 'entry');
   const { planId } = job.plan;
-  const open = { t: 'open' as const, planId, skipped: [], cadre: [answer.entry] };
+  const open = { t: 'open' as const, planId, skipped: [], cadre: [answer.entry], detached: false };
   await assert.rejects(clock.run(service.open(REQUESTER.peerId, open)));
   assert.deepEqual([service.plans, service.knows(planId)], [0, false]);
   store.create = create;
@@ -167,12 +175,18 @@ test('what does not fit the draft does not open', async () => {
   const answer = answerOf(service.convene(REQUESTER.peerId, 0, draftOf()));
   assert.ok(answer.t === 'entry');
   const open = (cadre: readonly (typeof answer.entry)[], from = REQUESTER.peerId) =>
-    clock.run(service.open(from, { t: 'open', planId, skipped: [], cadre }));
+    clock.run(service.open(from, { t: 'open', planId, skipped: [], cadre, detached: false }));
   assert.equal(reasonOf(await open([answer.entry], signerNamed('x').peerId)), 'not-the-requester');
   const bent = { ...answer.entry, key: signerNamed('y').publicKey };
   assert.equal(reasonOf(await open([bent])), 'bad-cadre-signature');
   assert.equal(reasonOf(await open([answer.entry])), 'ok', 'a refused open is not the last word');
-  const other = { t: 'open' as const, planId: new Uint8Array(32), skipped: [], cadre: [] };
+  const other = {
+    t: 'open' as const,
+    planId: new Uint8Array(32),
+    skipped: [],
+    cadre: [],
+    detached: false,
+  };
   assert.equal(reasonOf(await service.open(REQUESTER.peerId, other)), 'unknown-plan');
 });
 
@@ -265,7 +279,8 @@ test('a member that restarts goes on from its log, and certifies', async () => {
   await after.clock.advance(5_000);
   const outcome = after.notices.find(({ t }) => t === 'outcome');
   assert.ok(outcome?.t === 'outcome' && outcome.outcome.failure === '');
-  assert.ok(openCertificate(after.service.certificate(planId)!).ok);
+  const certificate = after.service.certificate(planId);
+  assert.ok(certificate instanceof Uint8Array && openCertificate(certificate).ok);
 });
 
 test('an ended plan is archived for a while, repeats its end, and then is gone', async () => {

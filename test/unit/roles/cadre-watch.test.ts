@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KadreError } from '../../../src/base/errors.ts';
-import { peerIdOf } from '../../../src/base/ids.ts';
+import { type PeerId, peerIdOf } from '../../../src/base/ids.ts';
 import { CadreWatch } from '../../../src/roles/cadre-watch.ts';
 import { encodeMessage, refusedAnswer } from '../../../src/roles/job-messages.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import type { SimNetwork } from '../../../src/sim/sim-network.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { makeJob } from '../../support/job-factory.ts';
+
+const KNOWN = { t: 'job', state: 'running', accepted: 0 } as const;
 
 function watching(cadre = 4) {
   const { plan } = makeJob({ nodes: 12, shards: 2, policy: { cadre } });
@@ -16,11 +18,22 @@ function watching(cadre = 4) {
   const network = hub.join();
   const asked = { count: 0 };
   const members = plan.seats.map(({ node }) => hub.join(peerIdOf(node)));
-  for (const member of members) answerWith(member, encodeMessage({ t: 'ok' }), asked);
+  for (const member of members)
+    answerWith(member, encodeMessage({ ...KNOWN, planId: plan.planId }), asked);
   const errors: KadreError[] = [];
-  const watch = new CadreWatch({ network, clock, onLost: (error) => errors.push(error) }, plan);
+  const outcomes: PeerId[] = [];
+  const watch = new CadreWatch(
+    {
+      network,
+      clock,
+      onLost: (error) => errors.push(error),
+      onOutcome: (peer) => outcomes.push(peer),
+      onProgress: () => {},
+    },
+    plan,
+  );
   watch.start();
-  return { clock, members, errors, watch, asked };
+  return { clock, members, errors, watch, asked, outcomes, plan };
 }
 
 function answerWith(member: SimNetwork, answer: Uint8Array, asked = { count: 0 }): () => void {

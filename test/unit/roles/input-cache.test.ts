@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { nodeIdOf } from '../../../src/base/ids.ts';
 import { serveBlobs } from '../../../src/blob/serve.ts';
 import type { OpenPlan } from '../../../src/job/open-plan.ts';
 import type { InputRange } from '../../../src/kernel/contract.ts';
@@ -64,11 +65,13 @@ async function cacheOver(bytes: number, reads: (shard: number) => Omit<InputRang
   });
   const input = { name: 'a', dtype: '|u1', shape: [bytes], root };
   const plan = {
-    spec: { inputs: [input], shards: 4 },
+    spec: { inputs: [input], shards: 4, requester: nodeIdOf(holder.self) },
+    seats: [],
+    workers: [],
     kernel: { reads: (_: number, shard: number) => [{ input: 'a', ...reads(shard) }] },
   };
-  const init = { plan: plan as unknown as OpenPlan, holders: [holder.self] };
-  return { cache: new InputCache({ network: worker }, init), content, asked: () => asked, holder };
+  const cache = new InputCache({ network: worker }, plan as unknown as OpenPlan);
+  return { cache, content, asked: () => asked, holder };
 }
 
 test('each byte is fetched once, and what shards share is not fetched again', async () => {

@@ -49,6 +49,8 @@ test('whatever the bytes, the answer is a refusal and the sender pays', async ()
   );
 });
 
+const OPEN = { t: 'open', planId: PLAN, skipped: [], detached: false } as const;
+
 test('about unknown plans every question has an answer', async () => {
   const { ask, penalties } = await answering();
   const record = new Uint8Array(3);
@@ -58,7 +60,9 @@ test('about unknown plans every question has an answer', async () => {
   assert.equal(await ask({ t: 'certificate', planId: PLAN }), 'no-certificate');
   assert.equal(await ask({ t: 'alive', planId: PLAN }), 'JOB_UNKNOWN');
   const cadre = pkg.cadre.slice(0, 1);
-  assert.equal(await ask({ t: 'open', planId: PLAN, skipped: [], cadre }), 'unknown-plan');
+  assert.equal(await ask({ ...OPEN, cadre }), 'unknown-plan');
+  assert.equal(await ask({ t: 'find', jobId: PLAN, plan: true }), 'unknown-job');
+  assert.equal(await ask({ t: 'hold', planId: PLAN }), 'unknown-plan');
   assert.deepEqual(penalties, [], 'not to know a plan is nobody fault');
 });
 
@@ -80,8 +84,8 @@ test('absent roles say so', async () => {
   const worker = await answering(['worker']);
   assert.equal(await worker.ask({ t: 'convene', seat: 0, package: pkg }), 'not-cadre-capable');
   const { cadre } = pkg;
-  const open = { t: 'open' as const, planId: PLAN, skipped: [], cadre };
-  assert.equal(await worker.ask(open), 'not-cadre-capable');
+  assert.equal(await worker.ask({ ...OPEN, cadre }), 'not-cadre-capable');
+  assert.equal(await worker.ask({ t: 'find', jobId: PLAN, plan: false }), 'unknown-job');
   const member = await answering(['cadre']);
   const assign = { t: 'assign' as const, wave: 0, shards: new Uint8Array(0), package: pkg };
   assert.equal(await member.ask(assign), 'not-entitled');

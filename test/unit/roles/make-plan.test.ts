@@ -32,7 +32,8 @@ function planner(swarm: VirtualSwarm, choice: PolicyChoice = {}) {
     },
     signer,
   );
-  const make = () => swarm.run(makePlan(components, { job, waitPeersMs: WAIT_MS }, {}));
+  const make = () =>
+    swarm.run(makePlan(components, { job, waitPeersMs: WAIT_MS, instance: 0 }, {}));
   return { make, components, book };
 }
 
@@ -111,6 +112,7 @@ async function announced(swarm: VirtualSwarm, before: (members: VirtualNode[]) =
   before(seats);
   const heard: string[] = [];
   const answers = {
+    detached: false,
     onClaimed: (peer: string, shards: number) => heard.push(`${peer} ${shards}`),
     onRefused: (peer: string, reason: string) => heard.push(`${peer} ${reason}`),
   };
@@ -172,6 +174,7 @@ test('a worker that cannot be reached is refused for, and reported to the judges
   }
   const refused: string[] = [];
   const answers = {
+    detached: false,
     onClaimed: () => {},
     onRefused: (peer: string, reason: string) => void refused.push(`${peer} ${reason}`),
   };

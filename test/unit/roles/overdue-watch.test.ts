@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KadreError } from '../../../src/base/errors.ts';
 import type { Awaited } from '../../../src/job/ledger/read-ledger.ts';
 import { encodeMessage } from '../../../src/roles/job-messages.ts';
 import { OverdueWatch } from '../../../src/roles/overdue-watch.ts';
@@ -19,11 +20,13 @@ function watching() {
   const network = hub.join();
   const worker = hub.join(job.identity(0).peerId);
   const log: string[] = [];
-  const probes = { count: 0, isAlive: true, isSilent: false };
+  const assigned: (readonly number[])[] = [];
+  const probes = { count: 0, isAlive: true, isSilent: false, isNew: false, takes: true };
   worker.handle('job', {
     request: async () => {
       probes.count += 1;
       if (probes.isSilent) return new Promise<never>(() => {});
+      if (probes.isNew) throw new KadreError({ code: 'JOB_UNKNOWN' }, 'just restarted');
       if (!probes.isAlive) throw new Error('this plan is not worked on here');
       return encodeMessage({ t: 'ok' });
     },
@@ -32,13 +35,17 @@ function watching() {
     {
       network,
       clock,
+      assign: async ({ shards }) => {
+        assigned.push(shards);
+        return probes.takes;
+      },
       onOverdue: ({ phase, shards }) => log.push(`${phase} ${shards}`),
       onDeadline: () => log.push('deadline'),
     },
     job.plan,
   );
   watch.start();
-  return { clock, watch, log, probes, network, worker };
+  return { clock, watch, log, probes, network, worker, assigned };
 }
 
 test('whoever has not sealed in time is late, with what is still awaited only', async () => {
@@ -111,11 +118,12 @@ test('who was found dead is probed again at once for what it owes next', async (
   watch.update([{ ...SEAL, shards: [2] }]);
   watch.suspect(0);
   await clock.advance(10);
-  watch.update([{ ...SEAL, shards: [2] }, REVEAL]);
+  const next = { ...SEAL, wave: 1, shards: [0, 1] };
+  watch.update([{ ...SEAL, shards: [2] }, next]);
   await clock.advance(10);
-  assert.deepEqual(log, ['seal 2', 'reveal 0,1']);
+  assert.deepEqual(log, ['seal 2', 'seal 0,1']);
   const { count } = probes;
-  watch.update([{ ...SEAL, shards: [2] }, REVEAL]);
+  watch.update([{ ...SEAL, shards: [2] }, next]);
   await clock.advance(10);
   assert.equal(probes.count, count, 'who owes nothing new is left alone');
 });
@@ -150,9 +158,43 @@ test('whoever was suspected before it owed anything is probed as soon as it does
   watch.suspect(0);
   await clock.advance(10);
   assert.equal(probes.count, 0);
-  watch.update([REVEAL]);
+  watch.update([SEAL]);
   await clock.advance(10);
-  assert.deepEqual([log, probes.count], [['reveal 0,1'], 1]);
+  assert.deepEqual([log, probes.count], [['seal 0,1,2'], 1]);
+});
+
+test('who is dead keeps its time to reveal: it may come back with what it sealed', async () => {
+  const { clock, watch, log, probes } = watching();
+  probes.isAlive = false;
+  watch.update([REVEAL]);
+  watch.suspect(0);
+  await clock.advance(3_999);
+  assert.deepEqual(log, []);
+  await clock.advance(1);
+  assert.deepEqual(log, ['reveal 0,1']);
+});
+
+test('who is there and knows nothing of the plan is told again, and has its whole time', async () => {
+  const { clock, watch, log, probes, assigned } = watching();
+  probes.isNew = true;
+  watch.update([SEAL]);
+  watch.suspect(0);
+  await clock.advance(10);
+  assert.deepEqual([log, assigned], [[], [[0, 1, 2]]]);
+  probes.takes = false;
+  watch.suspect(0);
+  await clock.advance(10);
+  assert.deepEqual(log, ['seal 0,1,2'], 'one that does not take it is late');
+});
+
+test('after a moment whoever still owes a seal is looked at, whatever its requester did', async () => {
+  const { clock, watch, probes, assigned } = watching();
+  probes.isNew = true;
+  watch.update([SEAL]);
+  await clock.advance(1_999);
+  assert.deepEqual([probes.count, assigned], [0, []]);
+  await clock.advance(1);
+  assert.deepEqual([probes.count, assigned], [1, [[0, 1, 2]]]);
 });
 
 test('the deadline of the job comes once; a stopped watch does nothing', async () => {

@@ -3,14 +3,19 @@ import { test } from 'node:test';
 import { blobRoot } from '../../../src/blob/tree.ts';
 import { silentLogger } from '../../../src/crypto/node/system-ports.ts';
 import type { CadreMember } from '../../../src/roles/cadre-member.ts';
+import { EndedPlans } from '../../../src/roles/ended-plans.ts';
 import { PlanArchive } from '../../../src/roles/plan-archive.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
+import { MemoryEndedPlanStore } from '../../../src/store/ended-plan-store.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
+import { makePackage } from '../../support/job-factory.ts';
 
 const KEEP_MS = 1_000;
 
 function archive(plansMax: number, blobs = new MemoryBlobStore()) {
   const clock = new VirtualClock();
+  const ports = { clock, log: silentLogger, blobs };
+  const endedStore = new MemoryEndedPlanStore();
   const retired: number[] = [];
   const removed: number[] = [];
   const store = {
@@ -21,7 +26,7 @@ function archive(plansMax: number, blobs = new MemoryBlobStore()) {
     },
   };
   const kept = new PlanArchive(
-    { clock, log: silentLogger, blobs, store },
+    { clock, log: silentLogger, ended: new EndedPlans({ ...ports, store: endedStore }), store },
     {
       keepMs: KEEP_MS,
       plansMax,
@@ -36,7 +41,10 @@ function archive(plansMax: number, blobs = new MemoryBlobStore()) {
 /** As much of a member as an archive sees; odd plans failed and have no certificate. */
 function member(id: number): CadreMember {
   const certificate = () => (id % 2 === 0 ? Uint8Array.of(7, id) : undefined);
-  return { plan: { planId: Uint8Array.of(id) }, certificate } as unknown as CadreMember;
+  const { package: pkg } = makePackage({ nodes: 2, shards: 1, policy: { cadre: 1, replicas: 1 } });
+  const planId = Uint8Array.of(id);
+  const plan = { planId, jobId: Uint8Array.of(id), spec: pkg.job.spec, package: pkg };
+  return { plan, certificate, outcome: {} } as unknown as CadreMember;
 }
 
 test('a plan leaves by age: certificate stored, replica retired, log removed', async () => {

@@ -60,3 +60,17 @@ test('leaving the loop ends the reader and nothing else', async () => {
   log.close();
   assert.deepEqual(await all(log), [1, 2]);
 });
+
+test('a reader may take what there is, and may be called off while it waits', async () => {
+  const log = new ReplayLog<number>({ max: 10 });
+  log.push(1);
+  const seen: number[] = [];
+  for await (const event of log.follow({ follow: false })) seen.push(event);
+  assert.deepEqual(seen, [1]);
+  const leaving = new AbortController();
+  const reader = log.follow({ signal: leaving.signal });
+  assert.equal((await reader.next()).value, 1);
+  const waiting = assert.rejects(reader.next(), { code: 'INTERRUPTED' });
+  leaving.abort();
+  await waiting;
+});

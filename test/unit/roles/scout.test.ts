@@ -21,6 +21,8 @@ function world() {
   const hints: ProviderHint[] = [];
   const directory = {
     announce: async () => {},
+    provide: async () => {},
+    withdraw: () => {},
     find: async function* () {
       counts.searches += 1;
       yield* hints;

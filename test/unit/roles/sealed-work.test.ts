@@ -21,20 +21,27 @@ const resultsOf = (...shards: number[]): ShardResult[] =>
     outputs: [{ root: digestOf(shard), content: new Uint8Array(0) }],
   }));
 
+/** Seals and keeps, as a worker does once it is logged. */
+function seal(work: SealedWork, wave: number, ...shards: number[]): Uint8Array {
+  const sealed = work.seal(wave, resultsOf(...shards));
+  work.keep(sealed, shards);
+  return sealed.record;
+}
+
 const open = (bytes: Uint8Array) => unwrap(checkRecord(job.plan, bytes));
 
 test('what is sealed opens, and the ledger takes both', () => {
   const run = new LedgerRun(job);
   const works = job.plan.workers.map((index) => workOf(index));
-  run.block(...works.map((work) => open(work.seal(0, resultsOf(0, 1, 2, 3)))));
+  run.block(...works.map((work) => open(seal(work, 0, 0, 1, 2, 3))));
   run.block(...works.flatMap((work) => work.open(0, [0, 1, 2, 3]).map(open)));
   assert.equal(run.state.isDone, true);
 });
 
 test('a shard opens once, only where it was sealed and asked for', () => {
   const work = workOf(0);
-  work.seal(0, resultsOf(0, 2));
-  work.seal(1, resultsOf(3));
+  seal(work, 0, 0, 2);
+  seal(work, 1, 3);
   assert.deepEqual(work.open(0, [1, 3]), []);
   assert.deepEqual(
     work.open(0, [2]).map((bytes) => open(bytes).shards),
@@ -49,8 +56,8 @@ test('a shard opens once, only where it was sealed and asked for', () => {
 
 test('two seals give two reveals, because each opens one seal', () => {
   const work = workOf(0);
-  work.seal(0, resultsOf(0, 1));
-  work.seal(0, resultsOf(2));
+  seal(work, 0, 0, 1);
+  seal(work, 0, 2);
   assert.deepEqual(
     work.open(0, [0, 1, 2]).map((bytes) => open(bytes).shards),
     [[0, 1], [2]],
@@ -59,9 +66,9 @@ test('two seals give two reveals, because each opens one seal', () => {
 
 test('a judge that restarted gets everything again, seals first', () => {
   const work = workOf(0);
-  work.seal(0, resultsOf(0));
+  seal(work, 0, 0);
   work.open(0, [0]);
-  work.seal(0, resultsOf(1));
+  seal(work, 0, 1);
   assert.deepEqual(
     work.records().map((bytes) => open(bytes).kind),
     ['seal', 'seal', 'reveal'],
@@ -70,7 +77,7 @@ test('a judge that restarted gets everything again, seals first', () => {
 
 test('salts are never used twice', () => {
   const work = workOf(0);
-  const [first, second] = [work.seal(0, resultsOf(0)), work.seal(0, resultsOf(0))].map(open);
+  const [first, second] = [seal(work, 0, 0), seal(work, 0, 0)].map(open);
   assert.ok(first?.kind === 'seal' && second?.kind === 'seal');
   assert.notDeepEqual(first.record.tuples, second.record.tuples);
 });

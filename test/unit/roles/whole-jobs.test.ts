@@ -127,8 +127,8 @@ test('a worker that crashes after its first seal does not hold the job up', asyn
     isRight(result);
     assert.equal(swarm.hub.peers.has(swarm.nodes[0]!.signer.peerId), false);
     assert.ok(
-      swarm.clock.monotonicMs() < 4_000,
-      `a dead worker is probed, not waited for: ${swarm.clock.monotonicMs()} ms`,
+      swarm.clock.monotonicMs() < 8_000,
+      `what it sealed is awaited as long as the policy says: ${swarm.clock.monotonicMs()} ms`,
     );
   });
 });

@@ -14,12 +14,14 @@ import {
   jobRequestShape,
 } from '../../../src/roles/job-messages.ts';
 import { judgesOf } from '../../../src/roles/judges.ts';
+import { PlanCache } from '../../../src/roles/plan-cache.ts';
 import { WORKER_DEFAULTS, Worker, type WorkerInit } from '../../../src/roles/worker.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
+import { MemoryWorkStore } from '../../../src/store/work-store.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
-import { type JobInit, makeJob, type TestJob, unwrap } from '../../support/job-factory.ts';
+import { CHECKS, type JobInit, makeJob, type TestJob, unwrap } from '../../support/job-factory.ts';
 import { silentLogger } from '../../support/real-ports.ts';
 import { seededRandom } from '../../support/virtual-swarm.ts';
 
@@ -27,7 +29,14 @@ const NONE = new Uint8Array(0);
 const JOB: JobInit = { nodes: 12, shards: 8, policy: { cadre: 4, replicas: 3 } };
 
 /** The worker that is first in the order of shard 0, and judges that note what it sends. */
-function working(init: { job?: TestJob; limits?: Partial<WorkerInit>; kernels?: string[] } = {}) {
+function working(
+  init: {
+    job?: TestJob;
+    limits?: Partial<WorkerInit>;
+    kernels?: string[];
+    work?: MemoryWorkStore;
+  } = {},
+) {
   const job = init.job ?? makeJob(JOB);
   const { plan } = job;
   const index = plan.workers[plan.placement.order(0)[0]!]!;
@@ -64,6 +73,8 @@ function working(init: { job?: TestJob; limits?: Partial<WorkerInit>; kernels?: 
       random: seededRandom(1),
       log: silentLogger,
       speedOf: () => 1_000_000,
+      plans: new PlanCache(CHECKS),
+      work: init.work ?? new MemoryWorkStore(),
     },
     { ...WORKER_DEFAULTS, ...init.limits },
   );
@@ -209,6 +220,14 @@ test('plans are limited, of all and of one requester', () => {
   );
   one.worker.ended(from, plans[0]!.plan.planId);
   assert.equal(one.refusalOf(from, 0, [], plans[1]!), 'claim', 'an ended plan makes room');
+});
+
+test('an assignment that comes after the end starts nothing', () => {
+  const { job, plan, worker, refusalOf, judges } = working();
+  assert.equal(refusalOf(requesterOf(job)), 'claim');
+  worker.ended(requesterOf(job), plan.planId);
+  assert.equal(refusalOf(judges[0]!, 1, [0]), 'not-entitled');
+  assert.deepEqual([worker.worksOn(plan.planId), worker.plansTaken], [false, 1]);
 });
 
 test('a stopping worker claims nothing', async () => {

@@ -181,3 +181,31 @@ test('no node, a wrong token and something else than a node are told apart', asy
   });
   stranger.close();
 });
+
+test('of a job found by its id nothing is taken on trust: the id is the hash of its spec', async () => {
+  const bend = (result: JobResult): JobResult => {
+    const data = Uint8Array.from(result.outputs.out!.data as Uint8Array);
+    data[0]! ^= 1;
+    return { ...result, outputs: { out: { data, shape: [64] } } };
+  };
+  await withSwarm({ bend }, async (swarm) => {
+    const { id } = await swarm.submit('noop@1', work);
+    const found = await swarm.job(id.slice(0, 8));
+    assert.equal(found.id, id);
+    await assert.rejects(found.result(), { code: 'OUTPUT_MISMATCH' });
+  });
+  await withSwarm({}, async (swarm, node) => {
+    const [first, second] = [
+      await swarm.submit('noop@1', work),
+      await swarm.submit('noop@1', { ...work, shards: 2 }),
+    ];
+    // The node answers for one job with another.
+    node.swarm.job = async () => second;
+    node.swarm.retry = async () => second;
+    await assert.rejects(swarm.job(first.id), { code: 'PEER_MISBEHAVED' });
+    await assert.rejects(swarm.retry(first.id), { code: 'PEER_MISBEHAVED' });
+    const spec = async () => Uint8Array.of(1, 2, 3);
+    node.swarm.job = async () => ({ ...second, id: 'f'.repeat(64), spec });
+    await assert.rejects(swarm.job('f'.repeat(64)), { code: 'PEER_MISBEHAVED' });
+  });
+});

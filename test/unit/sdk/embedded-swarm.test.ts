@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { peerIdOf } from '../../../src/base/ids.ts';
 import type { JobEvent, JobHandle, Work } from '../../../src/sdk/types.ts';
 import { type VirtualNodeInit, VirtualSwarm } from '../../support/virtual-swarm.ts';
 
@@ -55,6 +56,27 @@ test('closing cancels what runs, while its cadre can still be told', async () =>
   await swarm.clock.advance(1_000);
   const load = swarm.nodes.map(({ roles }) => [roles.cadre?.plans, roles.worker?.load.plans]);
   assert.deepEqual(load, Array(10).fill([0, 0]));
+});
+
+test('a cancel reaches every worker at once, also when the cadre cannot agree on it', async () => {
+  const swarm = await VirtualSwarm.start(Array(10).fill(BUSY));
+  const job = await swarm.submit('noop@1', WORK);
+  await swarm.run(claimed(job));
+  await swarm.clock.advance(500);
+  const { plan } = swarm.requester.roles.requester.running(job.id)!.job;
+  const busy = () => swarm.nodes.filter(({ roles }) => roles.worker!.load.plans > 0);
+  // Two of four: no quorum is left that could end the plan.
+  const away = plan!.seats.slice(0, 2).map(({ node }) => swarm.nodeOf(peerIdOf(node)));
+  assert.ok(busy().length > 2);
+  for (const node of away) swarm.crash(node);
+  void job.cancel();
+  // Without waiting for the members that are away, which alone takes a second.
+  await swarm.clock.advance(200);
+  assert.deepEqual(
+    busy().filter((node) => !away.includes(node)),
+    [],
+  );
+  assert.equal(await codeOf(swarm.run(job.result())), 'JOB_CANCELLED');
 });
 
 test('a node that closes its own swarm cancels the jobs and goes on itself', async () => {

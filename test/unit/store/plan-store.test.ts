@@ -9,7 +9,12 @@ import { LogPlanStore } from '../../../src/store/plan-store.ts';
 import { makeJob } from '../../support/job-factory.ts';
 
 const { plan } = makeJob({ nodes: 4, shards: 2 });
-const stored = { planId: plan.planId, keySeed: new Uint8Array(32).fill(7), package: plan.package };
+const stored = {
+  planId: plan.planId,
+  keySeed: new Uint8Array(32).fill(7),
+  package: plan.package,
+  detached: true,
+};
 
 test('a plan and its records come back; a torn or foreign log is told apart', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'kadre-plans-'));

@@ -1,0 +1,45 @@
+/** What computes: the addon, every backend with its reason, the runner and its golden digests. */
+import type { Clock, Logger, SignalOption } from '../../src/base/ports.ts';
+import { loadAddon } from '../../src/compute/addon.ts';
+import { selftestAll } from '../../src/compute/selftest-all.ts';
+import { type CheckResult, ok, problem, warning } from './check.ts';
+
+interface Tried {
+  readonly file: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export async function checkBackends(): Promise<readonly CheckResult[]> {
+  try {
+    const addon = await loadAddon();
+    const backends = addon.backends().map(({ name, problem: why }) =>
+      why === null
+        ? ok(`backend ${name}`, 'works')
+        : // Not a fault of the machine: another backend is used.
+          ok(`backend ${name}`, `not used: ${why}`),
+    );
+    return [ok('addon', `loaded; CPU has ${addon.cpuFeatures().join(' ')}`), ...backends];
+  } catch (cause) {
+    const { message, data } = cause as Error & { data?: { tried?: readonly Tried[] } };
+    const remedy = data?.tried?.[0]?.remedy ?? 'run `npm run build:native`';
+    return [warning('addon', `${message}; kernels run in JavaScript, slowly`, remedy)];
+  }
+}
+
+export async function checkRunner(
+  components: { readonly clock: Clock; readonly logger: Logger },
+  options: SignalOption,
+): Promise<readonly CheckResult[]> {
+  const { rows } = await selftestAll(components, options);
+  const names = [...new Set(rows.map(({ backend }) => backend))];
+  return names.map((backend) => {
+    const own = rows.filter((row) => row.backend === backend);
+    const failed = own.filter((row) => !row.ok);
+    const name = `self-test ${backend}`;
+    if (failed.length === 0) return ok(name, `${own.length} golden digests hold`);
+    const cases = failed.map((row) => row.case).join(', ');
+    const advice = 'run `npm run build:native` again; if it stays, report it with this output';
+    return problem(name, `${failed.length} of ${own.length} differ: ${cases}`, advice);
+  });
+}
