@@ -16,6 +16,8 @@ export type {
   WorkerStep,
 } from './job/why.ts';
 export type { Dtype, Parameters } from './kernel/contract.ts';
+export { type FoldName, foldPartials } from './kernel/fixed-tree.ts';
+export { type Estimate, estimatePrice } from './kernel/montecarlo-european.ts';
 export type { NdArray, TypedArray } from './kernel/nd-array.ts';
 export { connect } from './sdk/connect.ts';
 export type {

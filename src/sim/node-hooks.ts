@@ -9,6 +9,8 @@ import type { WorkStore } from '../store/work-store.ts';
 export interface NodeHooks {
   readonly wrapExecutor?: (executor: Executor) => Executor;
   readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
+  /** Of a real node: native addons to try in place of the local build. */
+  readonly addonFiles?: readonly string[];
   readonly wrapStores?: (stores: NodeStores) => NodeStores;
 }
 

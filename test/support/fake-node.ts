@@ -122,6 +122,7 @@ function fakeStatus(done: number): NodeStatus {
     load: { shards: 0, plans: 0 },
     jobs: { running: 0, done, failed: 0 },
     memory: { rssBytes: 1 },
+    leftOut: [],
   };
 }
 
