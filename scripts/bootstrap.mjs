@@ -34,6 +34,7 @@ const TASKS = {
   vectors: { entry: 'scripts/vectors.ts', native: true },
   build: { entry: 'scripts/build.ts', native: true },
   'build:native': { entry: 'scripts/build-native.ts', native: false },
+  fuzz: { entry: 'test/fuzz/main.ts', native: true },
   bench: { entry: 'test/bench/main.ts', native: true },
 };
 

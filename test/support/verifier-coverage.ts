@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export interface VerifierCoverage {
   /** All blocks seen, entered or not. */
   readonly blocks: number;
-  /** `file: first line of the block`, without line numbers, so that edits elsewhere do not matter. */
+  /** `file: first line of the block`; no line numbers, so that edits elsewhere do not matter. */
   readonly unvisited: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** One bad vector per check, found mechanically: nothing of the verifier stays unvisited by them. */
+/** One bad vector per check, found mechanically: the vectors visit all of the verifier. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -228,6 +228,6 @@ function tooManyReceipts(): BadVector {
     ...unknownKernel,
     outputs: () => [{ name: 'out', dtype: '|u1', shape: [0] }],
     leaf: (leaf) => ({ ...leaf, regions: [nothing], digests: ZERO_DIGEST, workers: [0] }),
-    certificate: (certificate) => ({ ...certificate, receipts }),
+    certificate: (certificate) => ({ ...certificate, receipts: receipts! }),
   });
 }
