@@ -33,6 +33,7 @@ const TASKS = {
   docs: { entry: 'scripts/docs.ts', native: false },
   vectors: { entry: 'scripts/vectors.ts', native: true },
   build: { entry: 'scripts/build.ts', native: true },
+  bundle: { entry: 'scripts/bundle-verifier.ts', native: false },
   'build:native': { entry: 'scripts/build-native.ts', native: false },
   fuzz: { entry: 'test/fuzz/main.ts', native: true },
   bench: { entry: 'test/bench/main.ts', native: true },
