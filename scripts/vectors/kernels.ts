@@ -6,8 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { toHex } from '../../src/base/bytes.ts';
 import { JsExecutor } from '../../src/compute/local-executor.ts';
-import { digestOf } from '../../src/compute/selftest.ts';
-import { selftestCases } from '../../src/compute/selftest-cases.ts';
+import { digestOf, selftestCases } from '../../src/compute/selftest.ts';
 import type { ArraySpec, Kernel } from '../../src/kernel/contract.ts';
 import { kernelId } from '../../src/kernel/contract.ts';
 import { gemmF32 } from '../../src/kernel/gemm-f32.ts';

@@ -5,22 +5,11 @@
 import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
 import type { Addon, NativeCall } from './addon.ts';
-import { gemmOperands } from './gemm-operands.ts';
 import { type KernelBackend, type KernelCall, outputBuffers } from './kernel-call.ts';
+import { KERNEL_CODES } from './kernels/table.ts';
 
 /** Operations and bytes up to which a call stays on the calling thread: some ten microseconds. */
 const SHORT_CALL_COST = 500_000;
-
-/** Kernel number, extents and inputs: enum kadre_kernel in src/native/backend.h. */
-type Binding = (call: KernelCall) => [kernel: number, extents: number[], inputs: Uint8Array[]];
-
-const BINDINGS: Readonly<Record<string, Binding>> = {
-  'noop@1': (call) => [0, [call.resolved.cost(call.shardCount, call.shard).bytes], []],
-  'gemm.f32@1': (call) => {
-    const { rows, columns, k, lda, ldb, a, b } = gemmOperands(call);
-    return [1, [rows, columns, k, lda, ldb], [a, b]];
-  },
-};
 
 export interface NativeBackendInit {
   /** Default: as many as there are processors. */
@@ -45,7 +34,7 @@ export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): Kerne
   addon.startThreads(init.threads ?? availableParallelism());
   return {
     name: chosen.name,
-    kernels: Object.keys(BINDINGS).sort(),
+    kernels: [...KERNEL_CODES.keys()],
     concurrent: true,
     pauseOperations: 1_000_000_000,
     run: (call) => runNative(addon, chosen.name, call),
@@ -57,12 +46,13 @@ function runNative(
   backend: string,
   call: KernelCall,
 ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
-  const binding = BINDINGS[call.kernel];
-  if (binding === undefined) {
+  const code = KERNEL_CODES.get(call.kernel);
+  if (code === undefined) {
     throw new KadreError({ code: 'KERNEL_FAILED' }, `${backend} has no ${call.kernel}`);
   }
   const outputs = outputBuffers(call);
-  const native: NativeCall = [backend, ...binding(call), outputs];
+  const { extents, inputs } = code.native(call);
+  const native: NativeCall = [backend, code.nativeKernel, extents, inputs, outputs];
   const { operations, bytes } = call.resolved.cost(call.shardCount, call.shard);
   if (operations + bytes > SHORT_CALL_COST) return addon.run(...native).then(() => outputs);
   addon.runNow(...native);

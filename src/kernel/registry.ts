@@ -8,9 +8,11 @@ import { encodeCanonical } from '../wire/cbor.ts';
 import { TAGS } from '../wire/tags.ts';
 import { type Kernel, type KernelSchema, kernelId } from './contract.ts';
 import { gemmF32 } from './gemm-f32.ts';
+import { mandelbrot } from './mandelbrot.ts';
+import { montecarloEuropean } from './montecarlo-european.ts';
 import { noop } from './noop.ts';
 
-export const KERNELS: readonly Kernel[] = [gemmF32, noop];
+export const KERNELS: readonly Kernel[] = [gemmF32, mandelbrot, montecarloEuropean, noop];
 
 /** The kernel of an id like `gemm.f32@1`. */
 export function findKernel(id: string): Kernel | undefined {

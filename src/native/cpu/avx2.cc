@@ -8,8 +8,13 @@
 #include <string.h>
 
 #include "../backend.h"
+#include "../portable/mandelbrot.h"
+#include "../portable/montecarlo.h"
+#include "../portable/sha256.h"
 #include "rounding.h"
 #include "split.h"
+
+#define VECTOR_BYTES 32
 
 namespace {
 
@@ -49,6 +54,11 @@ void micro_kernel(uint64_t kc, const float *a, const float *b, float *c, uint64_
 }
 
 #include "gemm-blocked.h"
+
+const uint64_t ROWS_PER_GRAIN = MR;
+const double SLOWNESS = 1;
+
+#include "kernels.h"
 
 }  // namespace
 

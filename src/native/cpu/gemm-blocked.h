@@ -56,8 +56,7 @@ void pack_b(Matrix b, uint64_t columns, uint64_t kc, float *packed) {
 
 /* Every NaN that leaves a kernel has the same bits. */
 void canonicalise_nan(float *c, uint64_t count) {
-  const float quiet = kadre_float_of(KADRE_NAN_BITS);
-  for (uint64_t i = 0; i < count; i++) c[i] = c[i] == c[i] ? c[i] : quiet;
+  for (uint64_t i = 0; i < count; i++) c[i] = kadre_canonical(c[i]);
 }
 
 /* One block of at most MC rows against all of b. */
@@ -108,32 +107,4 @@ const char *gemm_rows(const kadre_task *task, uint64_t first_row, uint64_t end_r
   free(packed);
   canonicalise_nan(c, rows * columns);
   return nullptr;
-}
-
-const char *probe() {
-  const kadre_fp_mode saved = kadre_fp_enter();
-  const char *problem = kadre_rounding_problem();
-  kadre_fp_leave(saved);
-  return problem;
-}
-
-uint32_t parts_of(const kadre_task *task, uint32_t threads) {
-  if (task->kernel != KADRE_GEMM_F32) return 1;
-  const uint64_t *extents = task->extents;
-  const double work = (double)extents[0] * (double)extents[1] * (double)extents[2];
-  return kadre_row_parts(extents[0], work, MR, threads);
-}
-
-const char *run(const kadre_task *task, uint32_t part, uint32_t parts) {
-  if (task->kernel == KADRE_NOOP) {
-    memset(task->outputs[0], 0, task->extents[0]);
-    return nullptr;
-  }
-  if (task->kernel != KADRE_GEMM_F32) return "unknown-kernel";
-  const kadre_fp_mode saved = kadre_fp_enter();
-  const uint64_t rows = task->extents[0];
-  const uint64_t first = kadre_part_start(rows, MR, part, parts);
-  const char *problem = gemm_rows(task, first, kadre_part_start(rows, MR, part + 1, parts));
-  kadre_fp_leave(saved);
-  return problem;
 }

@@ -1,0 +1,43 @@
+/** Small valid applications of every kernel, as generators: the property tests' subjects. */
+import fc from 'fast-check';
+import type { ArraySpec, Parameters } from '../../src/kernel/contract.ts';
+
+export interface Application {
+  readonly parameters: Parameters;
+  readonly inputs: readonly ArraySpec[];
+}
+
+const f4 = (name: string, ...shape: number[]): ArraySpec => ({ name, dtype: '<f4', shape });
+const extent = fc.integer({ min: 1, max: 12 });
+const fraction = (min: number, max: number) => fc.double({ min, max, noNaN: true });
+
+/** By kernel name: a new kernel without one fails a test. */
+export const APPLICATIONS: Readonly<Record<string, fc.Arbitrary<Application>>> = {
+  'gemm.f32': fc
+    .tuple(extent, fc.nat({ max: 5 }), extent)
+    .map(([m, k, n]) => ({ parameters: {}, inputs: [f4('a', m, k), f4('b', k, n)] })),
+  mandelbrot: fc
+    .record({
+      x: fraction(-2, 1),
+      y: fraction(-1, 1),
+      span: fraction(1e-6, 4),
+      width: fc.integer({ min: 1, max: 40 }),
+      height: extent,
+      maxIterations: fc.integer({ min: 1, max: 90 }),
+    })
+    .map((parameters) => ({ parameters, inputs: [] })),
+  'montecarlo.european': fc
+    .record({
+      spot: fraction(1, 200),
+      strike: fraction(1, 200),
+      rate: fraction(-1, 1),
+      volatility: fraction(0, 4),
+      years: fraction(0, 32),
+      put: fc.boolean(),
+      seed: fc.maxSafeNat(),
+      blocks: extent,
+      paths: fc.integer({ min: 1, max: 5000 }),
+    })
+    .map((parameters) => ({ parameters, inputs: [] })),
+  noop: fc.integer({ min: 1, max: 150 }).map((items) => ({ parameters: { items }, inputs: [] })),
+};
