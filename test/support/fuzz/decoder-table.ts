@@ -37,7 +37,7 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'crypto/portable/hash.ts: sha256Head': 'reads four bytes of a hash',
   'node/cli/array-files.ts: checkTargets': 'takes names of files, not content',
   'node/data-dir.ts: openDataDir': 'takes the name of a folder',
-  'node/demo/matrices.ts: readMatrix': "the demo's own files",
+  'node/demo/array-file.ts: readArray': "the demo's own files",
   'node/lab/lab.ts: awaitReady': 'the ready line of a child process',
   'node/node-record.ts: readRecord': "this user's own file; anything else reads as absent",
   'node/node-state.ts: NodeState': "this user's own file; anything else reads as empty",
