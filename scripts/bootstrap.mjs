@@ -35,6 +35,7 @@ const TASKS = {
   build: { entry: 'scripts/build.ts', native: true },
   bundle: { entry: 'scripts/bundle-verifier.ts', native: false },
   'build:native': { entry: 'scripts/build-native.ts', native: false },
+  example: { entry: 'scripts/example.ts', native: true },
   fuzz: { entry: 'test/fuzz/main.ts', native: true },
   bench: { entry: 'test/bench/main.ts', native: true },
 };

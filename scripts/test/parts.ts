@@ -35,7 +35,7 @@ export const CHECKS: readonly Check[] = [
     kind: 'check',
     name: 'promises',
     command: 'oxlint',
-    args: ['--type-aware', '--deny-warnings', 'src', 'node', 'scripts', 'test'],
+    args: ['--type-aware', '--deny-warnings', 'src', 'node', 'scripts', 'test', 'examples'],
   },
   { kind: 'check', name: 'tidy', command: 'node', args: ['scripts/tidy.ts'] },
   { kind: 'check', name: 'lock', command: 'node', args: ['scripts/lock.ts', '--check'] },
