@@ -28,6 +28,12 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Kernels that failed their self-test on a backend, which therefore is not offered for them. */
+  readonly leftOut: readonly {
+    readonly kernel: string;
+    readonly backend: string;
+    readonly reason: string;
+  }[];
 }
 
 export interface RunningNode {
@@ -65,10 +71,12 @@ export interface NodeConfig {
   readonly log: Logger;
 }
 
-/** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
+/** Wrappers around ports. Only lab and tests pass any; no flag of the shipped node reaches them. */
 export interface NodeHooks {
   readonly wrapExecutor?: (executor: Executor) => Executor;
   readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
+  /** Native addons to try in place of the local build. */
+  readonly addonFiles?: readonly string[];
 }
 
 export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;

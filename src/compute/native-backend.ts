@@ -1,6 +1,6 @@
 /**
- * The native backend of this process: the best one in the addon that works on this machine. Short
- * calls run on the calling thread, because handing one over costs more than it does.
+ * The native backends of this process: those of the addon that work on this machine. Short calls
+ * run on the calling thread, because handing one over costs more than it does.
  */
 import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
@@ -14,17 +14,20 @@ const SHORT_CALL_COST = 500_000;
 export interface NativeBackendInit {
   /** Default: as many as there are processors. */
   readonly threads?: number;
-  /** A backend by name; default: the first that works. */
+  /** Only the backend of this name; default: all that work. */
   readonly name?: string;
 }
 
-/** Throws ADDON_LOAD_FAILED when the addon loads but none of its backends works here. */
-export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): KernelBackend {
+/**
+ * Best first, at least one. Throws ADDON_LOAD_FAILED when the addon loads but none of its backends
+ * works here.
+ */
+export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): KernelBackend[] {
   const candidates = addon.backends();
-  const chosen = candidates.find(
+  const working = candidates.filter(
     ({ name, problem }) => problem === null && name === (init.name ?? name),
   );
-  if (chosen === undefined) {
+  if (working.length === 0) {
     const tried = candidates.map(({ name, problem }) => ({ file: name, reason: problem }));
     throw new KadreError(
       { code: 'ADDON_LOAD_FAILED', data: { tried } },
@@ -32,13 +35,13 @@ export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): Kerne
     );
   }
   addon.startThreads(init.threads ?? availableParallelism());
-  return {
-    name: chosen.name,
+  return working.map(({ name }) => ({
+    name,
     kernels: [...KERNEL_CODES.keys()],
     concurrent: true,
     pauseOperations: 1_000_000_000,
-    run: (call) => runNative(addon, chosen.name, call),
-  };
+    run: (call) => runNative(addon, name, call),
+  }));
 }
 
 function runNative(

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { loadAddon } from '../../src/compute/addon.ts';
 import type { ExecutionRequest } from '../../src/compute/executor.ts';
 import { callOf, outputBuffers, prepareRequest } from '../../src/compute/kernel-call.ts';
-import { sampleRequest } from '../../src/compute/kernels/kernel-code.ts';
+import { sampleArray, sampleRequest } from '../../src/compute/kernels/kernel-code.ts';
 import { KERNEL_CODES } from '../../src/compute/kernels/table.ts';
 
 interface Subject {
@@ -17,6 +17,9 @@ interface Subject {
   readonly unit: string;
   readonly amount: number;
 }
+
+/** 128 MiB: more than any cache. */
+const ELEMENTS = 2 ** 25;
 
 const SUBJECTS: readonly Subject[] = [
   {
@@ -35,6 +38,32 @@ const SUBJECTS: readonly Subject[] = [
     }),
     unit: 'M paths/s',
     amount: (8 * 2 ** 18) / 1e6,
+  },
+  {
+    request: sampleRequest({
+      kernel: 'sha256.search@1',
+      parameters: { prefix: '00'.repeat(40), blocks: 8, nonces: 2 ** 17 },
+    }),
+    unit: 'M hashes/s',
+    amount: (8 * 2 ** 17) / 1e6,
+  },
+  ...['sum', 'max'].map((op) => ({
+    request: sampleRequest({
+      kernel: 'reduce@1',
+      parameters: { op },
+      inputs: [sampleArray('x', 'moderate', [ELEMENTS], 1)],
+    }),
+    unit: 'GB/s read',
+    amount: (ELEMENTS * 4) / 1e9,
+  })),
+  {
+    request: sampleRequest({
+      kernel: 'map@1',
+      parameters: { expression: 'sqrt(x*x + y*y) * 2 - 1' },
+      inputs: ['x', 'y'].map((name, i) => sampleArray(name, 'moderate', [ELEMENTS], i + 1)),
+    }),
+    unit: 'GB/s read and written',
+    amount: (ELEMENTS * 12) / 1e9,
   },
 ];
 

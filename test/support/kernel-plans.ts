@@ -9,6 +9,7 @@ export interface Application {
 
 const f4 = (name: string, ...shape: number[]): ArraySpec => ({ name, dtype: '<f4', shape });
 const extent = fc.integer({ min: 1, max: 12 });
+const arrayLength = fc.integer({ min: 1, max: 300 });
 const fraction = (min: number, max: number) => fc.double({ min, max, noNaN: true });
 
 /** By kernel name: a new kernel without one fails a test. */
@@ -16,6 +17,14 @@ export const APPLICATIONS: Readonly<Record<string, fc.Arbitrary<Application>>> =
   'gemm.f32': fc
     .tuple(extent, fc.nat({ max: 5 }), extent)
     .map(([m, k, n]) => ({ parameters: {}, inputs: [f4('a', m, k), f4('b', k, n)] })),
+  map: fc
+    .tuple(fc.constantFrom('x', 'y * -x', 'fma(x, x, 2 / y)', 'select(x < y, z, 1)'), arrayLength)
+    .map(([expression, length]) => ({
+      parameters: { expression },
+      inputs: ['x', 'y', 'z']
+        .filter((name) => expression.includes(name))
+        .map((name) => f4(name, length)),
+    })),
   mandelbrot: fc
     .record({
       x: fraction(-2, 1),
@@ -40,4 +49,19 @@ export const APPLICATIONS: Readonly<Record<string, fc.Arbitrary<Application>>> =
     })
     .map((parameters) => ({ parameters, inputs: [] })),
   noop: fc.integer({ min: 1, max: 150 }).map((items) => ({ parameters: { items }, inputs: [] })),
+  reduce: fc
+    .record({
+      op: fc.constantFrom('sum', 'min', 'max', 'product'),
+      level: fc.constantFrom(1, 1, 1, 2),
+      length: fc.integer({ min: 1, max: 20_000 }),
+    })
+    .map(({ length, ...parameters }) => ({ parameters, inputs: [f4('x', length)] })),
+  'sha256.search': fc
+    .record({
+      prefix: fc.constantFrom('', '00', 'ff'.repeat(63)),
+      first: fc.nat(),
+      nonces: fc.integer({ min: 1, max: 20 }),
+      blocks: extent,
+    })
+    .map((parameters) => ({ parameters, inputs: [] })),
 };

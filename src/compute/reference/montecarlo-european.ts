@@ -2,7 +2,8 @@
  * `montecarlo.european@1` by its page (docs/protocol/kernels/montecarlo.european.md): path by path,
  * chunk by chunk.
  */
-import { add, CHUNK, foldChunk, LANES } from './fixed-tree.ts';
+import { CHUNK, FOLDS, foldChunk, LANES } from '../../kernel/fixed-tree.ts';
+import { canonicaliseNan } from './canonical-nan.ts';
 import { fma } from './fma.ts';
 import { exp, normal } from './math.ts';
 import { philox } from './philox.ts';
@@ -11,7 +12,6 @@ const f32 = Math.fround;
 const GROUP = 4 * LANES;
 /** Chunks between two pauses: some ten milliseconds. */
 const STEP_CHUNKS = 16;
-const NAN_BITS = 0x7fc00000;
 
 /** As a job names it: binary64. */
 export interface EuropeanOption {
@@ -60,15 +60,14 @@ export function* montecarloSteps(work: MontecarloBlocks, sums: Float32Array): Ge
   for (let block = 0; block < work.blocks; block++) {
     for (let chunk = 0; chunk < chunkCount; chunk++) {
       const { payoffs, squares } = chunkOf(work, work.firstBlock + block, chunk * CHUNK);
-      ofPayoffs[chunk] = foldChunk(payoffs, 0, payoffs.length, add);
-      ofSquares[chunk] = foldChunk(squares, 0, squares.length, add);
+      ofPayoffs[chunk] = foldChunk(payoffs, 0, payoffs.length, FOLDS.sum);
+      ofSquares[chunk] = foldChunk(squares, 0, squares.length, FOLDS.sum);
       if ((block * chunkCount + chunk) % STEP_CHUNKS === STEP_CHUNKS - 1) yield;
     }
-    sums[2 * block] = foldChunk(ofPayoffs, 0, chunkCount, add);
-    sums[2 * block + 1] = foldChunk(ofSquares, 0, chunkCount, add);
+    sums[2 * block] = foldChunk(ofPayoffs, 0, chunkCount, FOLDS.sum);
+    sums[2 * block + 1] = foldChunk(ofSquares, 0, chunkCount, FOLDS.sum);
   }
-  const bits = new Uint32Array(sums.buffer, sums.byteOffset, sums.length);
-  for (let i = 0; i < sums.length; i++) if (Number.isNaN(sums[i])) bits[i] = NAN_BITS;
+  canonicaliseNan(sums);
 }
 
 /** The payoffs of the paths from `start` on, at most 4096, and their squares. */
