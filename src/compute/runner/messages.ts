@@ -54,11 +54,12 @@ export function parseJson<T>(body: Uint8Array): T {
 
 /** On the node's side: whatever a kernel did to its process, a frame of it never throws here. */
 export function parseReady(body: Uint8Array): RunnerReady | undefined {
-  const { backend, cpuFeatures, addonFailures } = fieldsOf(body);
-  const { name } = Object(backend) as Partial<Backend>;
+  const ready = fieldsOf(body) as Partial<RunnerReady>;
+  const { backend, cpuFeatures, addonFailures, selftestFailures } = ready;
   const isReady =
-    typeof name === 'string' && Array.isArray(cpuFeatures) && Array.isArray(addonFailures);
-  return isReady ? { backend: backend as Backend, cpuFeatures, addonFailures } : undefined;
+    typeof (Object(backend) as Partial<Backend>).name === 'string' &&
+    [cpuFeatures, addonFailures, selftestFailures].every(Array.isArray);
+  return isReady ? (ready as RunnerReady) : undefined;
 }
 
 /** A failure that does not parse is one of the runner itself. */

@@ -183,7 +183,12 @@ function runnerReports(): Decoder[] {
       covers: ['compute/runner/messages.ts: parseReady'],
       form: 'json',
       seeds: [
-        json({ backend: { name: 'cpu/js', kernels: [] }, cpuFeatures: [], addonFailures: [] }),
+        json({
+          backend: { name: 'cpu/js', kernels: [] },
+          cpuFeatures: [],
+          addonFailures: [],
+          selftestFailures: [],
+        }),
       ],
       decode: (input) => (parseReady(input) === undefined ? 'refused' : {}),
     },

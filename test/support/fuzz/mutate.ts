@@ -39,7 +39,14 @@ const BOMBS: Readonly<Record<Form, readonly Uint8Array[]>> = {
     Uint8Array.of(0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0),
   ],
   json: [utf8('['.repeat(50_000)), utf8('{"a":'.repeat(20_000)), utf8('1e999'), utf8('"\\ud800"')],
-  text: [utf8('9'.repeat(20_000)), utf8(' '.repeat(20_000)), utf8('a='.repeat(10_000))],
+  text: [
+    utf8('9'.repeat(20_000)),
+    utf8(' '.repeat(20_000)),
+    utf8('a='.repeat(10_000)),
+    utf8('('.repeat(20_000)),
+    utf8('-'.repeat(20_000)),
+    utf8('x+'.repeat(20_000)),
+  ],
   bytes: [new Uint8Array(64).fill(0xff), new Uint8Array(20_000)],
 };
 

@@ -10,13 +10,20 @@ import { parseConfigFile } from '../../../node/config.ts';
 import { parseLabOrder } from '../../../node/lab/lab-order.ts';
 import { parseRoles } from '../../../node/serve-node.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
-import { type Kernel, kernelId, type Parameters } from '../../../src/kernel/contract.ts';
+import {
+  type Kernel,
+  kernelId,
+  type ParameterSchema,
+  type Parameters,
+} from '../../../src/kernel/contract.ts';
+import { compileExpression } from '../../../src/kernel/expression/compile.ts';
+import { parseExpression } from '../../../src/kernel/expression/parse.ts';
 import { KERNELS } from '../../../src/kernel/registry.ts';
 import { errorOfJson } from '../../../src/sdk/api-client.ts';
 import { checkWork } from '../../../src/sdk/check-work.ts';
 import { parseNetworkFile } from '../../../src/swarm/network-file.ts';
 import { signerNumber } from '../adverts.ts';
-import type { Decoder } from './decoder.ts';
+import { type Decoder, outcomeOf } from './decoder.ts';
 
 const textOf = (input: Uint8Array): string => Buffer.from(input).toString('utf8');
 const json = (value: unknown): Uint8Array => utf8(JSON.stringify(value));
@@ -107,9 +114,9 @@ function requestDecoders(): Decoder[] {
         seeds: [
           json({
             parameters: Object.fromEntries(
-              kernel.schema.parameters.map((row) => [row.name, row.default ?? 1]),
+              kernel.schema.parameters.map((row) => [row.name, exampleOf(row)]),
             ),
-            inputs: kernel.schema.inputs.map(({ name, dtype, rank }) => ({
+            inputs: requiredInputs(kernel).map(({ name, dtype, rank }) => ({
               name,
               dtype,
               shape: new Array(rank).fill(4),
@@ -121,6 +128,13 @@ function requestDecoders(): Decoder[] {
     ),
   ];
 }
+
+/** A good value of a parameter; a text without a default is an expression. */
+function exampleOf(row: ParameterSchema) {
+  return row.default ?? (row.type === 'text' ? 'x*x - 1' : (row.min ?? 1));
+}
+
+const requiredInputs = ({ schema }: Kernel) => schema.inputs.filter((row) => !row.optional);
 
 /** A plan for whatever passes: regions and reads of the first, a middle and the last shard. */
 function resolved(kernel: Kernel, input: Uint8Array) {
@@ -188,12 +202,24 @@ function lineDecoders(): Decoder[] {
     line('node/cli/parse-arguments.ts: parseCommand', lines, (text) =>
       parseCommand(text.split(' '), VERBS),
     ),
+    {
+      covers: ['kernel/expression/parse.ts: parseExpression'],
+      form: 'text',
+      seeds: ['sqrt(x*x + y*y) * 2 - 1', 'select(x < 0.5, -x, fma(x, y, 1e-3))', 'max(w, z)'].map(
+        utf8,
+      ),
+      decode: (input) =>
+        outcomeOf(parseExpression(textOf(input)), (expression) => {
+          compileExpression(expression, ['x', 'y', 'z', 'w']);
+          return {};
+        }),
+    },
     line('node/api/server.ts: parseApiAddress', ['127.0.0.1:0', '[::1]:8080'], parseApiAddress),
     line('node/serve-node.ts: parseRoles', ['worker,cadre', 'relay'], parseRoles),
     ...KERNELS.filter(({ schema }) => schema.parameters.length > 0).map((kernel) =>
       line(
         'node/cli/parameter-text.ts: parseParameters',
-        kernel.schema.parameters.map((row) => `${row.name}=${row.default ?? row.min ?? 1}`),
+        kernel.schema.parameters.map((row) => `${row.name}=${exampleOf(row)}`),
         (text) => parseParameters(kernel, text.split(' ')),
         ['BAD_PARAMETER'],
       ),
