@@ -1,6 +1,6 @@
 /**
- * A node whose native addon gets a kernel wrong, as a bad build or a bad processor would: its advert
- * offers that kernel on another backend, with that one's speed, and its status says why.
+ * A node whose native addon gets a kernel wrong, as a bad build or a bad processor would: its
+ * advert offers that kernel on another backend, with that one's speed, and its status says why.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';

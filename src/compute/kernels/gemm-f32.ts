@@ -27,6 +27,7 @@ export const gemmF32Code: KernelCode = {
   // k spans more than one panel; rows and columns hang over every register block.
   selftest: () => [
     caseOf('moderate', [37, 300, 45], 5),
+    caseOf('moderate', [3, 1100, 35], 1),
     caseOf('any-bits', [9, 41, 23], 9 * 23),
     caseOf('tiny', [8, 33, 17], 11),
     caseOf('moderate', [3, 0, 5], 2),

@@ -22,6 +22,8 @@ export const montecarloEuropeanCode: KernelCode = {
   selftest: () => [
     // One chunk and a part of a row; both words of the key.
     caseOf('call', { blocks: 3, paths: 4096 + 1024 + 300, seed: 2 ** 40 + 7 }, 2),
+    // Sums of one path, nearly all of which pay: every bit of every function shows.
+    caseOf('single', { strike: 1, volatility: 0.7, blocks: 600, paths: 1 }, 3),
     caseOf('put', { put: true, strike: 120, volatility: 0.9, years: 3, blocks: 2, paths: 77 }, 2),
   ],
   speed: {
