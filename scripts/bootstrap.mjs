@@ -38,6 +38,8 @@ const TASKS = {
   example: { entry: 'scripts/example.ts', native: true },
   fuzz: { entry: 'test/fuzz/main.ts', native: true },
   bench: { entry: 'test/bench/main.ts', native: true },
+  sim: { entry: 'scripts/sim.ts', native: false },
+  'sim:bugs': { entry: 'scripts/sim-bugs.ts', native: false },
 };
 
 function say(line) {

@@ -21,7 +21,8 @@ export const THROUGH: Readonly<Record<string, string>> = {
   'consensus/recovery.ts: decode': 'consensus/recovery.ts: recover',
   'net/envelope.ts: parseFrame': 'net/envelope.ts: checkedFrames',
   'node/api/job-request.ts: readJson': 'node/api/job-request.ts: readJobRequest',
-  'node/lab/behaviours.ts: recordIn': 'job/ledger/check-record.ts: checkRecord',
+  'sim/worker-behaviours.ts: recordIn': 'job/ledger/check-record.ts: checkRecord',
+  'store/log-folder.ts: openWal': 'store/plan-store.ts: LogPlanStore',
   'store/wal-frames.ts: readFrame': 'store/wal-frames.ts: scanWal',
   'store/wal-frames.ts: splitGroup': 'store/wal-frames.ts: scanWal',
   'compute/runner/messages.ts: fieldsOf': 'compute/runner/messages.ts: parseReady',
@@ -42,6 +43,10 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'node/node-record.ts: readRecord': "this user's own file; anything else reads as absent",
   'node/node-state.ts: NodeState': "this user's own file; anything else reads as empty",
   'node/version.ts: version': "the package's own manifest",
+  'sim/ledger-reader.ts: readOpened': 'watches nodes simulated in this very process',
+  'sim/wire-reader.ts: readFields': 'watches nodes simulated in this very process',
+  'sim/wire-reader.ts: readSigned': 'watches nodes simulated in this very process',
+  'sim/wire-reader.ts: shardsAt': 'watches nodes simulated in this very process',
   'sdk/api-client.ts: ApiClient': "the user's own node; outputs and certificate are verified after",
 };
 

@@ -1,8 +1,5 @@
 /** Decoders of this machine's own files and streams: logs, packs, runner frames, the keystore. */
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { concatBytes, utf8 } from '../../../src/base/bytes.ts';
+import { concatBytes, toHex, utf8 } from '../../../src/base/bytes.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { FRAME, FrameReader, frameHeader } from '../../../src/compute/runner/frames.ts';
 import {
@@ -22,7 +19,8 @@ import {
   packTableBytes,
   parsePackTable,
 } from '../../../src/store/blob-pack.ts';
-import { DiskPlanStore } from '../../../src/store/plan-store.ts';
+import { LogPlanStore } from '../../../src/store/plan-store.ts';
+import { type LogFile, openLog } from '../../../src/store/wal.ts';
 import { encodeFrame, scanWal, WAL_HEADER } from '../../../src/store/wal-frames.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { makeJob } from '../job-factory.ts';
@@ -59,31 +57,44 @@ function logDecoders(): Decoder[] {
       },
     },
     {
-      covers: ['store/plan-store.ts: DiskPlanStore', 'store/wal.ts: openWal'],
+      covers: ['store/plan-store.ts: LogPlanStore'],
       form: 'bytes',
       seeds: [planLog],
-      // Each input is a file, written and synced.
-      share: 0.1,
-      decode: (input) => recoverPlans(Buffer.from(plan.planId).toString('hex'), input),
+      decode: (input) => recoverPlans(`${toHex(plan.planId)}.wal`, input),
     },
   ];
 }
 
-let plansFolder: string | undefined;
-
+/** A folder in memory with one log in it. */
 async function recoverPlans(name: string, log: Uint8Array): Promise<Outcome> {
-  plansFolder ??= mkdtempSync(path.join(tmpdir(), 'kadre-fuzz-'));
-  writeFileSync(path.join(plansFolder, `${name}.wal`), log);
-  let damaged = 0;
-  const store = new DiskPlanStore({ directory: plansFolder });
-  const recovered = await store.recover(({ code }) => {
-    if (code !== 'DATA_DIR_DAMAGED') throw new Error(`a damaged log is ${code}`);
-    damaged += 1;
+  let content = log;
+  let isThere = true;
+  const file: LogFile = {
+    name,
+    read: async () => content,
+    truncate: async (bytes) => {
+      content = content.slice(0, bytes);
+    },
+    write: async (bytes) => {
+      content = concatBytes([content, bytes]);
+    },
+    datasync: async () => undefined,
+    syncWhole: async () => undefined,
+    close: async () => undefined,
+  };
+  const codes: string[] = [];
+  const store = new LogPlanStore({
+    list: async () => [name],
+    open: (_, options = {}) => openLog(file, options),
+    remove: async () => {
+      isThere = false;
+    },
   });
-  for (const { log: opened } of recovered) await opened.wal.close();
-  const left = readdirSync(plansFolder).length;
-  if (recovered.length + damaged !== left)
-    throw new Error('a log is neither taken up nor reported');
+  const recovered = await store.recover(({ code }) => codes.push(code));
+  if (codes.some((code) => code !== 'DATA_DIR_DAMAGED')) throw new Error(codes.join());
+  if (recovered.length + codes.length !== Number(isThere)) {
+    throw new Error('a log is neither taken up nor reported nor removed');
+  }
   return recovered.length === 0 ? 'refused' : {};
 }
 

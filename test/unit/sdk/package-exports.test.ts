@@ -22,6 +22,7 @@ test('the package gives exactly the public names', () => {
     'foldPartials',
   ]);
   assert.deepEqual(namesOf('kadre/verify'), ['openCertificate', 'verify']);
+  assert.deepEqual(namesOf('kadre/sim'), ['SCENARIOS', 'runSeed', 'testSwarm']);
 });
 
 test('what is published and what is tested are the same modules', () => {
