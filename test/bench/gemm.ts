@@ -96,7 +96,9 @@ const folder = await mkdtemp(join(tmpdir(), 'kadre-bench-'));
 try {
   const program = join(folder, 'openblas');
   const source = join(import.meta.dirname, 'openblas.cc');
-  execFileSync('g++', ['-O2', source, '-o', program, '-ldl'], { stdio: 'inherit' });
+  execFileSync(process.env.CXX ?? 'g++', ['-O2', source, '-o', program, '-ldl'], {
+    stdio: 'inherit',
+  });
   const working = addon.backends().filter(({ problem }) => problem === null);
   for (const { name } of working) {
     const coreType = CORE_TYPES[name];
