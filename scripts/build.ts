@@ -7,11 +7,14 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { writeVerifier } from './bundle-verifier.ts';
 
 const root = path.dirname(import.meta.dirname);
 const bin = path.join(root, 'node_modules', '.bin', 'tsc');
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 execFileSync(bin, ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+
+await writeVerifier(path.join(root, 'dist', 'browser'));
 
 const main = path.join(root, 'dist', 'node', 'main.js');
 if (existsSync(main)) {

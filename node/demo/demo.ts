@@ -1,14 +1,16 @@
 /**
  * What the demo does, in order: start a swarm with one liar and one node that crashes, multiply two
  * matrices from `.npy` files, feed the product to a second job on the swarm as the crash left it,
- * and check every certificate offline, from the files, as a stranger would.
+ * render a picture, price an option, and check every certificate offline, from the files, as a
+ * stranger would.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { KadreError } from '../../src/base/errors.ts';
+import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import type { Logger } from '../../src/base/ports.ts';
+import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { connect } from '../../src/sdk/connect.ts';
 import type { JobResult, JobSummary, Swarm } from '../../src/sdk/types.ts';
 import { writeFilesAtomic } from '../../src/store/atomic-file.ts';
@@ -16,12 +18,16 @@ import { verify } from '../../src/verify.ts';
 import { formatBytes, formatTable } from '../cli/output.ts';
 import { type Lab, type LabNode, startLab } from '../lab/lab.ts';
 import type { Behaviour } from '../lab/lab-order.ts';
-import { findWrongEntry, type Matrix, makeMatrix, readMatrix, writeMatrix } from './matrices.ts';
+import { readArray, writeArray } from './array-file.ts';
+import { type DemoJob, pictureJob, priceJob, productJob } from './demo-jobs.ts';
+import { makeMatrix } from './matrices.ts';
 
 export interface DemoWorld {
   readonly write: (line: string) => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Where the picture is left. */
+  readonly pictures: string;
 }
 
 const BEHAVIOURS: readonly (Behaviour | null)[] = [
@@ -30,13 +36,9 @@ const BEHAVIOURS: readonly (Behaviour | null)[] = [
   'crash',
 ];
 const SIZE = 1024;
-const SHARDS = 16;
 /** Shape of the second job's right-hand side: nothing is a multiple of anything. */
 const NARROW = 333;
-/** Entries of each product that are computed again here. */
-const CHECKED_ENTRIES = 2048;
 const SEED = 20;
-const KERNEL = 'gemm.f32@1';
 
 interface Ran {
   readonly name: string;
@@ -47,7 +49,7 @@ interface Ran {
 }
 
 /** True when everything that the last line says is so. Errors: whatever a job failed with. */
-export async function runDemo({ write, log, signal }: DemoWorld): Promise<boolean> {
+export async function runDemo({ write, log, signal, pictures }: DemoWorld): Promise<boolean> {
   const startedMs = performance.now();
   const step = (what: string, detail: string) => {
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
@@ -73,15 +75,19 @@ export async function runDemo({ write, log, signal }: DemoWorld): Promise<boolea
     step('', `liar ${liar.peerId}: flips a bit of every result it computes`);
     step('', `crash ${crasher.peerId}: ends after its first seal`);
     swarm = await connect({ network: lab.networkFile, signal });
-    const place = { folder, step, signal };
-    const first = await runProduct(swarm, { ...place, out: 'C', a: 'A', b: 'B' });
+    const place = { swarm, folder, step, signal };
+    const first = await runJob(productJob('C', 'A', 'B'), place);
     const isGone = !isRunning(crasher.pid);
     step(
       'crash',
       `process ${crasher.pid} ${isGone ? 'is gone, and was not missed' : 'still runs'}`,
     );
-    const second = await runProduct(swarm, { ...place, out: 'E', a: 'C', b: 'D' });
-    return close([first, second], { liar, survived: isGone ? 1 : 0, write });
+    const second = await runJob(productJob('E', 'C', 'D'), place);
+    await mkdir(pictures, { recursive: true });
+    const third = await runJob(pictureJob('M', join(pictures, 'mandelbrot.png')), place);
+    const fourth = await runJob(priceJob('P'), place);
+    const survived = isGone ? 1 : 0;
+    return close([first, second, third, fourth], { liar, survived, write });
   } finally {
     await swarm?.close().catch(() => undefined);
     await lab?.stop();
@@ -92,59 +98,60 @@ export async function runDemo({ write, log, signal }: DemoWorld): Promise<boolea
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
 async function writeInputs(folder: string): Promise<void> {
-  await writeMatrix(join(folder, 'A.npy'), makeMatrix(SIZE, SIZE, 1));
-  await writeMatrix(join(folder, 'B.npy'), makeMatrix(SIZE, SIZE, 2));
-  await writeMatrix(join(folder, 'D.npy'), makeMatrix(SIZE, NARROW, 3));
+  await writeArray(join(folder, 'A.npy'), makeMatrix(SIZE, SIZE, 1));
+  await writeArray(join(folder, 'B.npy'), makeMatrix(SIZE, SIZE, 2));
+  await writeArray(join(folder, 'D.npy'), makeMatrix(SIZE, NARROW, 3));
 }
 
-type Step = (what: string, detail: string) => void;
-
-interface Product {
+interface Place {
+  readonly swarm: Swarm;
   readonly folder: string;
-  /** Names of files in the folder, without `.npy`. */
-  readonly out: string;
-  readonly a: string;
-  readonly b: string;
-  readonly step: Step;
+  readonly step: (what: string, detail: string) => void;
   readonly signal: AbortSignal;
 }
 
 /** One job from files to files, which alone are looked at afterwards. */
-async function runProduct(swarm: Swarm, wanted: Product): Promise<Ran> {
-  const { folder, out, step, signal } = wanted;
-  const name = `${out} = ${wanted.a} ${wanted.b}`;
-  const file = (matrix: string) => join(folder, `${matrix}.npy`);
-  const [a, b] = [await readMatrix(file(wanted.a)), await readMatrix(file(wanted.b))];
-  const work = { inputs: { a, b }, shards: SHARDS };
-  const job = await swarm.submit(KERNEL, work, { signal });
-  step('job', `${name}: ${KERNEL}, ${SHARDS} shards, id ${job.id.slice(0, 16)}`);
+async function runJob(wanted: DemoJob, place: Place): Promise<Ran> {
+  const { kernel, name, what, work } = wanted;
+  const { swarm, folder, step, signal } = place;
+  const inputs: Record<string, NdArray> = {};
+  for (const [input, file] of Object.entries(wanted.inputs)) {
+    inputs[input] = await readArray(join(folder, `${file}.npy`));
+  }
+  const job = await swarm.submit(kernel, { ...work, inputs }, { signal });
+  step('job', `${what}: ${kernel}, ${work.shards} shards, id ${job.id.slice(0, 16)}`);
   const { outputs, certificate, summary } = await job.result({ signal });
-  await keep(folder, out, outputs, certificate);
+  await keep(join(folder, name), outputs[wanted.output], certificate);
   const ms = Math.round(summary.ms.total);
   step('done', `${name}: ${Object.keys(summary.workers).length} workers agree, ${ms} ms`);
-  const cert = new Uint8Array(await readFile(join(folder, `${out}.kadre`)));
-  const c = await readMatrix(file(out));
-  const verdict = await verify(cert, { inputs: { a, b }, outputs: { c }, jobId: job.id });
-  const wrong = findWrongEntry(c, a, b, CHECKED_ENTRIES);
+  const file = new Uint8Array(await readFile(join(folder, `${name}.kadre`)));
+  const output = await readArray(join(folder, `${name}.npy`));
   let problem: string | undefined;
-  if (!verdict.valid) problem = `${verdict.reason}: ${verdict.detail}`;
-  else if (wrong !== undefined) problem = `${wrong} of ${out} is wrong`;
-  const holds = `${out}.kadre is valid offline; ${CHECKED_ENTRIES} entries of ${out} recomputed`;
-  step('verify', problem ?? holds);
-  return { name, summary, certificateBytes: cert.length, problem };
+  try {
+    const expected = { inputs, outputs: { [wanted.output]: output }, jobId: job.id };
+    const verdict = await verify(file, expected);
+    if (!verdict.valid) {
+      throw new KadreError({ code: 'CERTIFICATE_INVALID' }, `${verdict.reason}: ${verdict.detail}`);
+    }
+    step('verify', `${name}.kadre is valid offline; ${await wanted.judge(output, inputs)}`);
+  } catch (cause) {
+    problem = asKadreError(cause, 'INTERNAL', 'the check failed').message;
+    step('verify', problem);
+  }
+  return { name: what, summary, certificateBytes: file.length, problem };
 }
 
+/** `file`: without its ending. */
 async function keep(
-  folder: string,
-  out: string,
-  { c }: JobResult['outputs'],
+  file: string,
+  output: JobResult['outputs'][string] | undefined,
   certificate: Uint8Array | null,
 ): Promise<void> {
-  if (!(c?.data instanceof Float32Array) || certificate === null) {
-    throw new KadreError({ code: 'INTERNAL' }, 'the job gave no product or no certificate');
+  if (output === undefined || certificate === null) {
+    throw new KadreError({ code: 'INTERNAL' }, 'the job gave no output or no certificate');
   }
-  await writeMatrix(join(folder, `${out}.npy`), c as Matrix);
-  await writeFilesAtomic([{ file: join(folder, `${out}.kadre`), parts: [certificate] }]);
+  await writeArray(`${file}.npy`, output);
+  await writeFilesAtomic([{ file: `${file}.kadre`, parts: [certificate] }]);
 }
 
 /** The table and the last line. */

@@ -1,13 +1,15 @@
 /**
  * `npm run demo`: a real swarm of seven processes, two of them bad, runs real jobs on real files
  * (contract.md, "From a fresh clone"). The last line says what was shown; the exit status is 0 only
- * if all of it is true. Whatever happens, no process and no file stays behind.
+ * if all of it is true. Whatever happens, no process stays behind, and no file but the picture.
  */
 import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 
 enableCompileCache();
 
 const { asKadreError, KadreError } = await import('../../src/base/errors.ts');
+const { callerFolder } = await import('../cli/parse-arguments.ts');
 const { stderrLogger } = await import('../cli/output.ts');
 const { runDemo } = await import('./demo.ts');
 
@@ -26,6 +28,7 @@ try {
   const isShown = await runDemo({
     write: (line) => void process.stdout.write(`${line}\n`),
     log: stderrLogger(process.stderr, 'warn'),
+    pictures: join(callerFolder(), 'build', 'demo'),
     signal: interrupt.signal,
   });
   process.exitCode = isShown ? 0 : 1;

@@ -1,13 +1,9 @@
 /**
- * The demo's arrays: matrices of seeded numbers in `.npy` files, and a check of a product that
- * shares nothing with any kernel: plain sums in double precision, within the proven error of a
- * single-precision chain.
+ * The demo's matrices: seeded numbers, and a check of a product that shares nothing with any
+ * kernel: plain sums in double precision, within the proven error of a single-precision chain.
  */
-import { readFile } from 'node:fs/promises';
 import { KadreError } from '../../src/base/errors.ts';
-import { arrayOfBytes, bytesOfArray, type NdArray } from '../../src/kernel/nd-array.ts';
-import { parseNpy, writeNpy } from '../../src/kernel/npy.ts';
-import { writeFilesAtomic } from '../../src/store/atomic-file.ts';
+import type { NdArray } from '../../src/kernel/nd-array.ts';
 
 export interface Matrix extends NdArray {
   readonly data: Float32Array;
@@ -27,22 +23,11 @@ export function makeMatrix(rows: number, columns: number, seed: number): Matrix 
   return { data, shape: [rows, columns] };
 }
 
-export function writeMatrix(file: string, { data, shape }: Matrix): Promise<void> {
-  const content = writeNpy({ dtype: '<f4', shape, data: bytesOfArray({ data, shape }) });
-  return writeFilesAtomic([{ file, parts: [content] }]);
-}
-
-/** Errors: MALFORMED_FILE. */
-export async function readMatrix(file: string): Promise<Matrix> {
-  const parsed = parseNpy(new Uint8Array(await readFile(file)));
-  if (!parsed.ok) {
-    throw new KadreError({ code: 'MALFORMED_FILE' }, `${file}: ${parsed.detail ?? parsed.reason}`);
-  }
-  const { data } = arrayOfBytes(parsed.value, parsed.value.data);
-  const [rows, columns, ...rest] = parsed.value.shape;
+/** Errors: MALFORMED_FILE for an array of another kind. */
+export function asMatrix({ data, shape: [rows, columns, ...rest] }: NdArray): Matrix {
   const isMatrix = data instanceof Float32Array && rest.length === 0;
   if (!isMatrix || rows === undefined || columns === undefined) {
-    throw new KadreError({ code: 'MALFORMED_FILE' }, `${file} is no matrix of <f4`);
+    throw new KadreError({ code: 'MALFORMED_FILE' }, 'the array is no matrix of <f4');
   }
   return { data, shape: [rows, columns] };
 }

@@ -35,7 +35,7 @@ export const CHECKS: readonly Check[] = [
     kind: 'check',
     name: 'promises',
     command: 'oxlint',
-    args: ['--type-aware', '--deny-warnings', 'src', 'node', 'scripts', 'test'],
+    args: ['--type-aware', '--deny-warnings', 'src', 'node', 'scripts', 'test', 'examples'],
   },
   { kind: 'check', name: 'tidy', command: 'node', args: ['scripts/tidy.ts'] },
   { kind: 'check', name: 'lock', command: 'node', args: ['scripts/lock.ts', '--check'] },
@@ -60,6 +60,7 @@ const FOLDERS = [
   { name: 'vectors', concurrency: CORES, testTimeoutMs: 60_000 },
   { name: 'fuzz', concurrency: CORES, testTimeoutMs: 120_000 },
   { name: 'sim', concurrency: CORES, testTimeoutMs: 180_000 },
+  { name: 'browser', concurrency: 1, testTimeoutMs: 120_000 },
   { name: 'gpu', concurrency: 1, testTimeoutMs: 120_000 },
   // Real processes and sockets: several at once would only measure each other.
   { name: 'e2e', concurrency: 1, testTimeoutMs: 180_000 },

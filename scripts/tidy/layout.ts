@@ -36,6 +36,8 @@ const TOP: Readonly<Record<string, readonly string[]>> = {
   node: ['src', 'node'],
   scripts: ['src', 'node', 'scripts'],
   test: ['src', 'node', 'scripts', 'test'],
+  // What a user writes: the package by its name, and a file to copy.
+  examples: ['node'],
 };
 
 /** Writers of golden bytes make what the tests make: they share the tests' factories. */

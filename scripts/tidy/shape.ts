@@ -25,7 +25,7 @@ const FUNCTIONS = new Set([
   'ArrowFunctionExpression',
   'TSDeclareFunction',
 ]);
-const CODE = /^(?:src|node|scripts|test)\/.*\.(?:ts|mjs|cc|cpp|h|hpp|cu)$/;
+const CODE = /^(?:src|node|scripts|test|examples)\/.*\.(?:ts|mjs|cc|cpp|h|hpp|cu)$/;
 
 export function checkShape(file: SourceFile): Finding[] {
   if (!CODE.test(file.path)) return [];

@@ -59,9 +59,9 @@ function checkTests(file: SourceFile, program: SyntaxNode): Finding[] {
       findings.push(finding(file, entry.line, 'sleep', 'wait for an event with a deadline'));
     }
   }
-  // Left out with a visible line: device tests without a device, a full disk without the right to
-  // mount one.
-  const mayLeaveOut = /^test\/(?:gpu\/|e2e\/full-disk\.test\.ts$)/.test(file.path);
+  // Left out with a visible line: device tests without a device, browser tests without a browser, a
+  // full disk without the right to mount one.
+  const mayLeaveOut = /^test\/(?:gpu\/|browser\/|e2e\/full-disk\.test\.ts$)/.test(file.path);
   for (const node of nodesOf(program)) {
     const line = file.lineOf(node.start);
     if (isSleep(node)) {

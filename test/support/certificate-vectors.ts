@@ -21,5 +21,6 @@ export function badVectors(): BadVector[] {
   ];
 }
 
+export { askedVectors } from './certificate/asked-vectors.ts';
 export { goodVectors } from './certificate/good-vectors.ts';
 export { withPart } from './certificate/vector.ts';

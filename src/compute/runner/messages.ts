@@ -1,5 +1,5 @@
 /** What the bodies of runner frames hold, and how results are laid out. */
-import type { ErrorCode } from '../../base/error-codes.ts';
+import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.ts';
 import { DIGEST_BYTES } from '../../base/ids.ts';
 import { regionBytes } from '../../kernel/assemble.ts';
 import type { Parameters, ResolvedKernel } from '../../kernel/contract.ts';
@@ -47,8 +47,35 @@ export function jsonBody(value: OpenedJob | RunnerReady | RunnerFailure): Uint8A
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
+/** On the runner's side: a node that sends no JSON is a bug, and ends this process. */
 export function parseJson<T>(body: Uint8Array): T {
   return JSON.parse(new TextDecoder().decode(body)) as T;
+}
+
+/** On the node's side: whatever a kernel did to its process, a frame of it never throws here. */
+export function parseReady(body: Uint8Array): RunnerReady | undefined {
+  const ready = fieldsOf(body) as Partial<RunnerReady>;
+  const { backend, cpuFeatures, addonFailures, selftestFailures } = ready;
+  const isReady =
+    typeof (Object(backend) as Partial<Backend>).name === 'string' &&
+    [cpuFeatures, addonFailures, selftestFailures].every(Array.isArray);
+  return isReady ? (ready as RunnerReady) : undefined;
+}
+
+/** A failure that does not parse is one of the runner itself. */
+export function parseFailure(body: Uint8Array): RunnerFailure {
+  const { code, message } = fieldsOf(body);
+  return typeof code === 'string' && Object.hasOwn(ERROR_CODES, code)
+    ? { code: code as ErrorCode, message: String(message) }
+    : { code: 'RUNNER_FAILED', message: 'the runner process reports a failure without a code' };
+}
+
+function fieldsOf(body: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    return Object(parseJson<unknown>(body)) as Readonly<Record<string, unknown>>;
+  } catch {
+    return {};
+  }
 }
 
 export function openedJob(request: ExecutionRequest): OpenedJob {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { KadreError } from '../../base/errors.ts';
 import { FRAME, type FrameHeader, FrameReader, frameHeader } from './frames.ts';
-import { JSON_BYTES_MAX, parseJson, type RunnerReady } from './messages.ts';
+import { JSON_BYTES_MAX, parseReady, type RunnerReady } from './messages.ts';
 
 export interface RunnerOptions {
   /**
@@ -117,8 +117,10 @@ export class RunnerProcess {
         return isDue ? new Uint8Array(bytes) : undefined;
       },
       receive: (header, body) => {
-        if (header.kind === FRAME.ready) ready(parseJson<RunnerReady>(body));
-        else listener.frame(header, body);
+        if (header.kind !== FRAME.ready) return listener.frame(header, body);
+        const value = parseReady(body);
+        if (value === undefined) this.kill();
+        else ready(value);
       },
     });
   }

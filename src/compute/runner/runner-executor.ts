@@ -18,13 +18,7 @@ import {
 } from '../executor.ts';
 import { prepareRequest } from '../kernel-call.ts';
 import { FRAME, type FrameHeader } from './frames.ts';
-import {
-  JSON_BYTES_MAX,
-  parseJson,
-  type RunnerFailure,
-  type RunnerReady,
-  shardsBody,
-} from './messages.ts';
+import { JSON_BYTES_MAX, parseFailure, type RunnerReady, shardsBody } from './messages.ts';
 import { type RunnerListener, type RunnerOptions, RunnerProcess } from './process.ts';
 import { type Batch, type BatchLimits, RunnerJob } from './runner-job.ts';
 
@@ -273,7 +267,7 @@ export class RunnerExecutor implements Executor, Service {
     if (job.isOver) {
       this.#remove(job);
     } else if (kind === FRAME.failure) {
-      const { code, message } = parseJson<RunnerFailure>(body);
+      const { code, message } = parseFailure(body);
       this.#remove(job);
       job.outcome.reject(new KadreError({ code }, message));
     } else {

@@ -1,6 +1,13 @@
 /** Certificates that must be accepted. */
-import { encodeCertificate } from '../../../src/certificate/format.ts';
-import { makeCertificate } from '../certificate-factory.ts';
+import { concatBytes, u32 } from '../../../src/base/bytes.ts';
+import { type Certificate, encodeCertificate } from '../../../src/certificate/format.ts';
+import { signTagged } from '../../../src/crypto/portable/signed.ts';
+import { planIdOf } from '../../../src/job/plan.ts';
+import { sealBatchRoot, sealBody } from '../../../src/job/records.ts';
+import type { Region } from '../../../src/kernel/contract.ts';
+import { TAGS } from '../../../src/wire/tags.ts';
+import { type MadeCertificate, makeCertificate } from '../certificate-factory.ts';
+import { labelled } from './recipe.ts';
 import { FULL, type GoodVector, SMALL, WIDE, withHeaders, withPart } from './vector.ts';
 
 export function goodVectors(): GoodVector[] {
@@ -32,5 +39,65 @@ export function goodVectors(): GoodVector[] {
       name: 'part of the roster',
       made: { ...part, certificate: partCertificate, bytes: encodeCertificate(partCertificate) },
     },
+    {
+      name: 'unknown kernel, cut in columns',
+      made: unknownKernel([4, 16], (shard) => ({ offset: [0, 8 * shard], shape: [4, 8] })),
+    },
+    {
+      name: 'an extent over 32 bits',
+      made: unknownKernel([2 ** 33, 0], () => ({ offset: [0, 0], shape: [2 ** 33, 0] })),
+    },
+    {
+      name: 'nodes that claim to be admitted',
+      made: makeCertificate({
+        ...SMALL,
+        bend: {
+          advert: (advert) => ({
+            ...advert,
+            admission: { kind: 'open', proof: new Uint8Array(64) },
+          }),
+        },
+      }),
+    },
+    {
+      name: 'a seat that does not work',
+      made: makeCertificate({
+        ...SMALL,
+        bend: {
+          advert: (advert, index) => ({ ...advert, roles: [index === 0 ? 'cadre' : 'worker'] }),
+        },
+      }),
+    },
+    { name: 'a batch opened in part', made: withClosedTuple() },
   ];
+}
+
+/** Two shards of 32 zero bytes each, in regions that only their structure can judge. */
+function unknownKernel(shape: readonly number[], region: (shard: number) => Region) {
+  return makeCertificate({
+    ...SMALL,
+    bend: {
+      spec: (spec) => ({ ...spec, kernel: 'mystery@1' }),
+      outputs: () => [{ name: 'out', dtype: '|u1', shape }],
+      leaf: (leaf, shard) => ({ ...leaf, regions: [region(shard)] }),
+    },
+  });
+}
+
+/** The first worker also sealed something that nobody agreed with: its tuple stays closed. */
+function withClosedTuple(): MadeCertificate {
+  const made = makeCertificate(SMALL);
+  const planId = planIdOf(made.certificate.plan);
+  const [receipt, ...rest] = made.certificate.receipts!;
+  const worker = made.nodes[receipt!.worker]!;
+  const { tuples, wave } = made.seals[0]!;
+  const closed = labelled('closed');
+  const root = sealBatchRoot(concatBytes([closed, tuples]));
+  const body = sealBody({ planId, worker: worker.nodeId, wave }, root);
+  const signature = signTagged(worker, TAGS.signSeal, body);
+  const certificate: Certificate = {
+    ...made.certificate,
+    receipts: [{ ...receipt!, closed, closedAt: u32(0), signature }, ...rest],
+  };
+  return { ...made, certificate, bytes: encodeCertificate(certificate) };
 }

@@ -1,9 +1,10 @@
 /** Certificates whose encoding, spec or roster is wrong. */
-import { concatBytes, utf8 } from '../../../src/base/bytes.ts';
+import { concatBytes, u32, utf8 } from '../../../src/base/bytes.ts';
 import { ZERO_DIGEST } from '../../../src/base/ids.ts';
 import { type Certificate, encodeCertificate } from '../../../src/certificate/format.ts';
 import { rosterPaths } from '../../../src/swarm/roster.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
+import { LIMITS } from '../../../src/wire/limits.ts';
 import { makeCertificate } from '../certificate-factory.ts';
 import { outsider } from './recipe.ts';
 import { type BadVector, bad, edited, SMALL, sameBytes, WIDE, withPart } from './vector.ts';
@@ -23,15 +24,35 @@ export function formatVectors(): BadVector[] {
     raw('last byte cut off', 'TRUNCATED', bytes.subarray(0, -1)),
     raw('one byte more', 'TRAILING_BYTES', concatBytes([bytes, Uint8Array.of(0)])),
     raw('lists in lists', 'TOO_DEEP', new Uint8Array(64).fill(0x81)),
+    raw(
+      'a byte over the largest file',
+      'TOO_LARGE',
+      new Uint8Array(LIMITS.certificateBytesMax + 1),
+    ),
+    raw('a list of a million zeros', 'TOO_MANY_ITEMS', listOfZeros(LIMITS.certificateItemsMax)),
+    raw('a length cut off', 'TRUNCATED', Uint8Array.of(0x9a, 0, 0)),
+    raw('a reserved length', 'MALFORMED', Uint8Array.of(0x1c)),
+    raw('a link', 'MALFORMED', Uint8Array.of(0xd8, 0x2a, 0x41, 0)),
+    raw('undefined', 'MALFORMED', Uint8Array.of(0xf7)),
+    raw('a number', 'WRONG_VERSION', Uint8Array.of(1)),
     raw('version spelled long', 'MALFORMED', concatBytes(longOne)),
     raw('fields in another order', 'NOT_CANONICAL', reversedFields(certificate)),
     edited('version 2', 'WRONG_VERSION', SMALL, (good) => ({ ...good, v: 2 })),
     edited('a round', 'WRONG_KIND', SMALL, (good) => ({ ...good, kind: 'round' })),
     edited('unknown field', 'WRONG_SHAPE', SMALL, (good) => ({ ...good, note: 'hello' })),
     edited('missing field', 'WRONG_SHAPE', SMALL, ({ headers: _, ...rest }) => rest),
+    edited('half an instance', 'WRONG_SHAPE', SMALL, (good) => ({
+      ...good,
+      plan: { ...good.plan, instance: 0.5 },
+    })),
     edited('an epoch', 'WRONG_SHAPE', SMALL, (good) => ({ ...good, epochs: [0] })),
     edited('no seats', 'WRONG_SHAPE', SMALL, (good) => ({ ...good, cadre: [] })),
   ];
+}
+
+/** One item more than zeros: the list itself. */
+function listOfZeros(count: number): Uint8Array {
+  return concatBytes([Uint8Array.of(0x9a), u32(count), new Uint8Array(count)]);
 }
 
 /** The same map with its keys in descending order. */

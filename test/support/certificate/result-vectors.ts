@@ -6,6 +6,7 @@ import { planIdOf, seedOf } from '../../../src/job/plan.ts';
 import type { Region } from '../../../src/kernel/contract.ts';
 import { place } from '../../../src/swarm/placement.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
+import { LIMITS } from '../../../src/wire/limits.ts';
 import { makeCertificate } from '../certificate-factory.ts';
 import type { Bends, Recipe } from './recipe.ts';
 import { type BadVector, bad, edited, FULL, SMALL, sameBytes, WIDE } from './vector.ts';
@@ -178,6 +179,7 @@ export function receiptVectors(): BadVector[] {
     edit: (receipts: NonNullable<Certificate['receipts']>) => unknown,
   ) => edited(name, reason, FULL, (good) => ({ ...good, receipts: edit(good.receipts!) }));
   return [
+    tooManyReceipts(),
     receipts('a receipt missing', 'MISSING_RECEIPT', (all) => all.slice(1)),
     receipts('a receipt twice', 'RECEIPTS_NOT_ASCENDING', (all) => [all[0], ...all]),
     receipts('a result opened twice', 'DUPLICATE_RECEIPT', (all) => [
@@ -194,6 +196,14 @@ export function receiptVectors(): BadVector[] {
       { ...first, salts: first!.salts.subarray(16) },
       ...rest,
     ]),
+    receipts('shards out of order', 'BAD_RECEIPT', ([first, ...rest]) => [
+      { ...first, shards: Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0) },
+      ...rest,
+    ]),
+    receipts('a closed tuple of no position', 'BAD_RECEIPT', ([first, ...rest]) => [
+      { ...first, closed: new Uint8Array(32) },
+      ...rest,
+    ]),
     receipts('a tuple beyond the batch', 'BAD_RECEIPT', ([first, ...rest]) => [
       { ...first, closed: new Uint8Array(32), closedAt: Uint8Array.of(0, 0, 0, 99) },
       ...rest,
@@ -207,4 +217,17 @@ export function receiptVectors(): BadVector[] {
       ...rest,
     ]),
   ];
+}
+
+/** One (shard, worker) pair more than a file may open: shards without elements, all alike. */
+function tooManyReceipts(): BadVector {
+  const nothing = { offset: [0], shape: [0] };
+  const many: Recipe = { ...SMALL, shards: LIMITS.receiptPairsMax + 1, receipts: false };
+  const { receipts } = makeCertificate(SMALL).certificate;
+  return bad('more receipts than a file may hold', 'TOO_MANY_RECEIPTS', many, {
+    ...unknownKernel,
+    outputs: () => [{ name: 'out', dtype: '|u1', shape: [0] }],
+    leaf: (leaf) => ({ ...leaf, regions: [nothing], digests: ZERO_DIGEST, workers: [0] }),
+    certificate: (certificate) => ({ ...certificate, receipts: receipts! }),
+  });
 }

@@ -160,18 +160,19 @@ test('nothing that the verifier imports needs Node', () => {
   assert.ok(seen.size > 20);
 });
 
-test('beyond the limit a writer leaves receipts out and a verifier refuses them', async () => {
+test('beyond the limits receipts are left out, and refused, and placement is claimed', async () => {
   const shards = LIMITS.receiptPairsMax + 1;
   const large = makeCertificate({
     label: 'large',
-    nodes: 2,
+    nodes: Math.ceil(LIMITS.entitlementChecksMax / shards) + 1,
     cadre: 1,
     replicas: 1,
     quorum: 1,
     shards,
     parameters: { items: shards },
   });
-  assert.equal((await valid(large.bytes)).receipts, 'attested');
+  const { receipts: shown, entitlement } = await valid(large.bytes);
+  assert.deepEqual([shown, entitlement], ['attested', 'claimed']);
   const receipts = made.certificate.receipts!;
   const verdict = await verify(encodeCertificate({ ...large.certificate, receipts }));
   assert.equal(verdict.valid ? '' : verdict.reason, 'TOO_MANY_RECEIPTS');

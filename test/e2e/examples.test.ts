@@ -1,0 +1,104 @@
+/**
+ * Every program of examples/ and the lines of SDK in the README do what they say, as printed, on a
+ * swarm of real processes.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import type { Lab } from '../../node/lab/lab.ts';
+import { Workplace, within } from '../support/workplace.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+const place = new Workplace();
+let lab: Lab;
+before(async () => {
+  lab = await place.lab([null, null, null, null, null]);
+});
+
+/** Runs a program in the test's folder; gives what it printed. A failure fails the test. */
+async function runProgram(file: string, ...words: string[]): Promise<string> {
+  const child = spawn(process.execPath, ['--conditions=kadre-source', file, ...words], {
+    cwd: place.folder,
+    // An example that is a test reports to whoever reads it, not to the runner of this one.
+    env: { ...process.env, KADRE_NETWORK: lab.networkFile, NODE_TEST_CONTEXT: undefined },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [text, errors] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    text += piece;
+  });
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    errors += piece;
+  });
+  const [status] = await within(once(child, 'close'), `the end of ${file}`);
+  assert.equal(status, 0, `${text}\n${errors}`);
+  return text;
+}
+
+interface Shown {
+  readonly name: string;
+  readonly words?: readonly string[];
+  readonly prints: readonly RegExp[];
+  readonly pictures?: readonly string[];
+}
+
+/** In order: a later one may use what an earlier one wrote. */
+const EXAMPLES: readonly Shown[] = [
+  {
+    name: 'submit-gemm',
+    prints: [/^job [0-9a-f]{64}$/m, /^16 of 16 shards$/m, /is -?\d+\.\d+; [34] of 4 members/],
+  },
+  {
+    name: 'verify-offline',
+    words: ['product.kadre'],
+    prints: [/valid: gemm.f32@1 in 16 shards, 3 replicas/, /3 of 4 had to/, /self-consistent/],
+  },
+  {
+    name: 'mandelbrot-png',
+    prints: [/^mandelbrot\.png, by [1-5] workers$/m],
+    pictures: ['mandelbrot.png'],
+  },
+  { name: 'own-test', prints: [/^ℹ pass 1$/m, /^ℹ fail 0$/m] },
+  // Black and Scholes say 9.122 and 11.019.
+  {
+    name: 'option-price',
+    prints: [/^call: 9\.1\d\d ± 0\.0\d\d$/m, /^put: 11\.0\d\d ± 0\.0\d\d$/m],
+  },
+];
+
+for (const { name, words = [], prints, pictures = [] } of EXAMPLES) {
+  test(`examples/${name}.ts`, async () => {
+    const text = await runProgram(path.join(ROOT, 'examples', `${name}.ts`), ...words);
+    for (const printed of prints) assert.match(text, printed);
+    for (const picture of pictures) {
+      assert.equal((await readFile(place.path(picture))).toString('latin1', 1, 4), 'PNG');
+    }
+  });
+}
+
+test('every example is run, and the page lists them all', () => {
+  const files = globSync('*.ts', { cwd: path.join(ROOT, 'examples') });
+  const names = files.map((file) => file.replace(/\.ts$/, '')).sort();
+  assert.deepEqual(EXAMPLES.map(({ name }) => name).sort(), names);
+  const page = readFileSync(path.join(ROOT, 'examples', 'README.md'), 'utf8');
+  const listed = [...page.matchAll(/^\| \[`([a-z-]+)`\]/gm)].map(([, name]) => name);
+  assert.deepEqual(listed.sort(), names);
+});
+
+test('the lines of SDK in the README run as they are printed', async () => {
+  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  const [, lines = ''] = /^```ts\n([\s\S]*?)^```$/m.exec(readme) ?? [];
+  assert.ok(lines.includes("from 'kadre'") && lines.split('\n').length <= 24, lines);
+  // A user's folder: the package, the network file, the program.
+  await mkdir(place.path('node_modules'));
+  await symlink(ROOT, place.path('node_modules', 'kadre'));
+  await copyFile(lab.networkFile, place.path('lab.json'));
+  await writeFile(place.path('readme.mts'), lines);
+  const text = await runProgram('readme.mts');
+  assert.match(text, /^16 of 16 shards$/m);
+  assert.match(text, /^1024 \[$/m);
+});

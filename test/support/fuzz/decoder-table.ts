@@ -1,0 +1,58 @@
+/**
+ * Every decoder of the repository, once. `findDecoders` says which there are; each is fuzzed here,
+ * is reached only through one that is, or is listed with the reason why nobody hostile can feed it.
+ */
+import type { Decoder } from './decoder.ts';
+import { localDecoders } from './local-decoders.ts';
+import { peerDecoders } from './peer-decoders.ts';
+import { signedDecoders } from './signed-decoders.ts';
+import { userDecoders } from './user-decoders.ts';
+
+export function allDecoders(): Decoder[] {
+  return [...signedDecoders(), ...peerDecoders(), ...localDecoders(), ...userDecoders()];
+}
+
+/** Parts of others: fuzzed through the one named. */
+export const THROUGH: Readonly<Record<string, string>> = {
+  'certificate/result-columns.ts: ResultColumns': 'certificate/open.ts: openCertificate',
+  'certificate/result-columns.ts: readExtent': 'certificate/open.ts: openCertificate',
+  'certificate/scan.ts: readArgument': 'certificate/scan.ts: scanEncoding',
+  'certificate/scan.ts: readHead': 'certificate/scan.ts: scanEncoding',
+  'consensus/recovery.ts: decode': 'consensus/recovery.ts: recover',
+  'net/envelope.ts: parseFrame': 'net/envelope.ts: checkedFrames',
+  'node/api/job-request.ts: readJson': 'node/api/job-request.ts: readJobRequest',
+  'sim/worker-behaviours.ts: recordIn': 'job/ledger/check-record.ts: checkRecord',
+  'store/log-folder.ts: openWal': 'store/plan-store.ts: LogPlanStore',
+  'store/wal-frames.ts: readFrame': 'store/wal-frames.ts: scanWal',
+  'store/wal-frames.ts: splitGroup': 'store/wal-frames.ts: scanWal',
+  'compute/runner/messages.ts: fieldsOf': 'compute/runner/messages.ts: parseReady',
+  'crypto/node/keystore.ts: openIdentity': 'crypto/node/keystore.ts: decodeIdentity',
+  'crypto/node/keystore.ts: readIdentity': 'crypto/node/keystore.ts: decodeIdentity',
+};
+
+/** Found by their looks, but nothing hostile reaches them. */
+export const NOT_HOSTILE: Readonly<Record<string, string>> = {
+  'compute/runner/host.ts: RunnerHost': 'spoken to by the node that started this very process',
+  'compute/runner/messages.ts: parseJson': 'used as it is only on the side of the runner',
+  'compute/runner/runner-main.ts: options': 'an argument from the node that starts it',
+  'crypto/portable/hash.ts: sha256Head': 'reads four bytes of a hash',
+  'node/cli/array-files.ts: checkTargets': 'takes names of files, not content',
+  'node/data-dir.ts: openDataDir': 'takes the name of a folder',
+  'node/demo/array-file.ts: readArray': "the demo's own files",
+  'node/lab/lab.ts: awaitReady': 'the ready line of a child process',
+  'node/node-record.ts: readRecord': "this user's own file; anything else reads as absent",
+  'node/node-state.ts: NodeState': "this user's own file; anything else reads as empty",
+  'node/version.ts: version': "the package's own manifest",
+  'sim/ledger-reader.ts: readOpened': 'watches nodes simulated in this very process',
+  'sim/wire-reader.ts: readFields': 'watches nodes simulated in this very process',
+  'sim/wire-reader.ts: readSigned': 'watches nodes simulated in this very process',
+  'sim/wire-reader.ts: shardsAt': 'watches nodes simulated in this very process',
+  'sdk/api-client.ts: ApiClient': "the user's own node; outputs and certificate are verified after",
+};
+
+/** A share of the inputs for each decoder, all shares together about `total`. */
+export function inputsFor(decoders: readonly Decoder[], total: number): number[] {
+  const shareOf = ({ share = 1 }: Decoder) => share;
+  const shares = decoders.reduce((sum, decoder) => sum + shareOf(decoder), 0);
+  return decoders.map((decoder) => Math.ceil((total * shareOf(decoder)) / shares));
+}
