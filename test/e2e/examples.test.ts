@@ -62,6 +62,23 @@ const EXAMPLES: readonly Shown[] = [
     prints: [/^mandelbrot\.png, by [1-5] workers$/m],
     pictures: ['mandelbrot.png'],
   },
+  {
+    name: 'map-over-a-stream',
+    prints: [
+      /^tile 5 goes in$/m,
+      /^tile 0 is 0 after /m,
+      /^tile 1 is 64 after /m,
+      /^tile 5 is 320 /m,
+    ],
+  },
+  {
+    name: 'detached-pick-up',
+    prints: [
+      /^\d+ others hold all/m,
+      /^gone; job [0-9a-f]{64} goes on$/m,
+      /^picked up, and valid$/m,
+    ],
+  },
   { name: 'own-test', prints: [/^ℹ pass 1$/m, /^ℹ fail 0$/m] },
   // Black and Scholes say 9.122 and 11.019.
   {

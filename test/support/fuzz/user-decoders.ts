@@ -20,9 +20,12 @@ import { compileExpression } from '../../../src/kernel/expression/compile.ts';
 import { parseExpression } from '../../../src/kernel/expression/parse.ts';
 import { KERNELS } from '../../../src/kernel/registry.ts';
 import { errorOfJson } from '../../../src/sdk/api-client.ts';
+import { expectedOfSpec } from '../../../src/sdk/api-job.ts';
 import { checkWork } from '../../../src/sdk/check-work.ts';
 import { parseNetworkFile } from '../../../src/swarm/network-file.ts';
+import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { signerNumber } from '../adverts.ts';
+import { makeJob } from '../job-factory.ts';
 import { type Decoder, outcomeOf } from './decoder.ts';
 
 const textOf = (input: Uint8Array): string => Buffer.from(input).toString('utf8');
@@ -104,6 +107,19 @@ function requestDecoders(): Decoder[] {
         };
         const { kernel, work, options } = await readJobRequest(chunks(), uploads);
         checkWork(kernel, work, options);
+        return {};
+      },
+    },
+    {
+      covers: ['sdk/api-job.ts: expectedOfSpec'],
+      form: 'cbor',
+      seeds: [encodeCanonical(makeJob({ nodes: 4, shards: 2 }).package.job.spec)],
+      throws: [
+        ...['PEER_MISBEHAVED', 'UNKNOWN_KERNEL', 'BAD_PARAMETER', 'BAD_INPUT'],
+        'BAD_SHARD_COUNT',
+      ] as Decoder['throws'] & {},
+      decode: (input) => {
+        expectedOfSpec(input);
         return {};
       },
     },
