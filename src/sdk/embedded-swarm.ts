@@ -88,8 +88,9 @@ export class EmbeddedSwarm implements Swarm {
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
     const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...chosen } = options;
-    const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
-    const policy = derivePolicy({ ...this.#init.policy, ...chosen });
+    const asked = { ...this.#init.policy, ...chosen };
+    const { resolved } = checkWork(kernel, work, { ...asked, waitPeersMs });
+    const policy = derivePolicy(asked);
     const inputs = await this.#storeInputs(specs, arrays);
     const { replicas: workersMin, cadre: cadreMin } = policy;
     const wanted = { kernel, workersMin, cadreMin, waitMs: waitPeersMs };
@@ -103,7 +104,7 @@ export class EmbeddedSwarm implements Swarm {
         parameters,
         inputs,
         shards,
-        policy: derivePolicy({ ...this.#init.policy, ...chosen, estimateMs }),
+        policy: derivePolicy({ ...asked, estimateMs }),
         network: this.#init.networkId,
         nonce: random.bytes(16),
       },

@@ -36,7 +36,7 @@ export interface SubmitOptions extends SignalOption {
   readonly cadre?: number;
   /** The job fails when not done by then. */
   readonly deadlineMs?: number;
-  /** How long to wait for enough capable peers. Default 10 s. */
+  /** How long to wait for enough capable peers: 0..86,400,000. Default 10 s. */
   readonly waitPeersMs?: number;
   /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
   readonly detached?: boolean;
