@@ -155,7 +155,7 @@ export class ConsensusWatch implements WorldObserver {
   }
 
   /**
-   * What was signed before a power cut may still be sent after it, when the disk kept it: it is then
+   * What was signed before a power cut may be sent after it, when the disk kept it: it is then
    * judged beside everything else that has left the machine, signed before it or since.
    */
   #speak(node: SimNode, signature: string): void {
