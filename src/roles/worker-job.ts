@@ -96,8 +96,10 @@ export class WorkerJob {
   assign(wave: number, shards: readonly number[]): void {
     const fresh = this.#take(wave, shards);
     for (const shard of fresh) this.#queue.push({ wave, shard });
-    if (fresh.length > 0)
+    if (fresh.length > 0) {
       this.#unlogged.push({ kind: 'assigned', wave, shards: packShards(fresh) });
+      this.#log.prepare();
+    }
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
   }
