@@ -6,9 +6,10 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm, watch } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { armKillPoint, type KillPoint, victimFile } from '../../node/lab/kill-points.ts';
 import type { Lab, LabNode } from '../../node/lab/lab.ts';
+import { sleep } from '../../src/base/signals.ts';
+import { systemClock } from '../../src/crypto/node/system-ports.ts';
 import { derivePolicy } from '../../src/job/policy.ts';
 import { bytesOfArray } from '../../src/kernel/nd-array.ts';
 import type { StartedJob } from '../../src/roles/requester.ts';
@@ -157,7 +158,7 @@ export class KillLab {
       const id = await this.#submit(client, { by, detached });
       const late: string[] = [];
       for (const { node, afterMs } of kills) {
-        await setTimeout(afterMs);
+        await sleep(systemClock, afterMs);
         const victim = this.#nodes[node]!;
         process.kill(victim.pid, 'SIGKILL');
         await ended(victim.pid);
