@@ -48,6 +48,8 @@ const CHUNK_MS = 250;
  * last news of the job, then ever more seldom, because all judges may be gone.
  */
 const RESEND_MS = 3_000;
+/** After a restart: who must reveal soon does not wait long for a judge that could not be reached. */
+const RESEND_MS_MIN = 500;
 const RESEND_MS_MAX = 60_000;
 /** Shards sealed in one record at most, whatever they cost. */
 const CHUNK_SHARDS_MAX = 16_384;
@@ -344,7 +346,7 @@ export class WorkerJob {
     this.#resend = this.#components.clock.setTimer(delayMs, () => {
       for (const record of this.#sealed.records()) void this.#send(record);
       void this.#ask();
-      const nextMs = Math.max(RESEND_MS, 2 * delayMs);
+      const nextMs = Math.max(RESEND_MS_MIN, 2 * delayMs);
       this.#scheduleResend(Math.min(nextMs, RESEND_MS_MAX));
     });
   }
