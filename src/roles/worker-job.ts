@@ -48,7 +48,7 @@ const CHUNK_MS = 250;
  * last news of the job, then ever more seldom, because all judges may be gone.
  */
 const RESEND_MS = 3_000;
-/** After a restart: who must reveal soon does not wait long for a judge that could not be reached. */
+/** After a restart: who must reveal soon does not wait long for a judge it could not reach. */
 const RESEND_MS_MIN = 500;
 const RESEND_MS_MAX = 60_000;
 /** Shards sealed in one record at most, whatever they cost. */
