@@ -156,10 +156,11 @@ function answerDecoders(): Decoder[] {
           },
           plan,
         );
-        watch.start();
-        await virtual.advance(40_000);
+        // One question to each; that a lost cadre is noticed is for its own tests.
+        watch.start(0);
+        await virtual.advance(1_000);
         watch.stop();
-        if (heard.known === 0 && heard.lost !== 1) throw new Error('a lost cadre is not noticed');
+        if (heard.lost > 0) throw new Error('given up after one answer');
         return heard.known === 0 ? 'refused' : {};
       },
     },
