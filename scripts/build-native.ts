@@ -2,7 +2,8 @@
  * Builds the native addon to build/kadre.node, with g++ and two header packages and nothing else.
  * Nothing is downloaded; when sources, flags and compiler are those of the last build, nothing is
  * done. A machine without a compiler is told which packages to install and is no failure: every
- * kernel also runs on the JavaScript backend (docs/adr/0010-native-build.md).
+ * kernel also runs on the JavaScript backend (docs/adr/0010-native-build.md). An installed package
+ * has this script compiled, because Node strips no types under node_modules.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,7 +15,13 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '..' : '../..', import.meta.url),
+);
+/** What a user types to run this script. */
+const BUILD = import.meta.url.endsWith('.ts')
+  ? 'npm run build:native'
+  : `node ${fileURLToPath(import.meta.url)}`;
 
 interface Unit {
   /** Below src/native. */
@@ -65,7 +72,7 @@ const definesFor = (arch: string): string[] =>
 const NO_COMPILER = [
   'native build: no C++ compiler found; kernels will run on the slow JavaScript backend (cpu/js).',
   'To use native kernels install g++ and make (Debian, Ubuntu: apt install g++ make;',
-  'Fedora: dnf install gcc-c++ make; Alpine: apk add g++ make), then: npm run build:native',
+  `Fedora: dnf install gcc-c++ make; Alpine: apk add g++ make), then: ${BUILD}`,
 ].join('\n');
 
 /** Builds if needed. Throws only when a compiler is there and refuses our sources. */

@@ -10,6 +10,8 @@ interface Tried {
   readonly remedy: string;
 }
 
+const ADVICE = 'build the addon again; if it stays, report it with this output';
+
 export async function checkBackends(): Promise<readonly CheckResult[]> {
   try {
     const addon = await loadAddon();
@@ -22,8 +24,11 @@ export async function checkBackends(): Promise<readonly CheckResult[]> {
     return [ok('addon', `loaded; CPU has ${addon.cpuFeatures().join(' ')}`), ...backends];
   } catch (cause) {
     const { message, data } = cause as Error & { data?: { tried?: readonly Tried[] } };
-    const remedy = data?.tried?.[0]?.remedy ?? 'run `npm run build:native`';
-    return [warning('addon', `${message}; kernels run in JavaScript, slowly`, remedy)];
+    const [tried] = data?.tried ?? [];
+    const detail = tried === undefined ? message : `${tried.file}: ${tried.reason}`;
+    return [
+      warning('addon', `${detail}; kernels run in JavaScript, slowly`, tried?.remedy ?? ADVICE),
+    ];
   }
 }
 
@@ -39,7 +44,6 @@ export async function checkRunner(
     const name = `self-test ${backend}`;
     if (failed.length === 0) return ok(name, `${own.length} golden digests hold`);
     const cases = failed.map((row) => row.case).join(', ');
-    const advice = 'run `npm run build:native` again; if it stays, report it with this output';
-    return problem(name, `${failed.length} of ${own.length} differ: ${cases}`, advice);
+    return problem(name, `${failed.length} of ${own.length} differ: ${cases}`, ADVICE);
   });
 }

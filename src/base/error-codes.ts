@@ -199,7 +199,7 @@ export const ERROR_CODES = {
     7,
     false,
     'no usable native addon',
-    'install g++ and make, then run `npm run build:native`',
+    '`kadre doctor` says why, and how to build it',
   ),
   RUNNER_FAILED: row(
     7,

@@ -47,7 +47,11 @@ export interface AddonFailure {
 
 const INTERFACE_VERSION = 1;
 const PROBE_TIMEOUT_MS = 10_000;
-const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
+/** A checkout has a script for it, an installed package the compiled builder. */
+const BUILD_COMMAND = import.meta.url.endsWith('.ts')
+  ? 'npm run build:native'
+  : `node ${fileURLToPath(new URL('../../scripts/build-native.js', import.meta.url))}`;
+const BUILD_REMEDY = `install g++ and make, then run: ${BUILD_COMMAND}`;
 
 /** Where scripts/build-native.ts puts it, seen from the sources and from dist/. */
 const LOCAL_BUILD = fileURLToPath(
