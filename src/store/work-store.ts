@@ -137,11 +137,7 @@ class FileWorkLog implements WorkLog {
     const encoded = records.map(encodeCanonical);
     if (this.#wal !== undefined) return (await this.#wal).append(encoded);
     // The plan and the first seal in one write.
-    const opening = this.#folder.open(nameOf(this.#plan.planId), { entry: 'lazy' });
-    this.#wal = opening.then(({ wal, records: found }) => {
-      if (found.length === 0) return wal;
-      throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
-    });
+    this.#wal = this.#create();
     const wal = await this.#wal;
     await wal.append([encodeCanonical(this.#plan), ...encoded]);
   }
@@ -158,6 +154,13 @@ class FileWorkLog implements WorkLog {
   async close(): Promise<void> {
     this.#isOver = true;
     await (await this.#wal)?.close();
+  }
+
+  async #create(): Promise<Wal> {
+    const { wal, records } = await this.#folder.open(nameOf(this.#plan.planId), { entry: 'lazy' });
+    if (records.length === 0) return wal;
+    await wal.close();
+    throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
   }
 }
 
