@@ -150,15 +150,8 @@ class FileWorkLog implements WorkLog {
     await (await this.#open()).append(group.map(encodeCanonical));
   }
 
-  /**
-   * Its name must be durable too: whoever has seen a seal could show it beside another one that a
-   * worker without memory would make.
-   */
   #open(): Promise<Wal> {
-    this.#wal ??= this.#folder.open(nameOf(this.#plan.planId)).then(({ wal, records }) => {
-      if (records.length === 0) return wal;
-      throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
-    });
+    this.#wal ??= this.#create();
     return this.#wal;
   }
 
@@ -174,6 +167,17 @@ class FileWorkLog implements WorkLog {
   async close(): Promise<void> {
     this.#isOver = true;
     await (await this.#wal)?.close();
+  }
+
+  /**
+   * Its name must be durable too: whoever has seen a seal could show it beside another one that a
+   * worker without memory would make.
+   */
+  async #create(): Promise<Wal> {
+    const { wal, records } = await this.#folder.open(nameOf(this.#plan.planId));
+    if (records.length === 0) return wal;
+    await wal.close();
+    throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
   }
 }
 

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { planIdOf } from '../../../src/job/plan.ts';
 import { DiskEndedPlanStore, type EndedPlan } from '../../../src/store/ended-plan-store.ts';
 import { DiskJobStore } from '../../../src/store/job-store.ts';
-import { DiskLogFolder } from '../../../src/store/log-folder.ts';
+import { DiskLogFolder, type LogFolder } from '../../../src/store/log-folder.ts';
 import { LogWorkStore, type WorkStore } from '../../../src/store/work-store.ts';
 import { storedJob } from '../../conformance/job-store.ts';
 import { digestOf, makePackage } from '../../support/job-factory.ts';
@@ -101,6 +101,35 @@ test('work is on disk from its first seal on, and gone when its plan is over', a
   await work!.log.append([{ ...SEALED, wave: 2 }]);
   await work!.log.remove();
   assert.deepEqual(await readdir(directory), []);
+});
+
+test('a log that is there already is neither written to nor left open', async (t) => {
+  const directory = await folder(t);
+  const disk = new DiskLogFolder({ directory });
+  const open = new Set<object>();
+  const watched: LogFolder = {
+    list: () => disk.list(),
+    remove: (name) => disk.remove(name),
+    open: async (name, options) => {
+      const opened = await disk.open(name, options);
+      open.add(opened.wal);
+      const close = async () => {
+        await opened.wal.close();
+        open.delete(opened.wal);
+      };
+      return { ...opened, wal: { append: (records) => opened.wal.append(records), close } };
+    },
+  };
+  const store = new LogWorkStore(watched);
+  const first = store.create({ planId, takenMs: 5, package: pkg });
+  await first.append([SEALED]);
+  await first.close();
+  const second = store.create({ planId, takenMs: 6, package: pkg });
+  await assert.rejects(second.append([SEALED]), { code: 'DATA_DIR_DAMAGED' });
+  assert.equal(open.size, 0);
+  const [work] = await recover(store);
+  assert.equal(work?.plan.takenMs, 5);
+  await work?.log.close();
 });
 
 test('a torn work log keeps what was acknowledged; a foreign one is reported', async (t) => {
