@@ -36,10 +36,15 @@ const SOFTWARE = `kadre/${version}`;
 const STOP_TIMEOUT_MS = 1_000;
 /** Measuring all kernels at a first start. */
 const SPEED_BUDGET_MS = 200;
+/** An advert has room for 16 devices, the processor among them. */
+const GPUS_MAX = 15;
 
 export const composeNode: ComposeNode = async (config, hooks = {}) => {
   const threads = Math.max(1, Math.floor(availableParallelism() * config.share));
-  const runner = new RunnerExecutor({ clock: systemClock, logger: config.log }, { threads });
+  const runner = new RunnerExecutor(
+    { clock: systemClock, logger: config.log },
+    { threads, gpu: config.gpu },
+  );
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
   warm.catch(() => undefined);
@@ -124,19 +129,26 @@ interface OfferParts {
 
 function offerOf(parts: OfferParts): OfferInit {
   const { config, executor, runner, speeds, state, threads } = parts;
-  const { backend, cpuFeatures } = runner.details;
-  const device: Device = {
+  const { backend, backendOf, cpu, gpus, cpuFeatures } = runner.details;
+  const processor: Device = {
     kind: 'cpu',
-    name: backend.name,
+    name: cpu ?? 'cpu/js',
     model: (cpus()[0]?.model ?? 'unknown').slice(0, 128),
     cores: threads,
     memory: Math.floor(totalmem() * config.share),
     features: cpuFeatures.slice(0, 64),
   };
+  const devices: Device[] = [
+    processor,
+    ...gpus.slice(0, GPUS_MAX).map(({ backend: name, model, capability, memory, driver }) => {
+      const facts = { name, model: model.slice(0, 128), capability, memory, driver };
+      return { kind: 'cuda', ...facts } as const;
+    }),
+  ];
   const kernels: AdvertFacts['kernels'] = backend.kernels.map((id) => ({
     id,
     digest: kernelDigest(findKernel(id)!),
-    backend: backend.name,
+    backend: backendOf[id] ?? backend.name,
     speed: speeds[id] ?? 1,
   }));
   return {
@@ -148,7 +160,7 @@ function offerOf(parts: OfferParts): OfferInit {
     software: SOFTWARE,
     lastSequence: state.sequence,
     onSequence: (sequence) => state.update({ sequence }),
-    facts: () => ({ devices: [device], kernels }),
+    facts: () => ({ devices, kernels }),
   };
 }
 

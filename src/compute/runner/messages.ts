@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../base/error-codes.ts';
 import { DIGEST_BYTES } from '../../base/ids.ts';
 import { regionBytes } from '../../kernel/assemble.ts';
 import type { Parameters, ResolvedKernel } from '../../kernel/contract.ts';
-import type { AddonFailure } from '../addon.ts';
+import type { AddonFailure, BackendCandidate, GpuFacts } from '../addon.ts';
 import type { Backend, ExecutionRequest, InputSegment, ShardResult } from '../executor.ts';
 
 /** A job as the runner keeps it. */
@@ -27,6 +27,14 @@ export interface InputRun {
 
 export interface RunnerReady {
   readonly backend: Backend;
+  /** Per kernel, the backend that its long calls run on. */
+  readonly backendOf: Readonly<Record<string, string>>;
+  /** The CPU backend in use; absent where a GPU was asked for by name. */
+  readonly cpu?: string;
+  /** GPUs in use. */
+  readonly gpus: readonly GpuFacts[];
+  /** All native backends that were looked at, best first, with why one is not used. */
+  readonly candidates: readonly BackendCandidate[];
   readonly cpuFeatures: readonly string[];
   /** Why no native backend is used; empty when one is. */
   readonly addonFailures: readonly AddonFailure[];

@@ -7,9 +7,8 @@ import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { KadreError } from '../../base/errors.ts';
 import { type AddonFailure, loadAddon } from '../addon.ts';
-import type { KernelBackend } from '../kernel-call.ts';
+import { type ChosenBackend, chooseBackend } from '../choose-backend.ts';
 import { LocalExecutor } from '../local-executor.ts';
-import { nativeBackend } from '../native-backend.ts';
 import { jsBackend } from '../reference/js-backend.ts';
 import { FRAME, FrameReader, frameHeader } from './frames.ts';
 import { RunnerHost, type SendFrame } from './host.ts';
@@ -62,32 +61,40 @@ try {
 } catch {
   // A system that forbids it only loses that courtesy.
 }
-const { backend, ready } = await chooseBackend(options);
+const { backend, ready } = await choose(options);
+// The node reads the last words of a process that ended.
+const fault = (message: string) => {
+  process.stderr.write(`${message}\n`);
+  end();
+};
 // The node says nothing before READY, so no frame has been missed.
-reader = new FrameReader(new RunnerHost(new LocalExecutor(backend), send));
+reader = new FrameReader(new RunnerHost(new LocalExecutor(backend), send, fault));
 send(FRAME.ready, 0, [jsonBody(ready)]);
 
-async function chooseBackend(
+async function choose(
   init: RunnerOptions,
-): Promise<{ backend: KernelBackend; ready: RunnerReady }> {
+): Promise<{ backend: ChosenBackend['backend']; ready: RunnerReady }> {
   let addonFailures: readonly AddonFailure[] = [];
   if (init.backend !== 'js') {
     try {
       const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
-      const backend = nativeBackend(addon, init);
-      return { backend, ready: readyOf(backend, addon.cpuFeatures(), []) };
+      const chosen = await chooseBackend(addon, init);
+      return { backend: chosen.backend, ready: readyOf(chosen, addon.cpuFeatures(), []) };
     } catch (cause) {
       if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
       addonFailures = (cause.data.tried ?? []) as AddonFailure[];
     }
   }
-  return { backend: jsBackend, ready: readyOf(jsBackend, [], addonFailures) };
+  const { name, kernels } = jsBackend;
+  const backendOf = Object.fromEntries(kernels.map((kernel) => [kernel, name]));
+  const chosen = { backend: jsBackend, backendOf, cpu: name, gpus: [], candidates: [] };
+  return { backend: jsBackend, ready: readyOf(chosen, [], addonFailures) };
 }
 
 function readyOf(
-  { name, kernels }: KernelBackend,
+  { backend: { name, kernels }, ...rest }: ChosenBackend,
   cpuFeatures: readonly string[],
   addonFailures: readonly AddonFailure[],
 ): RunnerReady {
-  return { backend: { name, kernels }, cpuFeatures, addonFailures };
+  return { backend: { name, kernels }, ...rest, cpuFeatures, addonFailures };
 }

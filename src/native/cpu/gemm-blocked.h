@@ -117,14 +117,14 @@ const char *probe() {
   return problem;
 }
 
-uint32_t parts_of(const kadre_task *task, uint32_t threads) {
+uint32_t parts_of(const kadre_backend *, const kadre_task *task, uint32_t threads) {
   if (task->kernel != KADRE_GEMM_F32) return 1;
   const uint64_t *extents = task->extents;
   const double work = (double)extents[0] * (double)extents[1] * (double)extents[2];
   return kadre_row_parts(extents[0], work, MR, threads);
 }
 
-const char *run(const kadre_task *task, uint32_t part, uint32_t parts) {
+const char *run(const kadre_backend *, const kadre_task *task, uint32_t part, uint32_t parts) {
   if (task->kernel == KADRE_NOOP) {
     memset(task->outputs[0], 0, task->extents[0]);
     return nullptr;

@@ -45,7 +45,7 @@ const char *probe() {
   return problem;
 }
 
-uint32_t parts_of(const kadre_task *task, uint32_t threads) {
+uint32_t parts_of(const kadre_backend *, const kadre_task *task, uint32_t threads) {
   if (task->kernel != KADRE_GEMM_F32) return 1;
   const uint64_t *extents = task->extents;
   /* About a hundred times slower than a vector variant, so smaller parts are worth it. */
@@ -53,7 +53,7 @@ uint32_t parts_of(const kadre_task *task, uint32_t threads) {
   return kadre_row_parts(extents[0], work, 1, threads);
 }
 
-const char *run(const kadre_task *task, uint32_t part, uint32_t parts) {
+const char *run(const kadre_backend *, const kadre_task *task, uint32_t part, uint32_t parts) {
   if (task->kernel == KADRE_NOOP) {
     memset(task->outputs[0], 0, task->extents[0]);
     return nullptr;
