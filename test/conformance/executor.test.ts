@@ -1,10 +1,12 @@
 /**
  * One suite for every executor: the reference in this process, and runner processes with the
- * JavaScript backend and with each native one. All must give the same bits, and the bits of a naive
- * chain over an exact fma.
+ * JavaScript backend, with each native one, and with CUDA on the fake driver. All must give the same
+ * bits, and the bits of a naive chain over an exact fma.
  */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { buildNative } from '../../scripts/build-native.ts';
 import { equalBytes, toHex } from '../../src/base/bytes.ts';
 import { KadreError } from '../../src/base/errors.ts';
@@ -20,6 +22,9 @@ import { kernelId } from '../../src/kernel/contract.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { exactFma } from '../oracles/exact-fma.ts';
 import { silentLogger, testClock } from '../oracles/test-clock.ts';
+import { environmentOf, fakeCuda, useFakeCuda } from '../support/fake-cuda.ts';
+
+const run = promisify(execFile);
 
 interface Subject {
   readonly name: string;
@@ -42,12 +47,34 @@ async function subjects(): Promise<Subject[]> {
   ];
   const build = await buildNative();
   if (build.state === 'unavailable') return known;
-  const works = (await loadAddon()).backends().filter(({ problem }) => problem === null);
+  const addon = await loadAddon();
+  const works = addon.backends().filter(({ problem }) => problem === null);
   assert.ok(works.length > 0, 'a machine that builds the addon can use it');
   const native = works.map(({ name }) =>
     runner(`${name} in a runner`, { backend: 'native', name, threads: 2 }),
   );
-  return [...known, ...native];
+  return [...known, ...native, ...(await fakeDevices(build.file))];
+}
+
+/** CUDA on the fake driver, where there is device code; real devices have test/gpu. */
+async function fakeDevices(addon: string): Promise<Subject[]> {
+  const folder = await fakeCuda();
+  const script = 'console.log(require(process.argv[1]).backends(true)[0].problem)';
+  const env = { ...process.env, ...environmentOf(folder) };
+  const { stdout } = await run(process.execPath, ['-e', script, addon], { env });
+  if (stdout.trim() !== 'null') {
+    assert.equal(stdout.trim(), 'no-device-code');
+    return [];
+  }
+  return ['seed=11', 'seed=12,pools=0,devices=90+90'].map((options) => {
+    const init: RunnerInit = { backend: 'native', name: 'cuda/sm_90', threads: 2 };
+    const subject = runner(`cuda/sm_90 on the fake driver, ${options}`, init);
+    const open = () => {
+      useFakeCuda(folder, options);
+      return subject.open();
+    };
+    return { ...subject, open };
+  });
 }
 
 type Extents = readonly [m: number, k: number, n: number];
@@ -102,14 +129,21 @@ for (const subject of await subjects()) {
     });
     after(() => executor.stop?.());
 
-    test('has every kernel', () => {
-      assert.deepEqual(executor.backend.kernels, KERNELS.map(kernelId).sort());
+    test('has every kernel, or of a GPU those with device code', () => {
+      const { name, kernels } = executor.backend;
+      const all = KERNELS.map(kernelId).sort();
+      if (name.startsWith('cuda/')) for (const kernel of kernels) assert.ok(all.includes(kernel));
+      else assert.deepEqual(kernels, all);
       assert.match(subject.name, new RegExp(`^${executor.backend.name}`));
     });
 
     test('passes the self-test', async () => {
       const rows = await runSelftest(executor);
-      assert.equal(rows.length, selftestCases().length);
+      const has = (kernel: string) => executor.backend.kernels.includes(kernel);
+      assert.equal(
+        rows.length,
+        selftestCases().filter(({ request }) => has(request.kernel)).length,
+      );
       for (const row of rows) assert.ok(row.ok, `${row.case}: ${row.actual}`);
     });
 
