@@ -1,8 +1,8 @@
 /**
- * Builds the native addon to build/kadre.node, with g++ and two header packages, and with device code
- * for GPUs where nvcc or clang is there. Nothing is downloaded; when sources, flags and compilers are
- * those of the last build, nothing is done. A machine without a compiler is told which packages to
- * install and is no failure: every kernel also runs on the JavaScript backend
+ * Builds the native addon to build/kadre.node, with g++ and two header packages, and with device
+ * code for GPUs where nvcc or clang is there. Nothing is downloaded; when sources, flags and
+ * compilers are those of the last build, nothing is done. A machine without a compiler is told
+ * which packages to install and is no failure: every kernel also runs on the JavaScript backend
  * (docs/adr/0010-native-build.md).
  */
 import { execFile } from 'node:child_process';
@@ -148,7 +148,9 @@ async function compile(root: string, work: string, toolchain: Toolchain): Promis
   return device.message;
 }
 
-/** The first compiler that makes it; one that fails costs its device code and a line, not the CPU's. */
+/**
+ * The first compiler that makes it; one that fails costs its device code and a line, not the CPU's.
+ */
 async function deviceCodeOf(
   native: string,
   work: string,

@@ -1,7 +1,7 @@
 /**
- * Which backend runs what in a runner. A GPU is used when it works and passes the self-test; what it
- * has no code for, what is too short for the trip and what does not fit into its memory runs on the
- * CPU beside it. All give the same bits, so this is a matter of speed alone
+ * Which backend runs what in a runner. A GPU is used when it works and passes the self-test; what
+ * it has no code for, what is too short for the trip and what does not fit into its memory runs on
+ * the CPU beside it. All give the same bits, so this is a matter of speed alone
  * (docs/adr/0162-gpu-and-cpu-in-one-runner.md).
  */
 import { KadreError } from '../base/errors.ts';

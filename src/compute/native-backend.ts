@@ -1,6 +1,6 @@
 /**
- * The backends of the addon: by name, or the best CPU variant that works on this machine. Short calls
- * on a CPU run on the calling thread, because handing one over costs more than it does.
+ * The backends of the addon: by name, or the best CPU variant that works on this machine. Short
+ * calls on a CPU run on the calling thread, because handing one over costs more than it does.
  */
 import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
@@ -85,7 +85,9 @@ function runNative(
   return outputs;
 }
 
-/** Of a device call that failed: nothing is wrong with the device, or this process is done with it. */
+/**
+ * Of a device call that failed: nothing is wrong with the device, or this process is done with it.
+ */
 function failDevice(cause: unknown): never {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const isFault = reason.startsWith('device-fault');

@@ -1,7 +1,7 @@
 /**
  * One suite for every executor: the reference in this process, and runner processes with the
- * JavaScript backend, with each native one, and with CUDA on the fake driver. All must give the same
- * bits, and the bits of a naive chain over an exact fma.
+ * JavaScript backend, with each native one, and with CUDA on the fake driver. All must give the
+ * same bits, and the bits of a naive chain over an exact fma.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -23,7 +23,9 @@ __device__ __forceinline__ float __fmaf_rn(float a, float b, float c) {
   return __nvvm_fma_rn_f(a, b, c);
 }
 
-__device__ __forceinline__ float __int_as_float(int bits) { return __builtin_bit_cast(float, bits); }
+__device__ __forceinline__ float __int_as_float(int bits) {
+  return __builtin_bit_cast(float, bits);
+}
 
 /* Read like the variables of CUDA; a plain function could not be. */
 struct KadreThread {

@@ -1,7 +1,8 @@
 /*
  * The CUDA driver, opened at run time: one binary serves machines with and without a GPU, and no
- * toolkit header is needed to build it. Types, numbers and names are those of NVIDIA's public driver
- * API reference; docs/adr/0160-cuda-through-the-driver-api.md says why not the runtime library.
+ * toolkit header is needed to build it. Types, numbers and names are those of NVIDIA's public
+ * driver API reference; docs/adr/0160-cuda-through-the-driver-api.md says why not the runtime
+ * library.
  */
 #ifndef KADRE_CUDA_DRIVER_H
 #define KADRE_CUDA_DRIVER_H

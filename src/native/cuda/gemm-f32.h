@@ -1,16 +1,16 @@
 /*
- * The matrix product of the numeric contract (docs/protocol/numeric-contract.md, "Matrix product") for
- * a device: each element is one chain of fused multiply-adds with k ascending, kept in one register.
- * Compiled by nvcc and clang for GPUs and by the host compiler for the fake driver, so it uses nothing
- * but barriers, shared memory and operations named by their rounding.
+ * The matrix product of the numeric contract (docs/protocol/numeric-contract.md, "Matrix product")
+ * for a device: each element is one chain of fused multiply-adds with k ascending, kept in one
+ * register. Compiled by nvcc and clang for GPUs and by the host compiler for the fake driver, so it
+ * uses nothing but barriers, shared memory and operations named by their rounding.
  *
  * Blocking: a thread owns 8 x 8 elements as four 4 x 4 quads, a warp 4 x 8 threads and so 32 x 64
- * elements, which makes every read of shared memory a 16-byte one without bank conflicts. Tiles of 8
- * in k are double-buffered: the next one travels from global memory to registers while this one is
- * computed. Padding in k is loaded at most and never executed.
+ * elements, which makes every read of shared memory a 16-byte one without bank conflicts. Tiles of
+ * 8 in k are double-buffered: the next one travels from global memory to registers while this one
+ * is computed. Padding in k is loaded at most and never executed.
  *
- * Rows of a, b and c begin at multiples of 16 bytes (lda, ldb, ldc are multiples of 4), and what lies
- * between the last element and the next row may be read and, in c, written.
+ * Rows of a, b and c begin at multiples of 16 bytes (lda, ldb, ldc are multiples of 4), and what
+ * lies between the last element and the next row may be read and, in c, written.
  */
 #ifndef KADRE_CUDA_GEMM_F32_H
 #define KADRE_CUDA_GEMM_F32_H

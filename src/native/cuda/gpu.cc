@@ -1,6 +1,6 @@
 /*
- * Which code a device gets: machine code for its own architecture from the fatbin, else PTX that the
- * driver compiles, else the PTX whose header asks for an old driver (docs/adr/0161).
+ * Which code a device gets: machine code for its own architecture from the fatbin, else PTX that
+ * the driver compiles, else the PTX whose header asks for an old driver (docs/adr/0161).
  */
 #include "gpu.h"
 

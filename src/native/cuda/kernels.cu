@@ -1,6 +1,6 @@
 /*
- * Device code: one entry point per kernel and blocking, found by name by gpu.cc. Compiled by nvcc, by
- * clang, and by the host compiler for the fake driver.
+ * Device code: one entry point per kernel and blocking, found by name by gpu.cc. Compiled by nvcc,
+ * by clang, and by the host compiler for the fake driver.
  */
 #include "language.h"
 

@@ -1,6 +1,6 @@
 /*
- * Where one kernel call runs on a device: a stream for kernels, a channel in each direction, and the
- * device memory of that call, which is zero again before anybody else can get it.
+ * Where one kernel call runs on a device: a stream for kernels, a channel in each direction, and
+ * the device memory of that call, which is zero again before anybody else can get it.
  */
 #ifndef KADRE_CUDA_SLOT_H
 #define KADRE_CUDA_SLOT_H

@@ -1,7 +1,7 @@
 /*
  * The words of CUDA for the host's compiler: threads of a block are fibres on one stack each, and a
- * barrier is a switch to another fibre. Which thread runs next is drawn at random, so code that needs
- * a barrier it does not have gives other bits from run to run.
+ * barrier is a switch to another fibre. Which thread runs next is drawn at random, so code that
+ * needs a barrier it does not have gives other bits from run to run.
  */
 #ifndef KADRE_FAKE_DEVICE_LANGUAGE_H
 #define KADRE_FAKE_DEVICE_LANGUAGE_H

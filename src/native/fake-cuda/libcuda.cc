@@ -1,7 +1,7 @@
 /*
- * A test double of libcuda.so.1: the functions that src/native/cuda/driver.h looks for, over kernels
- * compiled from the same source, with faults on demand (options.h). Never shipped. Signatures are
- * those of NVIDIA's public driver API reference.
+ * A test double of libcuda.so.1: the functions that src/native/cuda/driver.h looks for, over
+ * kernels compiled from the same source, with faults on demand (options.h). Never shipped.
+ * Signatures are those of NVIDIA's public driver API reference.
  */
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +62,9 @@ struct Kernel {
 
 Kernel kernels[] = {KERNEL(kadre_gemm_f32_128), KERNEL(kadre_gemm_f32_64)};
 
-/* Whether an injected fault is still to come; it leaves a file so that the next process is spared. */
+/*
+ * Whether an injected fault is still to come; it leaves a file so that the next process is spared.
+ */
 bool is_due(uint64_t launch) {
   if (launch == 0 || launches != launch) return false;
   const std::string &once = options().once;
@@ -81,7 +83,8 @@ void log_launch(const Kernel &kernel, unsigned grid, void **arguments) {
 }
 
 void run_kernel(const Kernel &kernel, unsigned grid, const std::function<void()> &thread) {
-  if (!fake::run_grid(grid, kernel.threads, thread)) fake::broken("not all threads reach a barrier");
+  if (fake::run_grid(grid, kernel.threads, thread)) return;
+  fake::broken("not all threads reach a barrier");
 }
 
 }  // namespace

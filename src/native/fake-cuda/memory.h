@@ -1,6 +1,6 @@
 /*
- * Device and pinned memory that notices what a real device would not tell: each allocation ends at an
- * unmapped page, begins as garbage, and must be all zero when it is freed.
+ * Device and pinned memory that notices what a real device would not tell: each allocation ends at
+ * an unmapped page, begins as garbage, and must be all zero when it is freed.
  */
 #ifndef KADRE_FAKE_MEMORY_H
 #define KADRE_FAKE_MEMORY_H

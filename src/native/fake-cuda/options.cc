@@ -1,4 +1,4 @@
-/* Reads KADRE_FAKE_CUDA once. */
+/* Reads what KADRE_FAKE_CUDA asks for, once per process. */
 #include "options.h"
 
 #include <stdio.h>

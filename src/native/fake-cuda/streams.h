@@ -1,6 +1,6 @@
 /*
- * Streams and events of the fake driver. What is given to a stream runs later, in the stream's order
- * and in a random order between streams, so that a missing wait shows.
+ * Streams and events of the fake driver. What is given to a stream runs later, in the stream's
+ * order and in a random order between streams, so that a missing wait shows.
  */
 #ifndef KADRE_FAKE_STREAMS_H
 #define KADRE_FAKE_STREAMS_H
