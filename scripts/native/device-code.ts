@@ -56,6 +56,8 @@ export interface DeviceCode {
   readonly compiler: DeviceCompiler;
   /** Preprocessor names for the addon: which files there are. */
   readonly defines: readonly string[];
+  /** What ptxas says of registers and spills, per architecture; empty without nvcc. */
+  readonly report: string;
 }
 
 /** Writes kernels.ptx, and with nvcc kernels.fatbin, into `out`. Throws when the compiler fails. */
@@ -65,9 +67,9 @@ export async function compileDeviceCode(
   out: string,
 ): Promise<DeviceCode> {
   await writePtx(compiler, native, out);
-  if (compiler.kind === 'clang') return { compiler, defines: ['-DKADRE_PTX'] };
-  await writeFatbin(compiler, native, out);
-  return { compiler, defines: ['-DKADRE_FATBIN', '-DKADRE_PTX'] };
+  if (compiler.kind === 'clang') return { compiler, defines: ['-DKADRE_PTX'], report: '' };
+  const report = await writeFatbin(compiler, native, out);
+  return { compiler, defines: ['-DKADRE_FATBIN', '-DKADRE_PTX'], report };
 }
 
 async function writePtx(compiler: DeviceCompiler, native: string, out: string): Promise<void> {
@@ -102,7 +104,7 @@ export function relabelled(ptx: string): string {
   );
 }
 
-async function writeFatbin(compiler: DeviceCompiler, native: string, out: string): Promise<void> {
+async function writeFatbin(compiler: DeviceCompiler, native: string, out: string): Promise<string> {
   const known = await run(compiler.command, ['--list-gpu-code']);
   const codes = ARCHITECTURES.filter((each) => known.stdout.includes(`sm_${each}`));
   const newest = codes.at(-1) ?? OLDEST;
@@ -110,12 +112,13 @@ async function writeFatbin(compiler: DeviceCompiler, native: string, out: string
     ...codes.map((each) => `arch=compute_${each},code=sm_${each}`),
     ...new Set([OLDEST, newest].map((each) => `arch=compute_${each},code=compute_${each}`)),
   ];
-  await run(compiler.command, [
+  const { stdout, stderr } = await run(compiler.command, [
     ...NVCC_FLAGS,
-    '-fatbin',
+    ...['-fatbin', '-Xptxas', '-v'],
     ...targets.flatMap((target) => ['-gencode', target]),
     join(native, 'cuda/kernels.cu'),
     '-o',
     join(out, 'kernels.fatbin'),
   ]);
+  return stdout + stderr;
 }

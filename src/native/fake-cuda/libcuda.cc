@@ -121,7 +121,7 @@ EXPORT Result cuDeviceTotalMem_v2(size_t *bytes, int) {
 
 EXPORT Result cuDeviceGetAttribute(int *value, int which, int device) {
   const int capability = options().devices[static_cast<size_t>(device)];
-  if (which == 16) *value = 4;
+  if (which == 16) *value = options().multiprocessors;
   else if (which == 75) *value = capability / 10;
   else if (which == 76) *value = capability % 10;
   else if (which == 115) *value = options().pools ? 1 : 0;

@@ -17,6 +17,7 @@ void set(Options *options, const std::string &name, const std::string &value) {
     for (std::string one; std::getline(list, one, '+');) options->devices.push_back(stoi(one));
   } else if (name == "memory") options->memory = number;
   else if (name == "pools") options->pools = number != 0;
+  else if (name == "multiprocessors") options->multiprocessors = static_cast<int>(number);
   else if (name == "init") options->init = static_cast<int>(number);
   else if (name == "fatbin") options->fatbin = static_cast<int>(number);
   else if (name == "ptx") options->ptx = static_cast<int>(number);

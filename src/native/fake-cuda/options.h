@@ -19,6 +19,8 @@ struct Options {
   uint64_t memory = 8ull << 30;
   /* Whether devices allocate in stream order. */
   bool pools = true;
+  /* Of each device: what decides between blockings and how high a band is. */
+  int multiprocessors = 4;
   /* Result of cuInit: 100 no device, 803 driver mismatch. */
   int init = 0;
   /* Result of loading a fatbin, and of loading PTX: 209 no image for this device. */
