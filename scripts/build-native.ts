@@ -24,13 +24,13 @@ const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-interface Unit {
+export interface Unit {
   /** Below src/native. */
   readonly source: string;
   readonly flags: readonly string[];
 }
 
-interface Toolchain {
+export interface Toolchain {
   readonly compiler: string;
   readonly version: string;
   readonly includes: readonly string[];
@@ -53,7 +53,7 @@ const LINK_FLAGS = ['-shared', '-static-libstdc++', '-static-libgcc', '-pthread'
  * instruction set and its own KADRE_HAVE_ define. `cuda/` is host code: it opens the driver at run
  * time, and device code is bytes in `embed.S`.
  */
-function unitsFor(arch: string): Unit[] {
+export function kernelUnits(arch: string): Unit[] {
   const variants: Unit[] =
     arch === 'x64'
       ? [
@@ -69,6 +69,12 @@ function unitsFor(arch: string): Unit[] {
       flags: [],
     })),
     { source: 'cuda/embed.S', flags: [] },
+  ];
+}
+
+function unitsFor(arch: string): Unit[] {
+  return [
+    ...kernelUnits(arch),
     { source: 'napi/task.cc', flags: NAPI_FLAGS },
     { source: 'napi/pool.cc', flags: ['-pthread'] },
     { source: 'napi/addon.cc', flags: NAPI_FLAGS },
@@ -117,8 +123,35 @@ export async function buildNative(root = ROOT): Promise<NativeBuild> {
 /** Says in a few words which device code is in it. */
 async function compile(root: string, work: string, toolchain: Toolchain): Promise<string> {
   const native = join(root, 'src/native');
+  const { objects, deviceCode } = await compileUnits(unitsFor(process.arch), {
+    native,
+    work,
+    toolchain,
+  });
+  await run(toolchain.compiler, [
+    ...LINK_FLAGS,
+    `-Wl,--version-script=${join(native, 'napi/exports.map')}`,
+    ...objects,
+    '-o',
+    join(work, 'kadre.node'),
+  ]);
+  return deviceCode;
+}
+
+export interface CompileInit {
+  /** The folder src/native. */
+  readonly native: string;
+  /** Where objects and device code go. */
+  readonly work: string;
+  readonly toolchain: Toolchain;
+}
+
+/** Object files, in the order of the units, and a few words on the device code in them. */
+export async function compileUnits(
+  units: readonly Unit[],
+  { native, work, toolchain }: CompileInit,
+): Promise<{ readonly objects: readonly string[]; readonly deviceCode: string }> {
   const device = await deviceCodeOf(native, work, toolchain);
-  const units = unitsFor(process.arch);
   const objectOf = (unit: Unit) => join(work, `${unit.source.replaceAll('/', '-')}.o`);
   await Promise.all(
     units.map((unit) =>
@@ -138,14 +171,7 @@ async function compile(root: string, work: string, toolchain: Toolchain): Promis
       ]),
     ),
   );
-  await run(toolchain.compiler, [
-    ...LINK_FLAGS,
-    `-Wl,--version-script=${join(native, 'napi/exports.map')}`,
-    ...units.map(objectOf),
-    '-o',
-    join(work, 'kadre.node'),
-  ]);
-  return device.message;
+  return { objects: units.map(objectOf), deviceCode: device.message };
 }
 
 /**
@@ -171,7 +197,8 @@ async function deviceCodeOf(
   return { message: ['CPU only', ...failures].join('; ') };
 }
 
-async function findToolchain(): Promise<Toolchain | undefined> {
+/** Undefined on a machine without a C++ compiler. */
+export async function findToolchain(): Promise<Toolchain | undefined> {
   const includes = [
     dirname(require.resolve('node-addon-api/napi.h')),
     join(dirname(require.resolve('node-api-headers/package.json')), 'include'),
@@ -199,8 +226,8 @@ async function stampOf(root: string, toolchain: Toolchain): Promise<string> {
   const files = (await readdir(native, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    // The tests' own driver is no part of the addon.
-    .filter((file) => !file.includes('/fake-cuda/'))
+    // The tests' own driver and the self-test program are no part of the addon.
+    .filter((file) => !/\/(?:fake-cuda|gpu-selftest)\//.test(file))
     .sort();
   files.push(fileURLToPath(new URL('native/device-code.ts', import.meta.url)));
   for (const file of [...files, ...(await headerPackages(toolchain))]) {

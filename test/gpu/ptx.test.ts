@@ -168,8 +168,8 @@ const REGISTERS_MAX: Readonly<Record<string, number>> = {
 const SPILL_BYTES_MAX = 16;
 
 function checkBudget(report: string): void {
-  const pattern =
-    /entry function '(\w+)' for 'sm_(\d+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/g;
+  const parts = ["entry function '(\\w+)' for 'sm_(\\d+)'", '(\\d+) bytes spill stores'];
+  const pattern = new RegExp([...parts, 'Used (\\d+) registers'].join('[\\s\\S]*?'), 'g');
   const seen: string[] = [];
   for (const [, entry, architecture, spill, registers] of report.matchAll(pattern)) {
     const what = `${entry} for sm_${architecture}`;

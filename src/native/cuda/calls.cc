@@ -80,7 +80,10 @@ class Product {
     const DevicePointer c = c_.at + row * c_.pitch * sizeof(float);
     Result result = slot_.up().upload(slice(host_a_, row, height), a, a_.pitch * sizeof(float));
     if (result == SUCCESS) result = slot_.up().hold(slot_.stream());
-    if (result == SUCCESS) result = launch(a, c, height);
+    if (result == SUCCESS) {
+      result = launch_gemm(&gpu_, slot_.stream(),
+                           {a, b_.at, c, height, columns_, k_, a_.pitch, b_.pitch, c_.pitch});
+    }
     if (result == SUCCESS) result = slot_.down().follow(slot_.stream());
     if (result != SUCCESS) return result;
     return slot_.down().download(c, c_.pitch * sizeof(float), slice(host_c_, row, height));
@@ -88,20 +91,6 @@ class Product {
 
   static HostRows slice(const HostRows &box, uint64_t row, uint64_t rows) {
     return {box.data + row * box.stride, rows, box.width, box.stride};
-  }
-
-  Result launch(DevicePointer a, DevicePointer c, uint64_t height) {
-    const bool large = blocks(height, columns_, LARGE) >= gpu_.multiprocessors();
-    const Function function = large ? gpu_.functions().gemm_f32_128 : gpu_.functions().gemm_f32_64;
-    const unsigned grid = static_cast<unsigned>(blocks(height, columns_, large ? LARGE : SMALL));
-    unsigned m = static_cast<unsigned>(height), n = static_cast<unsigned>(columns_);
-    unsigned k = static_cast<unsigned>(k_), lda = static_cast<unsigned>(a_.pitch);
-    unsigned ldb = static_cast<unsigned>(b_.pitch), ldc = static_cast<unsigned>(c_.pitch);
-    DevicePointer b = b_.at;
-    void *arguments[] = {&a, &b, &c, &m, &n, &k, &lda, &ldb, &ldc};
-    const unsigned threads = large ? LARGE_THREADS : SMALL_THREADS;
-    return gpu_.driver().launch(function, grid, 1, 1, threads, 1, 1, 0, slot_.stream(), arguments,
-                                nullptr);
   }
 
   Gpu &gpu_;
@@ -123,6 +112,19 @@ Result run_noop(Slot *slot, const kadre_task &task) {
 }
 
 }  // namespace
+
+Result launch_gemm(Gpu *gpu, Stream stream, const GemmOperands &x) {
+  const bool large = blocks(x.m, x.n, LARGE) >= gpu->multiprocessors();
+  const Function function = large ? gpu->functions().gemm_f32_128 : gpu->functions().gemm_f32_64;
+  const unsigned grid = static_cast<unsigned>(blocks(x.m, x.n, large ? LARGE : SMALL));
+  const unsigned threads = large ? LARGE_THREADS : SMALL_THREADS;
+  DevicePointer a = x.a, b = x.b, c = x.c;
+  unsigned m = static_cast<unsigned>(x.m), n = static_cast<unsigned>(x.n);
+  unsigned k = static_cast<unsigned>(x.k), lda = static_cast<unsigned>(x.lda);
+  unsigned ldb = static_cast<unsigned>(x.ldb), ldc = static_cast<unsigned>(x.ldc);
+  void *arguments[] = {&a, &b, &c, &m, &n, &k, &lda, &ldb, &ldc};
+  return gpu->driver().launch(function, grid, 1, 1, threads, 1, 1, 0, stream, arguments, nullptr);
+}
 
 bool has_kernel(uint32_t kernel) { return kernel == KADRE_NOOP || kernel == KADRE_GEMM_F32; }
 

@@ -10,6 +10,15 @@
 namespace kadre {
 namespace cuda {
 
+/* Matrices on the device; extents below 2^31, rows padded to multiples of 4 floats. */
+struct GemmOperands {
+  DevicePointer a, b, c;
+  uint64_t m, n, k, lda, ldb, ldc;
+};
+
+/* One launch, with the blocking that suits the device. */
+Result launch_gemm(Gpu *gpu, Stream stream, const GemmOperands &operands);
+
 /* Rows `first` to `end` (exclusive) of a call of this kernel. Empty or a reason. */
 std::string run_call(Gpu *gpu, Slot *slot, const kadre_task &task, uint64_t first, uint64_t end);
 
