@@ -6,7 +6,14 @@ import type { SubmitOptions, Work } from '../../src/sdk/types.ts';
 import type { UploadTable } from './upload-table.ts';
 
 const BODY_BYTES_MAX = 1_048_576;
-const OPTION_NAMES = ['replicas', 'quorum', 'cadre', 'deadlineMs', 'waitPeersMs'] as const;
+const OPTION_NAMES = [
+  'replicas',
+  'quorum',
+  'cadre',
+  'deadlineMs',
+  'requires',
+  'waitPeersMs',
+] as const;
 const KEYS = ['v', 'kernel', 'parameters', 'inputs', 'shards', 'options'];
 
 export interface JobRequest {
@@ -78,6 +85,10 @@ function optionsOf(value: unknown): SubmitOptions {
   for (const [name, entry] of Object.entries(given)) {
     if (!(OPTION_NAMES as readonly string[]).includes(name))
       throw bad(`unknown option \`${name}\``);
+    if (name === 'requires') {
+      if (typeof entry !== 'string') throw bad('`requires` must be a text');
+      continue;
+    }
     if (typeof entry !== 'number' || !(entry >= 0)) throw bad(`\`${name}\` must be a number`);
   }
   return given as SubmitOptions;

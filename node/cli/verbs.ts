@@ -48,6 +48,12 @@ const RUN_OPTIONS: readonly OptionRow[] = [
     default: 4,
     why: `committee seats, 0 to ${LIMITS.cadreSeatsMax}; 0: no certificate, 1: one node's word`,
   },
+  {
+    name: 'require',
+    kind: 'text',
+    placeholder: 'LIST',
+    why: "what workers' devices must be, e.g. cuda>=8.0,mem>=16GiB",
+  },
   { name: 'cert', kind: 'text', placeholder: 'FILE', why: 'where the certificate goes' },
   {
     name: 'deadline',

@@ -4,7 +4,7 @@
  * fit every byte of the outputs. Only with the cadre off there is nothing to check against but the
  * node's word.
  */
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { blobRoot } from '../blob/tree.ts';
@@ -14,8 +14,9 @@ import { computationIdOf } from '../job/spec.ts';
 import { arrayBytes, type Dtype, type ResolvedKernel } from '../kernel/contract.ts';
 import { arrayOfBytes, bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
+import { encodeCanonical } from '../wire/cbor.ts';
 import { ApiClient, errorOfJson } from './api-client.ts';
-import { checkWork, specOfArray } from './check-work.ts';
+import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import type {
   JobEvent,
   JobHandle,
@@ -72,6 +73,7 @@ class ApiSwarm implements Swarm {
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
     const { signal, ...policy } = options;
+    requirementOf(options.requires);
     const inputs = work.inputs ?? {};
     const specs = Object.entries(inputs).map(([name, array]) => specOfArray(name, array));
     const { resolved, kernel: known } = checkWork(kernel, work, policy);
@@ -241,7 +243,7 @@ function differenceFrom(
   jobId: string,
   { computationId, kernel, options, shards }: Expected,
 ): string | undefined {
-  const { replicas, quorum, cadre } = options;
+  const { replicas, quorum, cadre, requires } = options;
   if (toHex(certified) !== jobId) return 'the job id';
   if (toHex(computationIdOf(spec)) !== computationId) return 'the computation';
   if (spec.kernel !== kernel) return 'the kernel';
@@ -249,6 +251,8 @@ function differenceFrom(
   if (replicas !== undefined && spec.policy.replicas !== replicas) return 'the number of replicas';
   if (quorum !== undefined && spec.policy.quorum !== quorum) return 'the quorum';
   if (cadre !== undefined && spec.policy.cadre !== cadre) return 'the cadre size';
+  const required = encodeCanonical(requirementOf(requires) ?? null);
+  if (!equalBytes(required, encodeCanonical(spec.requires ?? null))) return 'the requirement';
   return undefined;
 }
 

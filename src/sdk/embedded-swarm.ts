@@ -21,7 +21,8 @@ import type { StartedJob } from '../roles/requester.ts';
 import type { FinishedJob } from '../roles/requester-job.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
-import { checkWork, specOfArray } from './check-work.ts';
+import { offersFor, type Requirement } from '../swarm/requirement.ts';
+import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import type {
   JobEvent,
   JobHandle,
@@ -77,14 +78,15 @@ export class EmbeddedSwarm implements Swarm {
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
-    const { waitPeersMs = WAIT_PEERS_MS, signal: _, ...chosen } = options;
+    const { waitPeersMs = WAIT_PEERS_MS, requires: required, signal: _, ...chosen } = options;
+    const requires = requirementOf(required);
     const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
     const policy = derivePolicy({ ...this.#init.policy, ...chosen });
     const inputs = await this.#storeInputs(specs, arrays);
     const { replicas: workersMin, cadre: cadreMin } = policy;
-    const wanted = { kernel, workersMin, cadreMin, waitMs: waitPeersMs };
+    const wanted = { kernel, requires, workersMin, cadreMin, waitMs: waitPeersMs };
     const adverts = await coded(roles.scout.gather(wanted, { signal }), signal);
-    const speeds = speedsOf(adverts, kernel);
+    const speeds = speedsOf(adverts, { kernel, requires });
     const shards = work.shards ?? shardCountFor(resolved, speeds.length);
     const estimateMs = estimateFor(resolved, { shards, replicas: policy.replicas, speeds });
     const job = buildSpec(
@@ -94,6 +96,7 @@ export class EmbeddedSwarm implements Swarm {
         inputs,
         shards,
         policy: derivePolicy({ ...this.#init.policy, ...chosen, estimateMs }),
+        requires,
         network: this.#init.networkId,
         nonce: random.bytes(16),
       },
@@ -265,12 +268,13 @@ function resultOf({ job }: StartedJob, finished: FinishedJob): JobResult {
 
 const round = (ms: number): number => Math.round(ms * 10) / 10;
 
-function speedsOf(adverts: readonly SignedAdvert[], kernel: string): number[] {
+function speedsOf(
+  adverts: readonly SignedAdvert[],
+  { kernel, requires }: { readonly kernel: string; readonly requires: Requirement | undefined },
+): number[] {
   return adverts.flatMap(({ advert }) => {
-    const offers = advert.kernels.filter((offer) => offer.id === kernel);
-    return advert.roles.includes('worker') && offers.length > 0
-      ? [Math.max(...offers.map((offer) => offer.speed))]
-      : [];
+    const offers = offersFor(advert, kernel, requires);
+    return offers.length > 0 ? [Math.max(...offers.map((offer) => offer.speed))] : [];
   });
 }
 

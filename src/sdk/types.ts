@@ -35,6 +35,8 @@ export interface SubmitOptions extends SignalOption {
   readonly cadre?: number;
   /** The job fails when not done by then. */
   readonly deadlineMs?: number;
+  /** What workers' devices must be: `cuda>=8.0,mem>=16GiB`, `cpu`. Default: anything. */
+  readonly requires?: string;
   /** How long to wait for enough capable peers. Default 10 s. */
   readonly waitPeersMs?: number;
 }
