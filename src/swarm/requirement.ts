@@ -35,8 +35,8 @@ const MEMORY_UNITS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Reads `cuda>=8.0,mem>=16GiB`: terms `cpu`, `cuda`, `cuda>=MAJOR.MINOR` and `mem>=N` with a unit of
- * MiB, GiB or TiB, each at most once. Reason: `bad-requirement`.
+ * Reads `cuda>=8.0,mem>=16GiB`: terms `cpu`, `cuda`, `cuda>=MAJOR.MINOR` and `mem>=N` with a unit
+ * of MiB, GiB or TiB, each at most once. Reason: `bad-requirement`.
  */
 export function parseRequirement(text: string): Checked<Requirement> {
   const refused = (why: string) => refuse('bad-requirement', 'reject', why);
