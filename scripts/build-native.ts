@@ -64,7 +64,7 @@ export function kernelUnits(arch: string): Unit[] {
   return [
     { source: 'cpu/generic.cc', flags: [] },
     ...variants,
-    ...['channel', 'slot', 'gpu', 'calls', 'backend', 'driver'].map((name) => ({
+    ...['channel', 'slot', 'shared-inputs', 'gpu', 'calls', 'backend', 'driver'].map((name) => ({
       source: `cuda/${name}.cc`,
       flags: [],
     })),

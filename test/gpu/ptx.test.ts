@@ -4,11 +4,13 @@
  * machine without nvcc or clang leaves that compiler's tests out, with one line each.
  */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import {
   ARCHITECTURES,
   compileDeviceCode,
@@ -127,6 +129,15 @@ function compilerTests(compiler: DeviceCompiler, architectures: readonly number[
         const data = sample(kind, extents);
         assert.deepEqual(interpreted(ptx, blocking, data), chain(data), `${kind} ${extents}`);
       }
+    });
+  }
+
+  if (compiler.kind === 'nvcc') {
+    test('our declarations of the driver agree with the toolkit', async () => {
+      const source = fileURLToPath(new URL('driver-declarations.cc', import.meta.url));
+      const object = join(out, 'declarations.o');
+      const flags = ['-x', 'c++', '-std=c++17', '-c'];
+      await promisify(execFile)(compiler.command, [...flags, source, '-o', object]);
     });
   }
 

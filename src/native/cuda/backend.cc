@@ -33,13 +33,17 @@ struct Group : kadre_backend {
   std::condition_variable freed;
   /* Per device, the slots that nobody uses. */
   std::vector<std::vector<int>> free;
+  size_t turn = 0;
 
   Place take() {
     std::unique_lock<std::mutex> lock(mutex);
-    size_t best = 0;
+    /* Among equals another one each time. */
+    const size_t start = turn++ % free.size();
+    size_t best = start;
     freed.wait(lock, [&] {
       for (size_t i = 0; i < free.size(); i++) {
-        if (free[i].size() > free[best].size()) best = i;
+        const size_t at = (start + i) % free.size();
+        if (free[at].size() > free[best].size()) best = at;
       }
       return !free[best].empty();
     });

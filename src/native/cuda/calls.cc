@@ -43,10 +43,20 @@ class Product {
         host_c_(rows_of(task.outputs[0], rows_, columns_, columns_, first)) {}
 
   Result run() {
+    b_.pitch = padded(columns_);
+    SharedInputs &shared = gpu_.shared_inputs();
+    const Result joined = shared.join(&slot_, host_b_, b_.pitch * sizeof(float), &b_.at);
+    if (joined != SUCCESS) return joined;
+    const Result result = with_b();
+    /* All kernels of this call have ended, or the process is about to. */
+    shared.leave(&slot_, b_.at);
+    return result;
+  }
+
+ private:
+  Result with_b() {
     Result result = allocate(&a_, rows_, k_);
-    if (result == SUCCESS) result = allocate(&b_, k_, columns_);
     if (result == SUCCESS) result = allocate(&c_, rows_, columns_);
-    if (result == SUCCESS) result = slot_.up().upload(host_b_, b_.at, b_.pitch * sizeof(float));
     const uint64_t height = band_height();
     for (uint64_t row = 0; row < rows_ && result == SUCCESS; row += height) {
       result = band(row, std::min(height, rows_ - row));
@@ -54,7 +64,8 @@ class Product {
     return result == SUCCESS ? slot_.down().finish() : result;
   }
 
- private:
+  static uint64_t padded(uint64_t columns) { return (columns + 3) / 4 * 4; }
+
   static HostRows rows_of(const void *data, uint64_t rows, uint64_t width, uint64_t stride,
                           uint64_t first) {
     /* A channel only reads what it uploads. */
@@ -64,7 +75,7 @@ class Product {
   }
 
   Result allocate(Matrix *matrix, uint64_t rows, uint64_t columns) {
-    matrix->pitch = (columns + 3) / 4 * 4;
+    matrix->pitch = padded(columns);
     return slot_.allocate(rows * matrix->pitch * sizeof(float), &matrix->at);
   }
 

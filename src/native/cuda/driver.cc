@@ -11,8 +11,8 @@ namespace {
 const char *find_all(void *library, Driver *driver) {
   const char *missing = nullptr;
 #define KADRE_CUDA_FIND(member, symbol, parameters)                                  \
-  driver->member = reinterpret_cast<Result(*) parameters>(dlsym(library, symbol));   \
-  if (driver->member == nullptr && missing == nullptr) missing = symbol;
+  driver->member = reinterpret_cast<Result(*) parameters>(dlsym(library, #symbol));  \
+  if (driver->member == nullptr && missing == nullptr) missing = #symbol;
   KADRE_CUDA_OPTIONAL_FUNCTIONS(KADRE_CUDA_FIND)
   missing = nullptr;
   KADRE_CUDA_FUNCTIONS(KADRE_CUDA_FIND)

@@ -46,44 +46,44 @@ constexpr unsigned EVENT_BLOCKING_UNTIMED = 1 | 2;
  * are never given back: they belong to a runner process and end with it.
  */
 #define KADRE_CUDA_FUNCTIONS(X)                                                                   \
-  X(init, "cuInit", (unsigned flags))                                                             \
-  X(driver_version, "cuDriverGetVersion", (int *version))                                         \
-  X(device_count, "cuDeviceGetCount", (int *count))                                               \
-  X(device_get, "cuDeviceGet", (Device *device, int ordinal))                                     \
-  X(device_name, "cuDeviceGetName", (char *name, int bytes, Device device))                       \
-  X(device_memory, "cuDeviceTotalMem_v2", (size_t *bytes, Device device))                         \
-  X(device_attribute, "cuDeviceGetAttribute", (int *value, int which, Device device))             \
-  X(context_retain, "cuDevicePrimaryCtxRetain", (Context *context, Device device))                \
-  X(context_use, "cuCtxSetCurrent", (Context context))                                            \
-  X(module_load, "cuModuleLoadData", (Module *module, const void *image))                         \
-  X(module_function, "cuModuleGetFunction",                                                       \
+  X(init, cuInit, (unsigned flags))                                                               \
+  X(driver_version, cuDriverGetVersion, (int *version))                                           \
+  X(device_count, cuDeviceGetCount, (int *count))                                                 \
+  X(device_get, cuDeviceGet, (Device *device, int ordinal))                                       \
+  X(device_name, cuDeviceGetName, (char *name, int bytes, Device device))                         \
+  X(device_memory, cuDeviceTotalMem_v2, (size_t *bytes, Device device))                           \
+  X(device_attribute, cuDeviceGetAttribute, (int *value, int which, Device device))               \
+  X(context_retain, cuDevicePrimaryCtxRetain, (Context *context, Device device))                  \
+  X(context_use, cuCtxSetCurrent, (Context context))                                              \
+  X(module_load, cuModuleLoadData, (Module *module, const void *image))                           \
+  X(module_function, cuModuleGetFunction,                                                         \
     (Function *function, Module module, const char *name))                                        \
-  X(memory_allocate, "cuMemAlloc_v2", (DevicePointer *at, size_t bytes))                          \
-  X(memory_free, "cuMemFree_v2", (DevicePointer at))                                              \
-  X(memory_set, "cuMemsetD8Async",                                                                \
+  X(memory_allocate, cuMemAlloc_v2, (DevicePointer *at, size_t bytes))                            \
+  X(memory_free, cuMemFree_v2, (DevicePointer at))                                                \
+  X(memory_set, cuMemsetD8Async,                                                                  \
     (DevicePointer at, unsigned char value, size_t bytes, Stream stream))                         \
-  X(host_allocate, "cuMemHostAlloc", (void **at, size_t bytes, unsigned flags))                   \
-  X(copy_up, "cuMemcpyHtoDAsync_v2",                                                              \
+  X(host_allocate, cuMemHostAlloc, (void **at, size_t bytes, unsigned flags))                     \
+  X(copy_up, cuMemcpyHtoDAsync_v2,                                                                \
     (DevicePointer to, const void *from, size_t bytes, Stream stream))                            \
-  X(copy_down, "cuMemcpyDtoHAsync_v2",                                                            \
+  X(copy_down, cuMemcpyDtoHAsync_v2,                                                              \
     (void *to, DevicePointer from, size_t bytes, Stream stream))                                  \
-  X(launch, "cuLaunchKernel",                                                                     \
+  X(launch, cuLaunchKernel,                                                                       \
     (Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,      \
      unsigned block_y, unsigned block_z, unsigned shared_bytes, Stream stream, void **arguments,  \
      void **extra))                                                                               \
-  X(stream_create, "cuStreamCreate", (Stream *stream, unsigned flags))                            \
-  X(stream_wait, "cuStreamWaitEvent", (Stream stream, Event event, unsigned flags))               \
-  X(event_create, "cuEventCreate", (Event *event, unsigned flags))                                \
-  X(event_record, "cuEventRecord", (Event event, Stream stream))                                  \
-  X(event_wait, "cuEventSynchronize", (Event event))                                              \
-  X(error_name, "cuGetErrorName", (Result result, const char **name))
+  X(stream_create, cuStreamCreate, (Stream *stream, unsigned flags))                              \
+  X(stream_wait, cuStreamWaitEvent, (Stream stream, Event event, unsigned flags))                 \
+  X(event_create, cuEventCreate, (Event *event, unsigned flags))                                  \
+  X(event_record, cuEventRecord, (Event event, Stream stream))                                    \
+  X(event_wait, cuEventSynchronize, (Event event))                                                \
+  X(error_name, cuGetErrorName, (Result result, const char **name))
 
 /* Stream-ordered allocation, since CUDA 11.2; used where the device says so. */
 #define KADRE_CUDA_OPTIONAL_FUNCTIONS(X)                                                          \
-  X(pool_allocate, "cuMemAllocAsync", (DevicePointer *at, size_t bytes, Stream stream))           \
-  X(pool_free, "cuMemFreeAsync", (DevicePointer at, Stream stream))                               \
-  X(pool_of, "cuDeviceGetDefaultMemPool", (Pool *pool, Device device))                            \
-  X(pool_set, "cuMemPoolSetAttribute", (Pool pool, int which, void *value))
+  X(pool_allocate, cuMemAllocAsync, (DevicePointer *at, size_t bytes, Stream stream))             \
+  X(pool_free, cuMemFreeAsync, (DevicePointer at, Stream stream))                                 \
+  X(pool_of, cuDeviceGetDefaultMemPool, (Pool *pool, Device device))                              \
+  X(pool_set, cuMemPoolSetAttribute, (Pool pool, int which, void *value))
 
 struct Driver {
 #define KADRE_CUDA_MEMBER(member, symbol, parameters) Result(*member) parameters = nullptr;

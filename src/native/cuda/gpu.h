@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "shared-inputs.h"
 #include "slot.h"
 
 namespace kadre {
@@ -39,6 +40,7 @@ class Gpu {
   const Functions &functions() const { return functions_; }
   const Driver &driver() const { return *driver_; }
   Slot &slot(int index) { return slots_[index]; }
+  SharedInputs &shared_inputs() { return shared_inputs_; }
 
  private:
   std::string load_code();
@@ -53,6 +55,7 @@ class Gpu {
   Context context_ = nullptr;
   Functions functions_ = {};
   Slot slots_[SLOTS];
+  SharedInputs shared_inputs_;
 };
 
 }  // namespace cuda

@@ -1,27 +1,45 @@
 /* Device memory of one call: allocated in stream order where that is possible, always zeroed. */
 #include "slot.h"
 
+#include <algorithm>
+
 namespace kadre {
 namespace cuda {
+namespace {
+
+/* The driver refuses 0 bytes, and a matrix without elements still has an address. */
+constexpr uint64_t SMALLEST = 16;
+
+}  // namespace
 
 Result Slot::open(const Driver *driver, bool pools) {
   driver_ = driver;
   pools_ = pools;
   Result result = driver_->stream_create(&stream_, STREAM_NON_BLOCKING);
   if (result == SUCCESS) result = driver_->event_create(&order_, EVENT_BLOCKING_UNTIMED);
+  if (result == SUCCESS) result = driver_->event_create(&uploaded_, EVENT_BLOCKING_UNTIMED);
   if (result == SUCCESS) result = up_.open(driver_);
   if (result == SUCCESS) result = down_.open(driver_);
   return result;
 }
 
 Result Slot::allocate(uint64_t bytes, DevicePointer *at) {
-  /* The driver refuses 0 bytes, and a matrix without elements still has an address. */
-  const uint64_t size = bytes == 0 ? 16 : bytes;
+  const uint64_t size = bytes == 0 ? SMALLEST : bytes;
   Result result = pools_ ? driver_->pool_allocate(at, size, stream_)
                          : driver_->memory_allocate(at, size);
   if (result != SUCCESS) return result;
   blocks_.push_back({*at, size});
   return pools_ ? up_.follow(stream_) : SUCCESS;
+}
+
+void Slot::adopt(DevicePointer at, uint64_t bytes) {
+  blocks_.push_back({at, bytes == 0 ? SMALLEST : bytes});
+}
+
+void Slot::disown(DevicePointer at) {
+  const auto found = std::find_if(blocks_.begin(), blocks_.end(),
+                                  [at](const Block &block) { return block.at == at; });
+  if (found != blocks_.end()) blocks_.erase(found);
 }
 
 Result Slot::release() {

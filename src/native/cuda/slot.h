@@ -28,6 +28,11 @@ class Slot {
 
   /* Until `release`; what is uploaded or launched from now on may use it. */
   Result allocate(uint64_t bytes, DevicePointer *at);
+  /* Takes memory out of, or into, what `release` zeroes and frees. */
+  void disown(DevicePointer at);
+  void adopt(DevicePointer at, uint64_t bytes);
+  /* Recorded on the upward channel by whoever shares a copy made there. */
+  Event uploaded() const { return uploaded_; }
   /* Zeroes and frees what was allocated, after everything that the slot was given. */
   Result release();
 
@@ -40,7 +45,7 @@ class Slot {
   const Driver *driver_ = nullptr;
   bool pools_ = false;
   Stream stream_ = nullptr;
-  Event order_ = nullptr;
+  Event order_ = nullptr, uploaded_ = nullptr;
   Channel up_, down_;
   std::vector<Block> blocks_;
 };

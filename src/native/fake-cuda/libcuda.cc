@@ -224,6 +224,7 @@ EXPORT Result cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes,
   void *target = reinterpret_cast<void *>(to);
   if (!fake::is_device(target, bytes)) return INVALID_VALUE;
   if (!fake::is_pinned(from, bytes)) fake::broken("an asynchronous copy from pageable memory");
+  if (!options().copies.empty()) std::ofstream(options().copies, std::ios::app) << bytes << '\n';
   fake::give(stream, {nullptr, [target, from, bytes] { memcpy(target, from, bytes); }});
   return 0;
 }

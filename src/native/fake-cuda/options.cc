@@ -27,6 +27,7 @@ void set(Options *options, const std::string &name, const std::string &value) {
   else if (name == "wrong") options->wrong = number != 0;
   else if (name == "seed") options->seed = number;
   else if (name == "log") options->log = value;
+  else if (name == "copies") options->copies = value;
   else {
     fprintf(stderr, "KADRE_FAKE_CUDA: no option %s\n", name.c_str());
     abort();

@@ -34,6 +34,8 @@ struct Options {
   uint64_t seed = 0;
   /* One line per launch is appended to this file. */
   std::string log;
+  /* And to this one the bytes of each copy to a device. */
+  std::string copies;
 };
 
 /* Ends the process on a name it does not know: a test's typing error must not pass. */

@@ -172,6 +172,24 @@ function deviceTests(
     assert.equal(executor.details.gpus[1]?.model, 'Fake GPU 1');
   });
 
+  test('shards that run at the same time share the copy of b', async (context) => {
+    const copies = join(await folder(context), 'copies');
+    useFakeCuda(whole, `copies=${copies}`);
+    const executor = await started(context, named);
+    const request = { ...product(512, 64, 400), shardCount: 8, shards: [0, 1, 2, 3, 4, 5, 6, 7] };
+    const results = await executor.run(request);
+    const expected = await js.run(request);
+    assert.deepEqual(
+      results.map(({ outputs }) => outputs[0]!.root),
+      expected.map(({ outputs }) => outputs[0]!.root),
+    );
+    const lines = (await readFile(copies, 'utf8')).trim().split('\n');
+    const bytes = lines.reduce((sum, line) => sum + Number(line), 0);
+    const [a, b] = [512 * 64 * 4, 64 * 400 * 4];
+    assert.ok(bytes >= a + b && bytes < a + 8 * b, `${bytes} bytes`);
+    context.diagnostic(`b was copied ${(bytes - a) / b} times for 8 shards`);
+  });
+
   test('a call that does not fit is refused by name, and runs on the CPU otherwise', async (context) => {
     useFakeCuda(whole, `memory=${300_000}`);
     const large = product(200, 200, 200);
