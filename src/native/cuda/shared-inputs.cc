@@ -38,8 +38,7 @@ Result SharedInputs::join(Slot *slot, const HostRows &rows, uint64_t pitch, Devi
     changed_.wait(lock, [&] { return found->state != State::COPYING; });
     if (found->state == State::FAILED) {
       if (--found->users == 0) copies_.erase(found);
-      /* What failed for one need not fail for another, who then makes its own. */
-      lock.unlock();
+      /* Memory is what runs out here; after a fault of the device the process ends anyway. */
       return OUT_OF_MEMORY;
     }
   }
