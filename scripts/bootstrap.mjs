@@ -37,6 +37,8 @@ const TASKS = {
   'build:native': { entry: 'scripts/build-native.ts', native: false },
   bench: { entry: 'test/bench/main.ts', native: true },
   'gpu-check': { entry: 'scripts/gpu-check.ts', native: true },
+  sim: { entry: 'scripts/sim.ts', native: false },
+  'sim:bugs': { entry: 'scripts/sim-bugs.ts', native: false },
 };
 
 function say(line) {
