@@ -8,7 +8,7 @@ import { toHex } from '../src/base/bytes.ts';
 import { peerIdOf } from '../src/base/ids.ts';
 import { Lifecycle, type Service } from '../src/base/lifecycle.ts';
 import type { Clock } from '../src/base/ports.ts';
-import type { Executor } from '../src/compute/executor.ts';
+import { backendFor, type Executor } from '../src/compute/executor.ts';
 import { RunnerExecutor } from '../src/compute/runner/runner-executor.ts';
 import { measureSpeed } from '../src/compute/speed.ts';
 import { ed25519Verifier, generateSeed, signerFromSeed } from '../src/crypto/node/keys.ts';
@@ -45,7 +45,11 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   const threads = Math.max(1, Math.floor(availableParallelism() * config.share));
   const runner = new RunnerExecutor(
     { clock: systemClock, logger: config.log },
-    { threads, gpu: config.gpu },
+    {
+      threads,
+      gpu: config.gpu,
+      ...(hooks.addonFiles && { addonFiles: hooks.addonFiles }),
+    },
   );
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
@@ -111,7 +115,9 @@ function trimOf(roles: RoleSet): IdleTrim {
 
 /** Measured once per backend, version and thread count, then remembered. */
 async function speedsOf(executor: Executor, state: NodeState, clock: Clock): Promise<Speeds> {
-  const measured = `${SOFTWARE} ${executor.backend.name} ${executor.backend.kernels.join(',')}`;
+  const { backend } = executor;
+  const offers = backend.kernels.map((kernel) => `${kernel}=${backendFor(backend, kernel)}`);
+  const measured = `${SOFTWARE} ${backend.name} ${offers.join(',')}`;
   const known = state.speedsOf(measured);
   if (known !== undefined) return known;
   const speeds = await measureSpeed(executor, { clock, budgetMs: SPEED_BUDGET_MS });
@@ -131,10 +137,10 @@ interface OfferParts {
 
 function offerOf(parts: OfferParts): OfferInit {
   const { config, executor, runner, speeds, state, threads } = parts;
-  const { backend, backendOf, cpu, gpus, cpuFeatures } = runner.details;
+  const { backend, gpus, cpuFeatures } = runner.details;
   const processor: Device = {
     kind: 'cpu',
-    name: cpu ?? 'cpu/js',
+    name: [backend.name, ...Object.values(backend.elsewhere ?? {})].find(isProcessor) ?? 'cpu/js',
     model: (cpus()[0]?.model ?? 'unknown').slice(0, 128),
     cores: threads,
     memory: Math.floor(totalmem() * config.share),
@@ -150,7 +156,7 @@ function offerOf(parts: OfferParts): OfferInit {
   const kernels: AdvertFacts['kernels'] = backend.kernels.map((id) => ({
     id,
     digest: kernelDigest(findKernel(id)!),
-    backend: backendOf[id] ?? backend.name,
+    backend: backendFor(backend, id),
     speed: speeds[id] ?? 1,
   }));
   return {
@@ -165,6 +171,8 @@ function offerOf(parts: OfferParts): OfferInit {
     facts: () => ({ devices, kernels }),
   };
 }
+
+const isProcessor = (backend: string): boolean => backend.startsWith('cpu/');
 
 interface RunningParts {
   readonly ports: RolePorts;
@@ -221,7 +229,17 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
     },
     jobs: roles.requester.counts,
     memory: { rssBytes: process.memoryUsage.rss() },
+    leftOut: leftOutOf(runner),
   };
+}
+
+/** Once per kernel and backend, however many cases failed. */
+function leftOutOf(runner: RunnerExecutor): NodeStatus['leftOut'] {
+  const failures = new Map<string, NodeStatus['leftOut'][number]>();
+  for (const { kernel, backend, case: name, actual } of runner.details.selftestFailures) {
+    failures.set(`${kernel} ${backend}`, { kernel, backend, reason: `${name}: ${actual}` });
+  }
+  return [...failures.values()];
 }
 
 /** Ids in base58, digests and signatures in hex. */

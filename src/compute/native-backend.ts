@@ -1,26 +1,15 @@
 /**
- * The backends of the addon: by name, or the best CPU variant that works on this machine. Short
- * calls on a CPU run on the calling thread, because handing one over costs more than it does.
+ * The native backends of this process: those of the addon that work on this machine. Short calls on
+ * a CPU run on the calling thread, because handing one over costs more than it does.
  */
 import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
 import type { Addon, NativeCall } from './addon.ts';
-import { gemmOperands } from './gemm-operands.ts';
 import { type KernelBackend, type KernelCall, outputBuffers } from './kernel-call.ts';
+import { KERNEL_CODES } from './kernels/table.ts';
 
 /** Operations and bytes up to which a call stays on the calling thread: some ten microseconds. */
 const SHORT_CALL_COST = 500_000;
-
-/** Kernel number, extents and inputs: enum kadre_kernel in src/native/backend.h. */
-type Binding = (call: KernelCall) => [kernel: number, extents: number[], inputs: Uint8Array[]];
-
-const BINDINGS: Readonly<Record<string, Binding>> = {
-  'noop@1': (call) => [0, [call.resolved.cost(call.shardCount, call.shard).bytes], []],
-  'gemm.f32@1': (call) => {
-    const { rows, columns, k, lda, ldb, a, b } = gemmOperands(call);
-    return [1, [rows, columns, k, lda, ldb], [a, b]];
-  },
-};
 
 /** What there is device code for (src/native/cuda/kernels.cu). */
 const DEVICE_KERNELS = ['gemm.f32@1', 'noop@1'];
@@ -30,21 +19,21 @@ export const isDevice = (backend: string): boolean => backend.startsWith('cuda/'
 export interface NativeBackendInit {
   /** Default: as many as there are processors. */
   readonly threads?: number;
-  /** A backend by name; default: the first CPU variant that works. */
+  /** Only the backend of this name; default: all CPU variants that work. */
   readonly name?: string;
 }
 
 /**
- * Starts the addon's threads. Throws ADDON_LOAD_FAILED when the addon loads but has no such backend
- * that works here.
+ * Starts the addon's threads. Best first, at least one. Throws ADDON_LOAD_FAILED when the addon
+ * loads but none of its backends works here, or not the one of this name.
  */
-export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): KernelBackend {
+export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): KernelBackend[] {
   const candidates = addon.backends(init.name !== undefined && isDevice(init.name));
-  const chosen = candidates.find(
+  const working = candidates.filter(
     ({ name, problem }) =>
       problem === null && (init.name === undefined ? !isDevice(name) : name === init.name),
   );
-  if (chosen === undefined) {
+  if (working.length === 0) {
     const tried = candidates.map(({ name, problem }) => ({ file: name, reason: problem }));
     throw new KadreError(
       { code: 'ADDON_LOAD_FAILED', data: { tried } },
@@ -52,14 +41,14 @@ export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): Kerne
     );
   }
   addon.startThreads(init.threads ?? availableParallelism());
-  return bindBackend(addon, chosen.name);
+  return working.map(({ name }) => bindBackend(addon, name));
 }
 
 /** A backend that works, in an addon whose threads have been started. */
 export function bindBackend(addon: Addon, name: string): KernelBackend {
   return {
     name,
-    kernels: isDevice(name) ? DEVICE_KERNELS : Object.keys(BINDINGS).sort(),
+    kernels: isDevice(name) ? DEVICE_KERNELS : [...KERNEL_CODES.keys()],
     concurrent: true,
     pauseOperations: 1_000_000_000,
     run: (call) => runNative(addon, name, call),
@@ -71,12 +60,13 @@ function runNative(
   backend: string,
   call: KernelCall,
 ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
-  const binding = BINDINGS[call.kernel];
-  if (binding === undefined) {
+  const code = KERNEL_CODES.get(call.kernel);
+  if (code === undefined) {
     throw new KadreError({ code: 'KERNEL_FAILED' }, `${backend} has no ${call.kernel}`);
   }
   const outputs = outputBuffers(call);
-  const native: NativeCall = [backend, ...binding(call), outputs];
+  const { extents, inputs } = code.native(call);
+  const native: NativeCall = [backend, code.nativeKernel, extents, inputs, outputs];
   // A device may hang: only a thread of the addon may wait for one.
   if (isDevice(backend)) return addon.run(...native).then(() => outputs, failDevice);
   const { operations, bytes } = call.resolved.cost(call.shardCount, call.shard);

@@ -4,78 +4,18 @@
  * same bits, and the bits of a naive chain over an exact fma.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { buildNative } from '../../scripts/build-native.ts';
 import { equalBytes, toHex } from '../../src/base/bytes.ts';
 import { KadreError } from '../../src/base/errors.ts';
 import { blobRoot } from '../../src/blob/tree.ts';
-import { loadAddon } from '../../src/compute/addon.ts';
 import type { ExecutionRequest, Executor } from '../../src/compute/executor.ts';
 import { JsExecutor } from '../../src/compute/local-executor.ts';
-import { RunnerExecutor, type RunnerInit } from '../../src/compute/runner/runner-executor.ts';
 import { type SampleKind, sampleFloats } from '../../src/compute/sample-input.ts';
-import { runSelftest } from '../../src/compute/selftest.ts';
-import { selftestCases } from '../../src/compute/selftest-cases.ts';
+import { runSelftest, selftestCases } from '../../src/compute/selftest.ts';
 import { kernelId } from '../../src/kernel/contract.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { exactFma } from '../oracles/exact-fma.ts';
-import { silentLogger, testClock } from '../oracles/test-clock.ts';
-import { environmentOf, fakeCuda, useFakeCuda } from '../support/fake-cuda.ts';
-
-const run = promisify(execFile);
-
-interface Subject {
-  readonly name: string;
-  open(): Promise<Executor & { stop?(): Promise<void> }>;
-}
-
-const runner = (name: string, init: RunnerInit): Subject => ({
-  name,
-  open: async () => {
-    const executor = new RunnerExecutor({ clock: testClock, logger: silentLogger }, init);
-    await executor.start();
-    return executor;
-  },
-});
-
-async function subjects(): Promise<Subject[]> {
-  const known: Subject[] = [
-    { name: 'cpu/js in process', open: async () => new JsExecutor() },
-    runner('cpu/js in a runner', { backend: 'js' }),
-  ];
-  const build = await buildNative();
-  if (build.state === 'unavailable') return known;
-  const addon = await loadAddon();
-  const works = addon.backends().filter(({ problem }) => problem === null);
-  assert.ok(works.length > 0, 'a machine that builds the addon can use it');
-  const native = works.map(({ name }) =>
-    runner(`${name} in a runner`, { backend: 'native', name, threads: 2 }),
-  );
-  return [...known, ...native, ...(await fakeDevices(build.file))];
-}
-
-/** CUDA on the fake driver, where there is device code; real devices have test/gpu. */
-async function fakeDevices(addon: string): Promise<Subject[]> {
-  const folder = await fakeCuda();
-  const script = 'console.log(require(process.argv[1]).backends(true)[0].problem)';
-  const env = { ...process.env, ...environmentOf(folder) };
-  const { stdout } = await run(process.execPath, ['-e', script, addon], { env });
-  if (stdout.trim() !== 'null') {
-    assert.equal(stdout.trim(), 'no-device-code');
-    return [];
-  }
-  return ['seed=11', 'seed=12,pools=0,devices=90+90'].map((options) => {
-    const init: RunnerInit = { backend: 'native', name: 'cuda/sm_90', threads: 2 };
-    const subject = runner(`cuda/sm_90 on the fake driver, ${options}`, init);
-    const open = () => {
-      useFakeCuda(folder, options);
-      return subject.open();
-    };
-    return { ...subject, open };
-  });
-}
+import { deviceExecutors, executors, type Subject } from './executors.ts';
 
 type Extents = readonly [m: number, k: number, n: number];
 
@@ -121,7 +61,7 @@ function naiveChain(request: ExecutionRequest): number[] {
 const codeOf = (code: string) => (cause: unknown) =>
   cause instanceof KadreError && cause.code === code;
 
-for (const subject of await subjects()) {
+for (const subject of [...(await executors()), ...(await deviceExecutors())]) {
   describe(subject.name, () => {
     let executor: Awaited<ReturnType<Subject['open']>>;
     before(async () => {

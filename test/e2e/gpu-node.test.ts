@@ -38,7 +38,7 @@ if (!(await hasDeviceCode())) {
   test('a GPU is advertised, required, and used; one that nobody has is said to be missing', async () => {
     const data = place.path('gpu');
     const { ready } = await place.up([...LOOPBACK, '--data', data]);
-    assert.equal(ready.backend, 'cuda/sm_90');
+    assert.match(String(ready.backend), /^cpu\//, 'named after what runs most kernels');
     const caps = (await place.json(['caps', '--data', data])).object as unknown as Caps;
     const { devices, kernels } = caps.advert;
     assert.deepEqual(
@@ -70,7 +70,12 @@ if (!(await hasDeviceCode())) {
   });
 
   test('--no-gpu leaves it alone', async () => {
-    const { ready } = await place.up([...LOOPBACK, '--no-gpu', '--data', place.path('cpu')]);
-    assert.match(String(ready.backend), /^cpu\//);
+    const data = place.path('cpu');
+    await place.up([...LOOPBACK, '--no-gpu', '--data', data]);
+    const caps = (await place.json(['caps', '--data', data])).object as unknown as Caps;
+    assert.deepEqual(
+      caps.advert.devices.map(({ kind }) => kind),
+      ['cpu'],
+    );
   });
 }

@@ -5,6 +5,7 @@ import { regionBytes } from '../../kernel/assemble.ts';
 import type { Parameters, ResolvedKernel } from '../../kernel/contract.ts';
 import type { AddonFailure, BackendCandidate, GpuFacts } from '../addon.ts';
 import type { Backend, ExecutionRequest, InputSegment, ShardResult } from '../executor.ts';
+import type { SelftestRow } from '../selftest.ts';
 
 /** A job as the runner keeps it. */
 export interface OpenedJob {
@@ -27,10 +28,6 @@ export interface InputRun {
 
 export interface RunnerReady {
   readonly backend: Backend;
-  /** Per kernel, the backend that its long calls run on. */
-  readonly backendOf: Readonly<Record<string, string>>;
-  /** The CPU backend in use; absent where a GPU was asked for by name. */
-  readonly cpu?: string;
   /** GPUs in use. */
   readonly gpus: readonly GpuFacts[];
   /** All native backends that were looked at, best first, with why one is not used. */
@@ -38,6 +35,8 @@ export interface RunnerReady {
   readonly cpuFeatures: readonly string[];
   /** Why no native backend is used; empty when one is. */
   readonly addonFailures: readonly AddonFailure[];
+  /** Kernels that a better backend got wrong, and how. */
+  readonly selftestFailures: readonly SelftestRow[];
 }
 
 export interface RunnerFailure {

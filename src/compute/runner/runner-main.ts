@@ -7,8 +7,11 @@ import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { KadreError } from '../../base/errors.ts';
 import { type AddonFailure, loadAddon } from '../addon.ts';
-import { type ChosenBackend, chooseBackend } from '../choose-backend.ts';
-import { LocalExecutor } from '../local-executor.ts';
+import { type BackendChoice, chooseBackends } from '../choose-backends.ts';
+import { type FoundDevice, findDevice, NO_DEVICE } from '../find-device.ts';
+import type { KernelBackend } from '../kernel-call.ts';
+import { LocalExecutor, onlyBackend } from '../local-executor.ts';
+import { nativeBackends } from '../native-backend.ts';
 import { jsBackend } from '../reference/js-backend.ts';
 import { FRAME, FrameReader, frameHeader } from './frames.ts';
 import { RunnerHost, type SendFrame } from './host.ts';
@@ -61,40 +64,46 @@ try {
 } catch {
   // A system that forbids it only loses that courtesy.
 }
-const { backend, ready } = await choose(options);
+const { choice, ready } = await prepare(options);
 // The node reads the last words of a process that ended.
 const fault = (message: string) => {
   process.stderr.write(`${message}\n`);
   end();
 };
 // The node says nothing before READY, so no frame has been missed.
-reader = new FrameReader(new RunnerHost(new LocalExecutor(backend), send, fault));
+reader = new FrameReader(new RunnerHost(new LocalExecutor(choice), send, fault));
 send(FRAME.ready, 0, [jsonBody(ready)]);
 
-async function choose(
+async function prepare(
   init: RunnerOptions,
-): Promise<{ backend: ChosenBackend['backend']; ready: RunnerReady }> {
-  let addonFailures: readonly AddonFailure[] = [];
-  if (init.backend !== 'js') {
-    try {
-      const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
-      const chosen = await chooseBackend(addon, init);
-      return { backend: chosen.backend, ready: readyOf(chosen, addon.cpuFeatures(), []) };
-    } catch (cause) {
-      if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
-      addonFailures = (cause.data.tried ?? []) as AddonFailure[];
-    }
-  }
-  const { name, kernels } = jsBackend;
-  const backendOf = Object.fromEntries(kernels.map((kernel) => [kernel, name]));
-  const chosen = { backend: jsBackend, backendOf, cpu: name, gpus: [], candidates: [] };
-  return { backend: jsBackend, ready: readyOf(chosen, [], addonFailures) };
+): Promise<{ choice: BackendChoice; ready: RunnerReady }> {
+  const { natives, device, ...facts } = await loadNatives(init);
+  const { backend: onDevice, failures, ...seen } = device;
+  const candidates = onDevice === undefined ? natives : [onDevice, ...natives];
+  const choice =
+    init.backend === 'auto'
+      ? await chooseBackends([...candidates, jsBackend])
+      : { ...onlyBackend(natives[0] ?? jsBackend), failures: [] };
+  const selftestFailures = [...failures, ...choice.failures];
+  return { choice, ready: { backend: choice.backend, ...facts, ...seen, selftestFailures } };
 }
 
-function readyOf(
-  { backend: { name, kernels }, ...rest }: ChosenBackend,
-  cpuFeatures: readonly string[],
-  addonFailures: readonly AddonFailure[],
-): RunnerReady {
-  return { backend: { name, kernels }, ...rest, cpuFeatures, addonFailures };
+/** Why there are none is kept, except where one was demanded. */
+async function loadNatives(init: RunnerOptions): Promise<{
+  natives: readonly KernelBackend[];
+  device: FoundDevice;
+  cpuFeatures: readonly string[];
+  addonFailures: readonly AddonFailure[];
+}> {
+  const nothing = { natives: [], device: NO_DEVICE, cpuFeatures: [] };
+  if (init.backend === 'js') return { ...nothing, addonFailures: [] };
+  try {
+    const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
+    const natives = nativeBackends(addon, init);
+    const device = await findDevice(addon, natives[0]!, init);
+    return { natives, device, cpuFeatures: addon.cpuFeatures(), addonFailures: [] };
+  } catch (cause) {
+    if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
+    return { ...nothing, addonFailures: (cause.data.tried ?? []) as AddonFailure[] };
+  }
 }
