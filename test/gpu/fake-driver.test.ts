@@ -9,16 +9,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { buildNative } from '../../../scripts/build-native.ts';
-import { KadreError } from '../../../src/base/errors.ts';
-import type { BackendCandidate } from '../../../src/compute/addon.ts';
-import { backendFor, type ExecutionRequest, type Executor } from '../../../src/compute/executor.ts';
-import { JsExecutor } from '../../../src/compute/local-executor.ts';
-import { RunnerExecutor, type RunnerInit } from '../../../src/compute/runner/runner-executor.ts';
-import { sampleFloats } from '../../../src/compute/sample-input.ts';
-import { selftestAll } from '../../../src/compute/selftest-all.ts';
-import { silentLogger, testClock } from '../../oracles/test-clock.ts';
-import { environmentOf, fakeCuda, noDriver, useFakeCuda } from '../../support/fake-cuda.ts';
+import { buildNative } from '../../scripts/build-native.ts';
+import { KadreError } from '../../src/base/errors.ts';
+import type { BackendCandidate } from '../../src/compute/addon.ts';
+import { backendFor, type ExecutionRequest, type Executor } from '../../src/compute/executor.ts';
+import { JsExecutor } from '../../src/compute/local-executor.ts';
+import { RunnerExecutor, type RunnerInit } from '../../src/compute/runner/runner-executor.ts';
+import { sampleFloats } from '../../src/compute/sample-input.ts';
+import { selftestAll } from '../../src/compute/selftest-all.ts';
+import { silentLogger, testClock } from '../oracles/test-clock.ts';
+import { environmentOf, fakeCuda, noDriver, useFakeCuda } from '../support/fake-cuda.ts';
 
 const build = await buildNative();
 

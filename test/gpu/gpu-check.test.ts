@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findToolchain } from '../../../scripts/build-native.ts';
-import { reportOf } from '../../../scripts/gpu-check/report.ts';
-import { runStep, type Step } from '../../../scripts/gpu-check/run-step.ts';
-import { findDeviceCompilers } from '../../../scripts/native/device-code.ts';
-import { buildSelftestProgram } from '../../../scripts/native/selftest-program.ts';
-import { environmentOf, fakeCuda } from '../../support/fake-cuda.ts';
+import { findToolchain } from '../../scripts/build-native.ts';
+import { reportOf } from '../../scripts/gpu-check/report.ts';
+import { runStep, type Step } from '../../scripts/gpu-check/run-step.ts';
+import { findDeviceCompilers } from '../../scripts/native/device-code.ts';
+import { buildSelftestProgram } from '../../scripts/native/selftest-program.ts';
+import { environmentOf, fakeCuda } from '../support/fake-cuda.ts';
 
 const script = (text: string, rest: Partial<Step> = {}): Step => ({
   title: 'a step',

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildNative, findToolchain } from '../../../scripts/build-native.ts';
-import { findDeviceCompilers } from '../../../scripts/native/device-code.ts';
-import type { BackendCandidate } from '../../../src/compute/addon.ts';
-import { environmentOf, fakeCuda } from '../../support/fake-cuda.ts';
+import { buildNative, findToolchain } from '../../scripts/build-native.ts';
+import { findDeviceCompilers } from '../../scripts/native/device-code.ts';
+import type { BackendCandidate } from '../../src/compute/addon.ts';
+import { environmentOf, fakeCuda } from '../support/fake-cuda.ts';
 
-const SOURCES = fileURLToPath(new URL('../../../src', import.meta.url));
+const SOURCES = fileURLToPath(new URL('../../src', import.meta.url));
 const installed = await findDeviceCompilers();
 
 /** A repository of its own that shares the sources, so that its build folder is its own too. */
