@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { buildNative } from '../../scripts/build-native.ts';
 import {
   ARCHITECTURES,
   compileDeviceCode,
@@ -28,6 +29,7 @@ import { parsePtx } from '../oracles/ptx/parse.ts';
 
 const NATIVE = fileURLToPath(new URL('../../src/native', import.meta.url));
 const compilers = await findDeviceCompilers();
+await buildNative();
 const out = await mkdtemp(join(tmpdir(), 'kadre-ptx-'));
 after(() => rm(out, { recursive: true, force: true }));
 
@@ -154,17 +156,18 @@ function compilerTests(compiler: DeviceCompiler, architectures: readonly number[
   });
 
   test('the same source gives the same bytes, with few enough registers', async () => {
-    const builds = await Promise.all(
-      ['first', 'second'].map(async (name) => {
-        const folder = await mkdtemp(join(out, name));
-        const { report, defines } = await compileDeviceCode(compiler, NATIVE, folder);
-        const names = ['kernels.ptx', ...(defines.length > 1 ? ['kernels.fatbin'] : [])];
-        const files = await Promise.all(names.map((file) => readFile(join(folder, file))));
-        return { report, files };
-      }),
-    );
-    assert.deepEqual(builds[0]!.files, builds[1]!.files);
-    if (compiler.kind === 'nvcc') checkBudget(builds[0]!.report);
+    const folder = await mkdtemp(join(out, 'device-code-'));
+    const { report, defines } = await compileDeviceCode(compiler, NATIVE, folder);
+    const names = ['kernels.ptx', ...(defines.length > 1 ? ['kernels.fatbin'] : [])];
+    const files = await Promise.all(names.map((file) => readFile(join(folder, file))));
+    if (compiler.kind === 'nvcc') checkBudget(report);
+    // Compiled before, elsewhere: nvcc's code is in the addon, clang's is made once more.
+    const build = compiler.kind === 'nvcc' ? await buildNative() : undefined;
+    const earlier =
+      build?.state === 'current'
+        ? await readFile(build.file)
+        : Buffer.from(relabelled(await ptxOf(compiler, NATIVE, { out, architecture: 75 })));
+    for (const [i, file] of files.entries()) assert.ok(earlier.includes(file), names[i]);
   });
 }
 
