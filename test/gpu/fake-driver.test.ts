@@ -190,6 +190,20 @@ function deviceTests(
     context.diagnostic(`b was copied ${(bytes - a) / b} times for 8 shards`);
   });
 
+  test('whoever shares a copy waits for it, whichever call goes first', async (context) => {
+    useFakeCuda(whole, 'lazy=1');
+    const executor = await started(context, named);
+    for (let i = 0; i < 12; i++) {
+      // A b of its own each time: 64 + i rows are another buffer.
+      const request = { ...product(8, 64 + i, 64), shardCount: 4, shards: [0, 1, 2, 3] };
+      const [results, expected] = [await executor.run(request), await js.run(request)];
+      assert.deepEqual(
+        results.map(({ outputs }) => outputs[0]!.root),
+        expected.map(({ outputs }) => outputs[0]!.root),
+      );
+    }
+  });
+
   test('a call that does not fit is refused by name, and runs on the CPU otherwise', async (context) => {
     useFakeCuda(whole, `memory=${300_000}`);
     const large = product(200, 200, 200);

@@ -4,6 +4,7 @@
  * Signatures are those of NVIDIA's public driver API reference.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -292,6 +293,7 @@ EXPORT Result cuEventRecord(FakeEvent *event, FakeStream *stream) {
 }
 
 EXPORT Result cuEventSynchronize(FakeEvent *event) {
+  if (options().lazy) usleep(static_cast<unsigned>(rand()) % 3000);
   ENTER(true);
   fake::complete(*event);
   return 0;

@@ -26,6 +26,7 @@ void set(Options *options, const std::string &name, const std::string &value) {
   else if (name == "once") options->once = value;
   else if (name == "wrong") options->wrong = number != 0;
   else if (name == "seed") options->seed = number;
+  else if (name == "lazy") options->lazy = number != 0;
   else if (name == "log") options->log = value;
   else if (name == "copies") options->copies = value;
   else {

@@ -32,6 +32,8 @@ struct Options {
   /* One bit of every result is wrong. */
   bool wrong = false;
   uint64_t seed = 0;
+  /* Streams do nothing but what somebody waits for, and waiting threads come in random order. */
+  bool lazy = false;
   /* One line per launch is appended to this file. */
   std::string log;
   /* And to this one the bytes of each copy to a device. */

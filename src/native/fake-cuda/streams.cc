@@ -5,11 +5,18 @@
 
 #include "machine.h"
 #include "memory.h"
+#include "options.h"
 
 namespace fake {
 namespace {
 
 std::vector<std::unique_ptr<FakeStream>> streams;
+
+void run_first(FakeStream *stream) {
+  const Work work = std::move(stream->work.front());
+  stream->work.pop_front();
+  work.run();
+}
 
 /* Runs the first work of some stream that may go on; false when there is none. */
 bool run_one() {
@@ -21,10 +28,22 @@ bool run_one() {
   }
   if (ready.empty()) return false;
   FakeStream *stream = ready[draw() % ready.size()];
-  const Work work = std::move(stream->work.front());
-  stream->work.pop_front();
-  work.run();
+  run_first(stream);
   return true;
+}
+
+/* One step towards the end of a stream: its first work, or what that is waiting for. */
+bool run_towards(FakeStream *stream) {
+  /* Each gate was made before what waits for it, so this ends. */
+  while (!stream->work.empty()) {
+    const Work &first = stream->work.front();
+    if (first.gate == nullptr || *first.gate) {
+      run_first(stream);
+      return true;
+    }
+    stream = first.opener;
+  }
+  return false;
 }
 
 }  // namespace
@@ -37,22 +56,23 @@ FakeStream *create_stream() {
 void give(FakeStream *stream, Work work) {
   stream->work.push_back(std::move(work));
   /* A device that sometimes is quick. */
-  while (draw() % 3 == 0 && run_one()) continue;
+  while (!options().lazy && draw() % 3 == 0 && run_one()) continue;
 }
 
 void record(FakeEvent *event, FakeStream *stream) {
   const auto ticket = std::make_shared<bool>(false);
   event->ticket = ticket;
+  event->stream = stream;
   give(stream, {nullptr, [ticket] { *ticket = true; }});
 }
 
 void wait_for(FakeStream *stream, const FakeEvent &event) {
-  if (event.ticket != nullptr) give(stream, {event.ticket, [] {}});
+  if (event.ticket != nullptr) give(stream, {event.ticket, [] {}, event.stream});
 }
 
 void complete(const FakeEvent &event) {
   while (event.ticket != nullptr && !*event.ticket) {
-    if (!run_one()) broken("waits for an event that nothing leads to");
+    if (!(options().lazy ? run_towards(event.stream) : run_one())) broken("waits for an event that nothing leads to");
   }
 }
 
