@@ -72,7 +72,8 @@ void wait_for(FakeStream *stream, const FakeEvent &event) {
 
 void complete(const FakeEvent &event) {
   while (event.ticket != nullptr && !*event.ticket) {
-    if (!(options().lazy ? run_towards(event.stream) : run_one())) broken("waits for an event that nothing leads to");
+    const bool went_on = options().lazy ? run_towards(event.stream) : run_one();
+    if (!went_on) broken("waits for an event that nothing leads to");
   }
 }
 
