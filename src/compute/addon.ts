@@ -17,8 +17,13 @@ import { sha256 } from '../crypto/portable/hash.ts';
 /** What src/native/napi/addon.cc exports. */
 export interface Addon {
   readonly interfaceVersion: number;
-  /** Best first; `problem` is null for one that works on this machine. */
-  backends(): { name: string; problem: string | null }[];
+  /**
+   * Best first. With `gpu` GPUs too: that opens a context on each, which only a process that may be
+   * killed at any time should own.
+   */
+  backends(gpu?: boolean): BackendCandidate[];
+  /** Devices of the GPU backends that work; none before they were asked for. */
+  gpus(): GpuFacts[];
   cpuFeatures(): string[];
   /** Once, before the first `run`; returns how many threads there are. */
   startThreads(count: number): number;
@@ -28,6 +33,24 @@ export interface Addon {
   run(...call: NativeCall): Promise<void>;
   /** Element-wise fmaf into `out`. */
   fma(a: Float32Array, b: Float32Array, c: Float32Array, out: Float32Array): void;
+}
+
+export interface BackendCandidate {
+  readonly name: string;
+  /** Null for one that works on this machine, else a reason: `no-driver`, `no-avx512f`, ... */
+  readonly problem: string | null;
+}
+
+export interface GpuFacts {
+  /** `cuda/sm_90`; several devices of one architecture share a backend. */
+  readonly backend: string;
+  readonly model: string;
+  /** Compute capability times ten. */
+  readonly capability: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Newest CUDA that the driver supports: 12040 is 12.4. */
+  readonly driver: number;
 }
 
 /** Backend name, kernel number, extents, inputs, outputs: see src/native/backend.h. */
@@ -45,7 +68,7 @@ export interface AddonFailure {
   readonly remedy: string;
 }
 
-const INTERFACE_VERSION = 1;
+const INTERFACE_VERSION = 2;
 const PROBE_TIMEOUT_MS = 10_000;
 const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
 
