@@ -51,8 +51,7 @@ const bad = (message: string) => new KadreError({ code: 'BAD_CODEC' }, message);
 /** Throws BAD_CODEC, naming what is wrong and the nearest name for a misspelt one. */
 export function parseCodec(text: string): CodecSpec {
   const [name = '', ...rest] = text.split(':');
-  const preset = PRESETS[name];
-  if (preset !== undefined && rest.length === 0) return parseCodec(preset);
+  if (Object.hasOwn(PRESETS, name) && rest.length === 0) return parseCodec(PRESETS[name]!);
   if (!isCodecName(name)) throw bad(unknown('codec', name, Object.keys(CODEC_SETTINGS)));
   if (rest.length > 1) throw bad(`codec ${name}: a second colon`);
   const settings = readSettings(name, rest[0]);
