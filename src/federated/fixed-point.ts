@@ -59,11 +59,6 @@ export function toFloat32(value: number, fractionBits: number): number {
   return Math.fround(value / 2 ** fractionBits);
 }
 
-/** Number of elements of the vector that an update is about. */
-export function elementsOf(update: Update): number {
-  return update.form === 'dense' ? update.values.length : update.elements;
-}
-
 /** One value per element; absent ones of a sparse update are zero. A dense one is not copied. */
 export function toDense(update: Update): Int32Array {
   if (update.form === 'dense') return update.values;

@@ -2,10 +2,9 @@
  * Dense block quantisation: q8, q4, q3, q2, Lloyd-Max, QSGD and sign with block mean are one codec
  * with different levels and fits (docs/protocol/federated-codec.md, 3.1).
  */
-import { accept, type Checked, refuse } from '../../base/verdict.ts';
+import { accept, type Checked } from '../../base/verdict.ts';
 import type { Update } from '../fixed-point.ts';
-import { packCodes, packedBytes, unpackCodes } from './bits.ts';
-import { type BlockCoding, blockCount, decodeBlocks, encodeBlocks } from './blocks.ts';
+import type { BlockCoding } from './blocks.ts';
 import {
   type ClientContext,
   ditherWords,
@@ -17,17 +16,21 @@ import {
   CODEC_IDS,
   type ContainerPlan,
   checkHeader,
-  readScales,
-  scaleBytes,
   splitSections,
   writeContainer,
 } from './container.ts';
+import { blockSectionBytes, type CodecKernels } from './kernels.ts';
 import { levelFlag } from './levels.ts';
 
-export function blockCodec(coding: BlockCoding): UpdateCodec {
+interface BlockCodecInit {
+  readonly coding: BlockCoding;
+  readonly kernels: CodecKernels;
+}
+
+export function blockCodec(coding: BlockCoding, kernels: CodecKernels): UpdateCodec {
   return {
-    encode: (x, context) => encode(x, context, coding),
-    decode: (bytes, context) => decode(bytes, context, coding),
+    encode: (x, context) => encode(x, context, { coding, kernels }),
+    decode: (bytes, context) => decode(bytes, context, { coding, kernels }),
   };
 }
 
@@ -50,29 +53,24 @@ function planOf(
   };
 }
 
-function encode(x: Float32Array, context: ClientContext, coding: BlockCoding): Uint8Array {
-  requireUpdate(x, context.schema);
-  const { scales, codes } = encodeBlocks(x, coding, {
+function encode(x: Float32Array, context: ClientContext, init: BlockCodecInit): Uint8Array {
+  const { coding, kernels } = init;
+  requireUpdate(x, context.schema, kernels);
+  const sections = kernels.packBlocks(x, coding, {
     fractionBits: context.schema.fractionBits,
     ...(coding.fit === 'norm' ? { dither: ditherWords(context) } : {}),
   });
-  const values = new Uint8Array(packedBytes(codes.length, coding.levels.bits));
-  packCodes(codes, coding.levels.bits, values);
-  return writeContainer(planOf(context, coding), 0, { scales: scaleBytes(scales), values });
+  return writeContainer(planOf(context, coding), 0, sections);
 }
 
-function decode(bytes: Uint8Array, context: RoundContext, coding: BlockCoding): Checked<Update> {
+function decode(bytes: Uint8Array, context: RoundContext, init: BlockCodecInit): Checked<Update> {
+  const { coding, kernels } = init;
   const { elements } = context.schema;
   const header = checkHeader(bytes, planOf(context, coding));
   if (!header.ok) return header;
-  const sections = splitSections(bytes, {
-    scales: 2 * blockCount(elements, coding.blockLog2),
-    indices: 0,
-    values: packedBytes(elements, coding.levels.bits),
-  });
+  const lengths = { ...blockSectionBytes(elements, coding), indices: 0 };
+  const sections = splitSections(bytes, lengths);
   if (!sections.ok) return sections;
-  const codes = unpackCodes(sections.value.values, coding.levels.bits, elements);
-  if (codes === undefined) return refuse('padding-not-zero');
-  const values = decodeBlocks({ scales: readScales(sections.value.scales), codes }, coding);
+  const values = kernels.unpackBlocks(sections.value, elements, coding);
   return values.ok ? accept({ form: 'dense', values: values.value }) : values;
 }

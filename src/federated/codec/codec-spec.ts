@@ -19,6 +19,7 @@ import {
 } from './codec-settings.ts';
 import { dctCodec } from './dct-codec.ts';
 import type { IndexCoding } from './indices.ts';
+import { type CodecKernels, REFERENCE_KERNELS } from './kernels.ts';
 import { evenLevels, type LevelBits, type Levels, lloydLevels, oddLevels } from './levels.ts';
 import { powerSgdCodec } from './power-sgd-codec.ts';
 import { randKCodec } from './rand-k-codec.ts';
@@ -109,8 +110,8 @@ function unknown(what: string, name: string, known: readonly string[]): string {
   return `unknown ${what} ${JSON.stringify(name)}; ${hint}`;
 }
 
-/** The codec that a spec describes. */
-export function codecOf(spec: CodecSpec): UpdateCodec {
+/** The codec that a spec describes, on the given loops. */
+export function codecOf(spec: CodecSpec, kernels: CodecKernels = REFERENCE_KERNELS): UpdateCodec {
   const get = (key: string) => spec.settings.get(key)!;
   const blockLog2 = Math.log2(Number(spec.settings.get('block')));
   switch (spec.name) {
@@ -118,35 +119,42 @@ export function codecOf(spec: CodecSpec): UpdateCodec {
     case 'q4':
     case 'q3':
     case 'q2':
-      return blockCodec(quantised(spec.name, blockLog2, spec.settings.get('levels') === 'lloyd'));
+      return blockCodec(
+        quantised(spec.name, blockLog2, spec.settings.get('levels') === 'lloyd'),
+        kernels,
+      );
     case 'sign':
-      return blockCodec(quantised('sign', blockLog2));
+      return blockCodec(quantised('sign', blockLog2), kernels);
     case 'qsgd':
-      return blockCodec(coding(evenLevels(bitsOf(get('bits'))), blockLog2, 'norm'));
+      return blockCodec(coding(evenLevels(bitsOf(get('bits'))), blockLog2, 'norm'), kernels);
     case 'ternary':
       return ternaryCodec(blockLog2);
     case 'vote':
       return voteCodec();
     case 'topk':
-      return topKCodec({ keep: readShare(get('keep'))!, coding: sparse(spec), warmupRounds: 0 });
-    case 'dgc': {
-      const warmupRounds = Number(get('warmup'));
-      return topKCodec({ keep: readShare(get('keep'))!, coding: sparse(spec), warmupRounds });
-    }
+      return topK(spec, 0, kernels);
+    case 'dgc':
+      return topK(spec, Number(get('warmup')), kernels);
     case 'chunk': {
       const chunkLog2 = Math.log2(Number(get('size')));
-      return chunkTopKCodec({ chunkLog2, keep: Number(get('keep')), coding: sparse(spec) });
+      const init = { chunkLog2, keep: Number(get('keep')), coding: sparse(spec) };
+      return chunkTopKCodec(init, kernels);
     }
     case 'randk': {
       const blocks = quantised(get('values'), blockLog2);
       const unbiased = get('scale') === 'size';
-      return randKCodec({ keep: readShare(get('keep'))!, blocks, unbiased });
+      return randKCodec({ keep: readShare(get('keep'))!, blocks, unbiased, kernels });
     }
     case 'powersgd':
-      return powerSgdCodec(Number(get('rank')));
+      return powerSgdCodec(Number(get('rank')), kernels);
     case 'dct':
-      return dctCodec({ keep: Number(get('keep')), coding: sparse(spec) });
+      return dctCodec({ keep: Number(get('keep')), coding: sparse(spec), kernels });
   }
+}
+
+function topK(spec: CodecSpec, warmupRounds: number, kernels: CodecKernels): UpdateCodec {
+  const keep = readShare(spec.settings.get('keep')!)!;
+  return topKCodec({ keep, coding: sparse(spec), warmupRounds }, kernels);
 }
 
 const bitsOf = (text: string) => Number(text) as LevelBits;

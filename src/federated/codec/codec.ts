@@ -6,6 +6,7 @@ import { KadreError } from '../../base/errors.ts';
 import type { Checked } from '../../base/verdict.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import type { Update } from '../fixed-point.ts';
+import type { CodecKernels } from './kernels.ts';
 import type { UpdateSchema } from './schema.ts';
 
 /** What everybody knows about a round. */
@@ -34,15 +35,19 @@ export interface UpdateCodec {
 }
 
 /** Throws BAD_UPDATE unless `x` is a vector that a codec may encode. */
-export function requireUpdate(x: Float32Array, { elements }: UpdateSchema): void {
+export function requireUpdate(
+  x: Float32Array,
+  { elements }: UpdateSchema,
+  kernels: Pick<CodecKernels, 'firstNotFinite'>,
+): void {
   if (x.length !== elements) {
     throw new KadreError(
       { code: 'BAD_UPDATE' },
       `the update has ${x.length} of ${elements} values`,
     );
   }
-  const at = x.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0) throw new KadreError({ code: 'BAD_UPDATE' }, `element ${at} is ${x[at]}`);
+  const at = kernels.firstNotFinite(x);
+  if (at < elements) throw new KadreError({ code: 'BAD_UPDATE' }, `element ${at} is ${x[at]}`);
 }
 
 /** The client's private words; BAD_UPDATE when there is no key. */

@@ -7,13 +7,15 @@ import type { Update } from '../fixed-point.ts';
 import { type RoundContext, requireUpdate, saturate, type UpdateCodec } from './codec.ts';
 import { CODEC_IDS, type ContainerPlan, checkHeader, writeContainer } from './container.ts';
 import { forwardTile, inverseTile, TILE_ELEMENTS, TILE_LOG2, TILE_SUM_MAX } from './dct.ts';
+import type { CodecKernels } from './kernels.ts';
 import { decodeSparse, encodeSparse, type SparseCoding, type SparseValues } from './sparse-list.ts';
-import { selectChunks, sparsePlan } from './top-k-codec.ts';
+import { sparsePlan } from './top-k-codec.ts';
 
 export interface DctInit {
   /** Coefficients of each tile. */
   readonly keep: number;
   readonly coding: SparseCoding;
+  readonly kernels: CodecKernels;
 }
 
 export function dctCodec(init: DctInit): UpdateCodec {
@@ -37,7 +39,7 @@ function planOf(context: RoundContext, { keep, coding }: DctInit): ContainerPlan
 }
 
 function encode(update: Float32Array, context: RoundContext, init: DctInit): Uint8Array {
-  requireUpdate(update, context.schema);
+  requireUpdate(update, context.schema, init.kernels);
   const { fractionBits } = context.schema;
   const x = new Float32Array(tilesOf(context) * TILE_ELEMENTS);
   x.set(saturate(update, fractionBits));
@@ -51,7 +53,7 @@ function encode(update: Float32Array, context: RoundContext, init: DctInit): Uin
   for (let i = 0; i < coefficients.length; i++) {
     coefficients[i] = Math.max(-limit, Math.min(limit, coefficients[i]!));
   }
-  const indices = selectChunks(coefficients, TILE_LOG2, init.keep);
+  const indices = init.kernels.selectChunks(coefficients, TILE_LOG2, init.keep);
   const sections = encodeSparse(coefficients, indices, init.coding, fractionBits);
   return writeContainer(planOf(context, init), indices.length, sections);
 }

@@ -27,15 +27,10 @@ import {
   splitSections,
   writeContainer,
 } from './container.ts';
+import type { CodecKernels } from './kernels.ts';
 import { largestMagnitude } from './lanes.ts';
 import { evenLevels } from './levels.ts';
-import {
-  type Columns,
-  factorise,
-  type Matrix,
-  type MatrixProducts,
-  REFERENCE_PRODUCTS,
-} from './power-sgd-factor.ts';
+import { type Columns, factorise, type Matrix } from './power-sgd-factor.ts';
 import {
   type FactoredTensor,
   type PowerSgdLayout,
@@ -59,9 +54,9 @@ const REST: BlockCoding = {
   sparse: false,
 };
 
-export function powerSgdCodec(rank: number, products = REFERENCE_PRODUCTS): UpdateCodec {
+export function powerSgdCodec(rank: number, kernels: CodecKernels): UpdateCodec {
   return {
-    encode: (x, context) => encode(x, context, rank, products),
+    encode: (x, context) => encode(x, context, rank, kernels),
     decode: (bytes, context) => decode(bytes, context, rank),
   };
 }
@@ -86,9 +81,9 @@ function encode(
   update: Float32Array,
   context: ClientContext,
   rank: number,
-  products: MatrixProducts,
+  kernels: CodecKernels,
 ): Uint8Array {
-  requireUpdate(update, context.schema);
+  requireUpdate(update, context.schema, kernels);
   const { fractionBits } = context.schema;
   const x = saturate(update, fractionBits);
   const layout = powerSgdLayout(context.schema, rank);
@@ -102,7 +97,7 @@ function encode(
     const cold = coldStart(context, tensor, rank);
     const start = warm?.(valueAt, tensor).map((q, j) => (isZero(q) ? cold[j]! : q)) ?? cold;
     const steps = warm === undefined ? STEPS_COLD : STEPS_WARM;
-    const { left, right } = factorise(matrix, start, steps, products);
+    const { left, right } = factorise(matrix, start, steps, kernels);
     for (let j = 0; j < rank; j++) {
       const pair = {
         p: values.subarray(valueAt + j * rows, valueAt + (j + 1) * rows),

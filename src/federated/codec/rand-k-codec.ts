@@ -3,23 +3,21 @@
  * messages add up on one mask (docs/protocol/federated-codec.md, 3.5).
  */
 import { u64 } from '../../base/bytes.ts';
-import { accept, type Checked, refuse } from '../../base/verdict.ts';
+import { accept, type Checked } from '../../base/verdict.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import { taggedHash } from '../../crypto/portable/hash.ts';
 import { TAGS } from '../../wire/tags.ts';
 import type { Update } from '../fixed-point.ts';
-import { packCodes, packedBytes, unpackCodes } from './bits.ts';
-import { type BlockCoding, blockCount, decodeBlocks, encodeBlocks } from './blocks.ts';
+import type { BlockCoding } from './blocks.ts';
 import { type RoundContext, requireUpdate, saturate, type UpdateCodec } from './codec.ts';
 import {
   CODEC_IDS,
   type ContainerPlan,
   checkHeader,
-  readScales,
-  scaleBytes,
   splitSections,
   writeContainer,
 } from './container.ts';
+import { blockSectionBytes, type CodecKernels } from './kernels.ts';
 import { levelFlag } from './levels.ts';
 import { type Keep, keptOf } from './top-k-codec.ts';
 
@@ -28,6 +26,7 @@ export interface RandKInit {
   readonly blocks: BlockCoding;
   /** Multiplies every value by the size of its stratum: an unbiased message, of larger variance. */
   readonly unbiased: boolean;
+  readonly kernels: CodecKernels;
 }
 
 export function randKCodec(init: RandKInit): UpdateCodec {
@@ -77,7 +76,7 @@ function planOf({ schema, round }: RoundContext, { keep, blocks }: RandKInit): C
 }
 
 function encode(x: Float32Array, context: RoundContext, init: RandKInit): Uint8Array {
-  requireUpdate(x, context.schema);
+  requireUpdate(x, context.schema, init.kernels);
   const plan = planOf(context, init);
   const { elements, fractionBits } = context.schema;
   const mask = roundMask(context, plan.keptMax);
@@ -89,10 +88,11 @@ function encode(x: Float32Array, context: RoundContext, init: RandKInit): Uint8A
       : 1;
     kept[i] = saturated[mask[i]!]! * size;
   }
-  const { scales, codes } = encodeBlocks(kept, init.blocks, { fractionBits });
-  const values = new Uint8Array(packedBytes(codes.length, init.blocks.levels.bits));
-  packCodes(codes, init.blocks.levels.bits, values);
-  return writeContainer(plan, mask.length, { scales: scaleBytes(scales), values });
+  return writeContainer(
+    plan,
+    mask.length,
+    init.kernels.packBlocks(kept, init.blocks, { fractionBits }),
+  );
 }
 
 function decode(bytes: Uint8Array, context: RoundContext, init: RandKInit): Checked<Update> {
@@ -100,16 +100,10 @@ function decode(bytes: Uint8Array, context: RoundContext, init: RandKInit): Chec
   const header = checkHeader(bytes, plan);
   if (!header.ok) return header;
   const kept = header.value;
-  const { bits } = init.blocks.levels;
-  const sections = splitSections(bytes, {
-    scales: 2 * blockCount(kept, init.blocks.blockLog2),
-    indices: 0,
-    values: packedBytes(kept, bits),
-  });
+  const lengths = { ...blockSectionBytes(kept, init.blocks), indices: 0 };
+  const sections = splitSections(bytes, lengths);
   if (!sections.ok) return sections;
-  const codes = unpackCodes(sections.value.values, bits, kept);
-  if (codes === undefined) return refuse('padding-not-zero');
-  const values = decodeBlocks({ scales: readScales(sections.value.scales), codes }, init.blocks);
+  const values = init.kernels.unpackBlocks(sections.value, kept, init.blocks);
   if (!values.ok) return values;
   const { elements } = context.schema;
   return accept({

@@ -33,6 +33,20 @@ export function selectLargest(x: Float32Array, { from, to }: Range, k: number): 
   return chosen.subarray(0, count);
 }
 
+/** The largest of every chunk, ascending over the whole vector. */
+export function selectChunks(x: Float32Array, chunkLog2: number, keep: number): Uint32Array {
+  const size = 2 ** chunkLog2;
+  const chosen = new Uint32Array(Math.ceil(x.length / size) * keep);
+  let count = 0;
+  for (let from = 0; from < x.length; from += size) {
+    const range = { from, to: Math.min(from + size, x.length) };
+    const picked = selectLargest(x, range, keep);
+    chosen.set(picked, count);
+    count += picked.length;
+  }
+  return chosen.subarray(0, count);
+}
+
 interface Cut {
   /** Everything above is chosen ... */
   readonly threshold: number;

@@ -3,10 +3,9 @@
  * sections of a container and back (docs/protocol/federated-codec.md, 2.2 and 3.4).
  */
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
-import { packCodes, packedBytes, unpackCodes } from './bits.ts';
 import { fitFor } from './block-fit.ts';
-import { type BlockCoding, blockCount, decodeBlocks, encodeBlocks } from './blocks.ts';
-import { readScales, type Sections, scaleBytes, splitSections } from './container.ts';
+import type { BlockCoding } from './blocks.ts';
+import { type Sections, splitSections } from './container.ts';
 import {
   bitmapBytes,
   decodeBitmap,
@@ -14,6 +13,7 @@ import {
   encodeIndices,
   type IndexCoding,
 } from './indices.ts';
+import { blockSectionBytes, REFERENCE_KERNELS } from './kernels.ts';
 import { type LevelBits, sparseLevels } from './levels.ts';
 
 export interface SparseCoding {
@@ -40,14 +40,8 @@ export function encodeSparse(
   fractionBits: number,
 ): Sections {
   const kept = Float32Array.from(indices, (index) => x[index]!);
-  const { scales, codes } = encodeBlocks(kept, blocksOf(coding), { fractionBits });
-  const values = new Uint8Array(packedBytes(codes.length, coding.valueBits));
-  packCodes(codes, coding.valueBits, values);
-  return {
-    scales: scaleBytes(scales),
-    indices: encodeIndices(indices, x.length, coding.index),
-    values,
-  };
+  const { scales, values } = REFERENCE_KERNELS.packBlocks(kept, blocksOf(coding), { fractionBits });
+  return { scales, indices: encodeIndices(indices, x.length, coding.index), values };
 }
 
 export interface SparseListInit {
@@ -64,19 +58,15 @@ export function decodeSparse(bytes: Uint8Array, init: SparseListInit): Checked<S
   const { kept, space, coding, chunk } = init;
   const isOpen = coding.index === 'rice' && kept > 0;
   const sections = splitSections(bytes, {
-    scales: 2 * blockCount(kept, coding.blockLog2),
+    ...blockSectionBytes(kept, blocksOf(coding)),
     indices: isOpen ? 'open' : kept > 0 ? bitmapBytes(space) : 0,
-    values: packedBytes(kept, coding.valueBits),
   });
   if (!sections.ok) return sections;
-  const codes = unpackCodes(sections.value.values, coding.valueBits, kept);
-  if (codes === undefined) return refuse('padding-not-zero');
   const read = isOpen ? decodeRice : decodeBitmap;
   const indices = read(sections.value.indices, { kept, space });
   if (!indices.ok) return indices;
   if (chunk !== undefined && isOverfull(indices.value, chunk)) return refuse('chunk-overfull');
-  const scales = readScales(sections.value.scales);
-  const values = decodeBlocks({ scales, codes }, blocksOf(coding));
+  const values = REFERENCE_KERNELS.unpackBlocks(sections.value, kept, blocksOf(coding));
   return values.ok ? accept({ indices: indices.value, values: values.value }) : values;
 }
 

@@ -24,6 +24,7 @@ import {
   splitSections,
   writeContainer,
 } from './container.ts';
+import { REFERENCE_KERNELS } from './kernels.ts';
 import { largestMagnitude, sumOfSquares } from './lanes.ts';
 import { isNormalScale, limitScale, scaleAbove, scaleValue } from './scale.ts';
 
@@ -55,7 +56,7 @@ function planOf({ schema, round }: RoundContext, blockLog2: number): ContainerPl
 }
 
 function encode(x: Float32Array, context: ClientContext, blockLog2: number): Uint8Array {
-  requireUpdate(x, context.schema);
+  requireUpdate(x, context.schema, REFERENCE_KERNELS);
   const words = ditherWords(context);
   const scales = new Uint16Array(blockCount(x.length, blockLog2));
   const trits = new Uint8Array(x.length);

@@ -13,8 +13,8 @@ import {
   writeContainer,
 } from './container.ts';
 import { riceParameter } from './indices.ts';
+import type { CodecKernels } from './kernels.ts';
 import { levelFlag, sparseLevels } from './levels.ts';
-import { selectLargest } from './select.ts';
 import { decodeSparse, encodeSparse, type SparseCoding } from './sparse-list.ts';
 
 /** How many elements a message may keep. */
@@ -43,7 +43,7 @@ export function keptOf(keep: Keep, elements: number): number {
   return Math.max(1, Math.min(count, elements));
 }
 
-export function topKCodec(init: TopKInit): UpdateCodec {
+export function topKCodec(init: TopKInit, kernels: CodecKernels): UpdateCodec {
   const keptMax = ({ schema, round }: RoundContext) => {
     const kept = keptOf(init.keep, schema.elements);
     if (round >= init.warmupRounds) return kept;
@@ -53,34 +53,22 @@ export function topKCodec(init: TopKInit): UpdateCodec {
     codec: CODEC_IDS.topk,
     coding: init.coding,
     keptMax,
-    select: (x, context) => selectLargest(x, { from: 0, to: x.length }, keptMax(context)),
+    select: (x, context) => kernels.selectLargest(x, keptMax(context)),
+    kernels,
   });
 }
 
-export function chunkTopKCodec(init: ChunkTopKInit): UpdateCodec {
+export function chunkTopKCodec(init: ChunkTopKInit, kernels: CodecKernels): UpdateCodec {
   const size = 2 ** init.chunkLog2;
   return sparseCodec({
     codec: CODEC_IDS.chunk,
     coding: init.coding,
     keptMax: ({ schema }) =>
       Math.min(init.keep * Math.ceil(schema.elements / size), schema.elements),
-    select: (x) => selectChunks(x, init.chunkLog2, init.keep),
+    select: (x) => kernels.selectChunks(x, init.chunkLog2, init.keep),
+    kernels,
     chunk: { log2: init.chunkLog2, keep: init.keep },
   });
-}
-
-/** The largest of every chunk, ascending over the whole vector. */
-export function selectChunks(x: Float32Array, chunkLog2: number, keep: number): Uint32Array {
-  const size = 2 ** chunkLog2;
-  const chosen = new Uint32Array(Math.ceil(x.length / size) * keep);
-  let count = 0;
-  for (let from = 0; from < x.length; from += size) {
-    const range = { from, to: Math.min(from + size, x.length) };
-    const picked = selectLargest(x, range, keep);
-    chosen.set(picked, count);
-    count += picked.length;
-  }
-  return chosen.subarray(0, count);
 }
 
 interface SparseCodecInit {
@@ -89,6 +77,7 @@ interface SparseCodecInit {
   readonly keptMax: (context: RoundContext) => number;
   readonly select: (x: Float32Array, context: RoundContext) => Uint32Array;
   readonly chunk?: { readonly log2: number; readonly keep: number };
+  readonly kernels: CodecKernels;
 }
 
 /** Flags, parameter and order of a sparse list in the header. */
@@ -124,7 +113,7 @@ function sparseCodec(init: SparseCodecInit): UpdateCodec {
     });
   return {
     encode: (x, context) => {
-      requireUpdate(x, context.schema);
+      requireUpdate(x, context.schema, init.kernels);
       const indices = init.select(x, context);
       const sections = encodeSparse(x, indices, init.coding, context.schema.fractionBits);
       return writeContainer(planOf(context), indices.length, sections);

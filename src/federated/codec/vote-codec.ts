@@ -13,6 +13,7 @@ import {
   splitSections,
   writeContainer,
 } from './container.ts';
+import { REFERENCE_KERNELS } from './kernels.ts';
 
 export function voteCodec(): UpdateCodec {
   return { encode, decode };
@@ -35,7 +36,7 @@ function planOf({ schema, round }: RoundContext): ContainerPlan {
 }
 
 function encode(x: Float32Array, context: RoundContext): Uint8Array {
-  requireUpdate(x, context.schema);
+  requireUpdate(x, context.schema, REFERENCE_KERNELS);
   const codes = Uint8Array.from(x, (value) => (value < 0 ? 1 : 0));
   const values = new Uint8Array(packedBytes(codes.length, 1));
   packCodes(codes, 1, values);

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { selectLargest } from '../../../../src/federated/codec/select.ts';
-import { selectChunks } from '../../../../src/federated/codec/top-k-codec.ts';
+import { selectChunks, selectLargest } from '../../../../src/federated/codec/select.ts';
 
 const few = fc.integer({ min: -4, max: 4 });
 const vector = fc
