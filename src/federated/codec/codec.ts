@@ -61,5 +61,7 @@ export function ditherWords({ ditherKey }: ClientContext): ChaChaWords {
 /** Values clamped to the range of elements, so that products of them stay finite. */
 export function saturate(x: Float32Array, fractionBits: number): Float32Array {
   const limit = 2 ** (31 - fractionBits);
-  return x.map((value) => Math.max(-limit, Math.min(limit, value)));
+  const clamped = new Float32Array(x.length);
+  for (let i = 0; i < x.length; i++) clamped[i] = Math.max(-limit, Math.min(limit, x[i]!));
+  return clamped;
 }

@@ -173,5 +173,7 @@ export function scaleBytes(scales: Uint16Array): Uint8Array {
 
 export function readScales(bytes: Uint8Array): Uint16Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true));
+  const scales = new Uint16Array(bytes.length / 2);
+  for (let i = 0; i < scales.length; i++) scales[i] = view.getUint16(2 * i, true);
+  return scales;
 }

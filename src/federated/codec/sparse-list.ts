@@ -39,7 +39,8 @@ export function encodeSparse(
   coding: SparseCoding,
   fractionBits: number,
 ): Sections {
-  const kept = Float32Array.from(indices, (index) => x[index]!);
+  const kept = new Float32Array(indices.length);
+  for (let i = 0; i < kept.length; i++) kept[i] = x[indices[i]!]!;
   const { scales, values } = REFERENCE_KERNELS.packBlocks(kept, blocksOf(coding), { fractionBits });
   return { scales, indices: encodeIndices(indices, x.length, coding.index), values };
 }

@@ -37,7 +37,8 @@ function planOf({ schema, round }: RoundContext): ContainerPlan {
 
 function encode(x: Float32Array, context: RoundContext): Uint8Array {
   requireUpdate(x, context.schema, REFERENCE_KERNELS);
-  const codes = Uint8Array.from(x, (value) => (value < 0 ? 1 : 0));
+  const codes = new Uint8Array(x.length);
+  for (let i = 0; i < x.length; i++) codes[i] = x[i]! < 0 ? 1 : 0;
   const values = new Uint8Array(packedBytes(codes.length, 1));
   packCodes(codes, 1, values);
   return writeContainer(planOf(context), 0, { values });
@@ -52,5 +53,7 @@ function decode(bytes: Uint8Array, context: RoundContext): Checked<Update> {
   if (!sections.ok) return sections;
   const codes = unpackCodes(sections.value.values, 1, elements);
   if (codes === undefined) return refuse('padding-not-zero');
-  return accept({ form: 'dense', values: Int32Array.from(codes, (code) => 1 - 2 * code) });
+  const votes = new Int32Array(elements);
+  for (let i = 0; i < elements; i++) votes[i] = 1 - 2 * codes[i]!;
+  return accept({ form: 'dense', values: votes });
 }

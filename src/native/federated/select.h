@@ -111,7 +111,7 @@ uint64_t select_largest(const float *x, uint64_t count, uint64_t k, uint32_t *ou
 uint64_t select_chunks(const float *x, uint64_t count, uint32_t chunk_log2, uint64_t keep,
                        uint32_t *out) {
   const uint64_t size = 1ull << chunk_log2;
-  const uint32_t lowered = 1u << 21;
+  const uint32_t lowered = 1u << 20;
   std::vector<uint32_t> scratch, candidates(size + 16);
   uint32_t least = 1;
   uint64_t kept = 0;
