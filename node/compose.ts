@@ -8,7 +8,7 @@ import { toHex } from '../src/base/bytes.ts';
 import { peerIdOf } from '../src/base/ids.ts';
 import { Lifecycle, type Service } from '../src/base/lifecycle.ts';
 import type { Clock } from '../src/base/ports.ts';
-import type { Executor } from '../src/compute/executor.ts';
+import { backendFor, type Executor } from '../src/compute/executor.ts';
 import { RunnerExecutor } from '../src/compute/runner/runner-executor.ts';
 import { measureSpeed } from '../src/compute/speed.ts';
 import { ed25519Verifier, generateSeed, signerFromSeed } from '../src/crypto/node/keys.ts';
@@ -22,12 +22,14 @@ import {
   type RoleSet,
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
+import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
-import { DiskPlanStore } from '../src/store/plan-store.ts';
+import { DiskLogFolder } from '../src/store/log-folder.ts';
+import { LogPlanStore } from '../src/store/plan-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
-import type { ComposeNode, NodeConfig, NodeHooks, NodeStatus, RunningNode } from './node-facade.ts';
+import type { ComposeNode, NodeConfig, NodeStatus, RunningNode } from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
 import { version } from './version.ts';
 
@@ -39,7 +41,10 @@ const SPEED_BUDGET_MS = 200;
 
 export const composeNode: ComposeNode = async (config, hooks = {}) => {
   const threads = Math.max(1, Math.floor(availableParallelism() * config.share));
-  const runner = new RunnerExecutor({ clock: systemClock, logger: config.log }, { threads });
+  const runner = new RunnerExecutor(
+    { clock: systemClock, logger: config.log },
+    { threads, ...(hooks.addonFiles && { addonFiles: hooks.addonFiles }) },
+  );
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
   warm.catch(() => undefined);
@@ -104,7 +109,9 @@ function trimOf(roles: RoleSet): IdleTrim {
 
 /** Measured once per backend, version and thread count, then remembered. */
 async function speedsOf(executor: Executor, state: NodeState, clock: Clock): Promise<Speeds> {
-  const measured = `${SOFTWARE} ${executor.backend.name} ${executor.backend.kernels.join(',')}`;
+  const { backend } = executor;
+  const offers = backend.kernels.map((kernel) => `${kernel}=${backendFor(backend, kernel)}`);
+  const measured = `${SOFTWARE} ${backend.name} ${offers.join(',')}`;
   const known = state.speedsOf(measured);
   if (known !== undefined) return known;
   const speeds = await measureSpeed(executor, { clock, budgetMs: SPEED_BUDGET_MS });
@@ -136,14 +143,14 @@ function offerOf(parts: OfferParts): OfferInit {
   const kernels: AdvertFacts['kernels'] = backend.kernels.map((id) => ({
     id,
     digest: kernelDigest(findKernel(id)!),
-    backend: backend.name,
+    backend: backendFor(backend, id),
     speed: speeds[id] ?? 1,
   }));
   return {
     roles: config.roles,
     executor,
     speeds,
-    planStore: new DiskPlanStore({ directory: join(config.dataDir, 'plans') }),
+    planStore: new LogPlanStore(new DiskLogFolder({ directory: join(config.dataDir, 'plans') })),
     planKeys: { generate: generateSeed, signer: signerFromSeed },
     software: SOFTWARE,
     lastSequence: state.sequence,
@@ -207,7 +214,17 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
     },
     jobs: roles.requester.counts,
     memory: { rssBytes: process.memoryUsage.rss() },
+    leftOut: leftOutOf(runner),
   };
+}
+
+/** Once per kernel and backend, however many cases failed. */
+function leftOutOf(runner: RunnerExecutor): NodeStatus['leftOut'] {
+  const failures = new Map<string, NodeStatus['leftOut'][number]>();
+  for (const { kernel, backend, case: name, actual } of runner.details.selftestFailures) {
+    failures.set(`${kernel} ${backend}`, { kernel, backend, reason: `${name}: ${actual}` });
+  }
+  return [...failures.values()];
 }
 
 /** Ids in base58, digests and signatures in hex. */

@@ -2,9 +2,9 @@
  * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
  * here knows how.
  */
-import type { Logger, Network, Signer } from '../src/base/ports.ts';
-import type { Executor } from '../src/compute/executor.ts';
+import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
+import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Role } from '../src/swarm/advert.ts';
 import type { NetworkPolicy } from '../src/swarm/network-file.ts';
 
@@ -28,6 +28,12 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Kernels that failed their self-test on a backend, which therefore is not offered for them. */
+  readonly leftOut: readonly {
+    readonly kernel: string;
+    readonly backend: string;
+    readonly reason: string;
+  }[];
 }
 
 export interface RunningNode {
@@ -63,12 +69,6 @@ export interface NodeConfig {
   /** The network file's overrides of the job defaults. */
   readonly policy: NetworkPolicy;
   readonly log: Logger;
-}
-
-/** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
-export interface NodeHooks {
-  readonly wrapExecutor?: (executor: Executor) => Executor;
-  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
 }
 
 export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;
