@@ -85,7 +85,7 @@ export interface AddonFailure {
   readonly remedy: string;
 }
 
-const INTERFACE_VERSION = 1;
+const INTERFACE_VERSION = 2;
 const PROBE_TIMEOUT_MS = 10_000;
 const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
 

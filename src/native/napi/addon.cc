@@ -17,7 +17,7 @@
 namespace {
 
 /* Of this file's functions and their arguments; src/compute/addon.ts refuses another number. */
-const double INTERFACE_VERSION = 1;
+const double INTERFACE_VERSION = 2;
 
 struct Candidate {
   const kadre_backend *backend;
