@@ -1,4 +1,4 @@
-/** Hostile bytes into every update decoder: an update or a reason of the page, never an exception. */
+/** Hostile bytes into every update decoder: an update, or a reason that the page names. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
