@@ -48,22 +48,31 @@ const COMMON_FLAGS = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-Wall', '-W
 const NAPI_FLAGS = ['-DNAPI_VERSION=9', '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'];
 const LINK_FLAGS = ['-shared', '-static-libstdc++', '-static-libgcc', '-pthread', '-Wl,-s'];
 
+/** What each CPU variant is compiled with; its sources are named after it. */
+const VARIANTS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  x64: {
+    generic: [],
+    avx2: ['-mavx2', '-mfma'],
+    avx512: ['-mavx512f', '-mfma', '-mprefer-vector-width=512'],
+  },
+};
+
 /**
- * One line per object file. A further CPU variant (NEON, say) is one more line with its own
- * instruction set and its own KADRE_HAVE_ define. `cuda/` is host code: it opens the driver at run
- * time, and device code is bytes in `embed.S`.
+ * One object file per unit. A further CPU variant (NEON, say) is one more line above with its own
+ * instruction set, and its own KADRE_HAVE_ define.
+ */
+function variantsOf(folder: string, arch: string): Unit[] {
+  const variants = Object.entries(VARIANTS[arch] ?? { generic: [] });
+  return variants.map(([name, flags]) => ({ source: `${folder}/${name}.cc`, flags }));
+}
+
+/**
+ * Kernels on every backend. `cuda/` is host code: it opens the driver at run time, and device code
+ * is bytes in `embed.S`.
  */
 export function kernelUnits(arch: string): Unit[] {
-  const variants: Unit[] =
-    arch === 'x64'
-      ? [
-          { source: 'cpu/avx2.cc', flags: ['-mavx2', '-mfma'] },
-          { source: 'cpu/avx512.cc', flags: ['-mavx512f', '-mfma', '-mprefer-vector-width=512'] },
-        ]
-      : [];
   return [
-    { source: 'cpu/generic.cc', flags: [] },
-    ...variants,
+    ...variantsOf('cpu', arch),
     ...['channel', 'slot', 'shared-inputs', 'gpu', 'calls', 'backend', 'driver'].map((name) => ({
       source: `cuda/${name}.cc`,
       flags: [],
@@ -72,9 +81,12 @@ export function kernelUnits(arch: string): Unit[] {
   ];
 }
 
+/** The addon: kernels, the loops of gradient codecs, and what makes functions of both. */
 function unitsFor(arch: string): Unit[] {
   return [
     ...kernelUnits(arch),
+    ...variantsOf('federated', arch),
+    { source: 'federated/binding.cc', flags: NAPI_FLAGS },
     { source: 'napi/task.cc', flags: NAPI_FLAGS },
     { source: 'napi/pool.cc', flags: ['-pthread'] },
     { source: 'napi/addon.cc', flags: NAPI_FLAGS },

@@ -33,6 +33,8 @@ export interface Addon {
   run(...call: NativeCall): Promise<void>;
   /** Element-wise fmaf into `out`. */
   fma(a: Float32Array, b: Float32Array, c: Float32Array, out: Float32Array): void;
+  /** The hot loops of gradient codecs, on the calling thread: src/native/federated. */
+  readonly codecs: NativeCodecs;
 }
 
 export interface BackendCandidate {
@@ -53,6 +55,44 @@ export interface GpuFacts {
   readonly driver: number;
 }
 
+/** Arguments are checked: a wrong length or number throws a TypeError. */
+export interface NativeCodecs {
+  /** Instruction sets that work here, best first: the first argument of all others. */
+  variants(): string[];
+  firstNotFinite(variant: string, x: Float32Array): number;
+  encodeBlocks(
+    ...call: [...shape: BlockShape, fractionBits: number, x: Float32Array, ...sections: TwoSections]
+  ): void;
+  /** The reason why there are no integers, or null. */
+  decodeBlocks(
+    ...call: [...shape: BlockShape, ...sections: TwoSections, out: Int32Array]
+  ): string | null;
+  /** sum += weight · integers; the reason, and `sum` unchanged, when there are none. */
+  accumulateBlocks(
+    ...call: [...shape: BlockShape, weight: number, ...sections: TwoSections, sum: Float64Array]
+  ): string | null;
+  selectLargest(variant: string, k: number, x: Float32Array, out: Uint32Array): number;
+  selectChunks(
+    ...call: [variant: string, log2: number, keep: number, x: Float32Array, out: Uint32Array]
+  ): number;
+  /** Factors are columns after one another: P = M Q, or Q = transpose of M times P. */
+  product(
+    ...call: [
+      variant: string,
+      isTransposed: 0 | 1,
+      rows: number,
+      columns: number,
+      rank: number,
+      matrix: Float32Array,
+      factor: Float32Array,
+      out: Float32Array,
+    ]
+  ): void;
+}
+
+type BlockShape = [variant: string, blockLog2: number, bits: number];
+type TwoSections = [scales: Uint8Array, values: Uint8Array];
+
 /** Backend name, kernel number, extents, inputs, outputs: see src/native/backend.h. */
 export type NativeCall = [
   backend: string,
@@ -68,7 +108,7 @@ export interface AddonFailure {
   readonly remedy: string;
 }
 
-const INTERFACE_VERSION = 2;
+const INTERFACE_VERSION = 3;
 const PROBE_TIMEOUT_MS = 10_000;
 const BUILD_REMEDY = 'install g++ and make, then run: npm run build:native';
 

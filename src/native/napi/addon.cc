@@ -11,13 +11,14 @@
 #include "../backend.h"
 #include "../cpu/rounding.h"
 #include "../cuda/backend.h"
+#include "../federated/binding.h"
 #include "pool.h"
 #include "task.h"
 
 namespace {
 
 /* Of this file's functions and their arguments; src/compute/addon.ts refuses another number. */
-const double INTERFACE_VERSION = 2;
+const double INTERFACE_VERSION = 3;
 
 struct Candidate {
   const kadre_backend *backend;
@@ -257,6 +258,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("runNow", Napi::Function::New<run_now>(env));
   exports.Set("run", Napi::Function::New<run>(env));
   exports.Set("fma", Napi::Function::New<fma_many>(env));
+  exports.Set("codecs", kadre::federated_codecs(env));
   return exports;
 }
 
