@@ -15,7 +15,7 @@ import { sha256 } from '../src/crypto/portable/hash.ts';
 import { ATTACK_NAMES, type AttackName, attackOf } from '../src/federated/attack/attack.ts';
 import { Rehearsal, type RehearsalInit } from '../src/federated/attack/rehearsal.ts';
 import { parseCsv } from '../src/federated/data/csv.ts';
-import { type Dataset, scaled } from '../src/federated/data/dataset.ts';
+import { type Dataset, spreadOf, standardised } from '../src/federated/data/dataset.ts';
 import { evenly, fewClasses, sortedByLabel } from '../src/federated/data/partition.ts';
 import { accuracyOf, perceptron } from '../src/federated/model/model.ts';
 import { parseOptimiser } from '../src/federated/optimiser/optimiser-text.ts';
@@ -40,14 +40,13 @@ const { values: flags, positionals } = parseArgs({
     splits: { type: 'string', default: 'even,sorted' },
   },
 });
-const FEATURE_MAX = 16;
 const FRACTION_BITS = 24;
 
 function load(file: string | undefined): Dataset {
   if (file === undefined) throw new Error('--train FILE and --test FILE are needed');
   const parsed = parseCsv(readFileSync(file, 'utf8'));
   if (!parsed.ok) throw new Error(`${file}: ${parsed.detail}`);
-  return scaled(parsed.value, FEATURE_MAX);
+  return parsed.value;
 }
 
 function required<T>(checked: { ok: true; value: T } | { ok: false; detail?: string }): T {
@@ -57,8 +56,9 @@ function required<T>(checked: { ok: true; value: T } | { ok: false; detail?: str
 
 const medianOf = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1]!;
 const percent = (share: number) => (100 * share).toFixed(1);
-const train = load(flags.train);
-const test = load(flags.test);
+const raw = load(flags.train);
+const train = standardised(raw, spreadOf(raw));
+const test = standardised(load(flags.test), spreadOf(raw));
 const seeds = Array.from({ length: Number(flags.seeds) }, (_, seed) => seed + 1);
 const model = perceptron(64, 64, 10);
 const randomOf = (seed: number) => new ChaChaWords(sha256(utf8(`partition ${seed}`)));

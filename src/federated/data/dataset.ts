@@ -34,7 +34,22 @@ export function datasetOf(features: Float32Array, labels: Int32Array): Checked<D
   return accept({ features, labels, featureCount: features.length / rows, classCount });
 }
 
-/** The data set with every feature divided by `divisor`, as pixels are. */
-export function scaled(dataset: Dataset, divisor: number): Dataset {
-  return { ...dataset, features: dataset.features.map((value) => value / divisor) };
+/** Mean and standard deviation of all values of a data set together. */
+export function spreadOf({ features }: Examples): Spread {
+  const mean = features.reduce((sum, value) => sum + value, 0) / features.length;
+  const squares = features.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / features.length) || 1 };
+}
+
+export interface Spread {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/**
+ * Features moved and scaled as a plan says, for all clients alike. Centred features matter for more
+ * than speed: a lie that pushes all weights one way then nearly cancels in every sum.
+ */
+export function standardised(dataset: Dataset, { mean, deviation }: Spread): Dataset {
+  return { ...dataset, features: dataset.features.map((value) => (value - mean) / deviation) };
 }

@@ -16,6 +16,8 @@ export interface TrainingOptions {
   readonly momentum: number;
   /** FedProx's mu: pull back to the global model (Li et al. 2020); 0 is FedAvg. */
   readonly proximal: number;
+  /** Longest update; a longer one is shortened to it. Keeps hostile rounds from feeding on themselves. */
+  readonly lengthMax?: number;
   /** At most so many steps in all. */
   readonly stepsMax?: number;
 }
@@ -57,7 +59,14 @@ export function trainLocal(
     }
   }
   for (let k = 0; k < local.length; k++) local[k]! -= globalModel[k]!;
+  shorten(local, options.lengthMax ?? Number.POSITIVE_INFINITY);
   return { delta: local, loss: steps === 0 ? 0 : loss / steps };
+}
+
+function shorten(vector: Float32Array, lengthMax: number): void {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  if (length <= lengthMax) return;
+  for (let k = 0; k < vector.length; k++) vector[k]! *= lengthMax / length;
 }
 
 /** The rows of the given indices. */
