@@ -1,8 +1,8 @@
 /**
- * `.safetensors` files, strictly: a JSON header that names every tensor's type, shape and place, then
- * the bytes, tiled without gap or overlap (format: huggingface/safetensors, README, "Format"). Of its
- * types those that Kadre exchanges; written as that library writes: widest types first, then by
- * name, the header padded with spaces to 8 bytes.
+ * `.safetensors` files, strictly: a JSON header that names every tensor's type, shape and place,
+ * then the bytes, tiled without gap or overlap (format: huggingface/safetensors, README,
+ * "Format"). Of its types those that Kadre exchanges; written as that library writes: widest types
+ * first, then by name, the header padded with spaces to 8 bytes.
  */
 import { utf8 } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';

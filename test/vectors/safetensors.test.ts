@@ -1,4 +1,7 @@
-/** Files of the safetensors library (test/oracles/safetensors-files.py), read and written byte for byte. */
+/**
+ * Files of the safetensors library (test/oracles/safetensors-files.py), read and written byte for
+ * byte.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * Data sets as comma-separated text: numbers, the label last, `#` begins a comment line. Strict: one
- * spelling of a row, every row as wide as the first (RFC 4180 without quotes or a header).
+ * Data sets as comma-separated text: numbers, the label last, `#` begins a comment line. Strict:
+ * one spelling of a row, every row as wide as the first (RFC 4180 without quotes or a header).
  */
 import { accept, type Checked } from '../../base/verdict.ts';
 import { badData, type Dataset, datasetOf, VALUES_MAX } from './dataset.ts';

@@ -1,6 +1,6 @@
 /**
- * IDX files, the format of MNIST and its kin: two zero bytes, element type, rank, big-endian extents,
- * data. Only unsigned bytes are taken; exactly as many as the extents need.
+ * IDX files, the format of MNIST and its kin: two zero bytes, element type, rank, big-endian
+ * extents, data. Only unsigned bytes are taken; exactly as many as the extents need.
  */
 import { accept, type Checked } from '../../base/verdict.ts';
 import { badData, type Dataset, datasetOf, VALUES_MAX } from './dataset.ts';

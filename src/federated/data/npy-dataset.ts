@@ -1,6 +1,6 @@
 /**
- * Data sets as two `.npy` files: features `<f4`, `<f8` or `|u1` of [rows, ...], labels `<i4`, `<i8` or
- * `|u1` of [rows].
+ * Data sets as two `.npy` files: features `<f4`, `<f8` or `|u1` of [rows, ...], labels `<i4`,
+ * `<i8` or `|u1` of [rows].
  */
 import type { Checked } from '../../base/verdict.ts';
 import { arrayOfBytes } from '../../kernel/nd-array.ts';

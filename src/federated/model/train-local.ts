@@ -1,7 +1,7 @@
 /**
- * What a client does in a round: epochs of minibatch descent from the global model, in a seeded order,
- * with worker momentum and the proximal term where the plan asks for them. Its update is the
- * difference to where it began.
+ * What a client does in a round: epochs of minibatch descent from the global model, in a seeded
+ * order, with worker momentum and the proximal term where the plan asks for them. Its update is
+ * the difference to where it began.
  */
 import type { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import { permutation } from '../rule/keeping-stages.ts';
@@ -16,7 +16,10 @@ export interface TrainingOptions {
   readonly momentum: number;
   /** FedProx's mu: pull back to the global model (Li et al. 2020); 0 is FedAvg. */
   readonly proximal: number;
-  /** Longest update; a longer one is shortened to it. Keeps hostile rounds from feeding on themselves. */
+  /**
+   * Longest update; a longer one is shortened to it. Keeps hostile rounds from feeding on
+   * themselves.
+   */
   readonly lengthMax?: number;
   /** At most so many steps in all. */
   readonly stepsMax?: number;

@@ -1,4 +1,6 @@
-/** One coordinate at a time: the sorting rules and the roundings (federated-rules.md, section 6). */
+/**
+ * One coordinate at a time: the sorting rules and the roundings (federated-rules.md, section 6).
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { applyDecision } from '../../../src/federated/rule/apply.ts';

@@ -1,4 +1,6 @@
-/** Malformed `.safetensors` files, each refused; a writer that refuses what it could not read back. */
+/**
+ * Malformed `.safetensors` files, each refused; a writer that refuses what it could not read back.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
