@@ -38,6 +38,9 @@ const COMMON_FLAGS = ['-std=c++17', '-fPIC', '-fvisibility=hidden', '-Wall', '-W
 const NAPI_FLAGS = ['-DNAPI_VERSION=9', '-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'];
 const LINK_FLAGS = ['-shared', '-static-libstdc++', '-static-libgcc', '-pthread', '-Wl,-s'];
 
+const AVX2 = ['-mavx2', '-mfma'];
+const AVX512 = ['-mavx512f', '-mfma', '-mprefer-vector-width=512'];
+
 /**
  * One line per object file. A further CPU variant (NEON, say) is one more line with its own
  * instruction set and its own KADRE_HAVE_ define; device code becomes one embedded object.
@@ -46,13 +49,17 @@ function unitsFor(arch: string): Unit[] {
   const variants: Unit[] =
     arch === 'x64'
       ? [
-          { source: 'cpu/avx2.cc', flags: ['-mavx2', '-mfma'] },
-          { source: 'cpu/avx512.cc', flags: ['-mavx512f', '-mfma', '-mprefer-vector-width=512'] },
+          { source: 'cpu/avx2.cc', flags: AVX2 },
+          { source: 'cpu/avx512.cc', flags: AVX512 },
+          { source: 'federated/avx2.cc', flags: AVX2 },
+          { source: 'federated/avx512.cc', flags: AVX512 },
         ]
       : [];
   return [
     { source: 'cpu/generic.cc', flags: [] },
     ...variants,
+    { source: 'federated/generic.cc', flags: [] },
+    { source: 'federated/binding.cc', flags: NAPI_FLAGS },
     { source: 'napi/task.cc', flags: NAPI_FLAGS },
     { source: 'napi/pool.cc', flags: ['-pthread'] },
     { source: 'napi/addon.cc', flags: NAPI_FLAGS },

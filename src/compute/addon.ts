@@ -28,7 +28,43 @@ export interface Addon {
   run(...call: NativeCall): Promise<void>;
   /** Element-wise fmaf into `out`. */
   fma(a: Float32Array, b: Float32Array, c: Float32Array, out: Float32Array): void;
+  /** The hot loops of gradient codecs, on the calling thread: src/native/federated. */
+  readonly codecs: NativeCodecs;
 }
+
+/** Arguments are checked: a wrong length or number throws a TypeError. */
+export interface NativeCodecs {
+  /** Instruction sets that work here, best first: the first argument of all others. */
+  variants(): string[];
+  firstNotFinite(variant: string, x: Float32Array): number;
+  encodeBlocks(
+    ...call: [...shape: BlockShape, fractionBits: number, x: Float32Array, ...sections: TwoSections]
+  ): void;
+  /** The reason why there are no integers, or null. */
+  decodeBlocks(
+    ...call: [...shape: BlockShape, ...sections: TwoSections, out: Int32Array]
+  ): string | null;
+  selectLargest(variant: string, k: number, x: Float32Array, out: Uint32Array): number;
+  selectChunks(
+    ...call: [variant: string, log2: number, keep: number, x: Float32Array, out: Uint32Array]
+  ): number;
+  /** Factors are columns after one another: P = M Q, or Q = transpose of M times P. */
+  product(
+    ...call: [
+      variant: string,
+      isTransposed: 0 | 1,
+      rows: number,
+      columns: number,
+      rank: number,
+      matrix: Float32Array,
+      factor: Float32Array,
+      out: Float32Array,
+    ]
+  ): void;
+}
+
+type BlockShape = [variant: string, blockLog2: number, bits: number];
+type TwoSections = [scales: Uint8Array, values: Uint8Array];
 
 /** Backend name, kernel number, extents, inputs, outputs: see src/native/backend.h. */
 export type NativeCall = [

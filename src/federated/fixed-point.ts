@@ -1,6 +1,6 @@
 /**
- * The numbers of the certified path: every element of an update is an integer in units of 2^-F, sums
- * are exact integers held in doubles, and the few roundings there are have one answer on every
+ * The numbers of the certified path: every element of an update is an integer in units of 2^-F,
+ * sums are exact integers held in doubles, and the few roundings there are have one answer on every
  * machine (docs/protocol/federated-codec.md, "Fixed point").
  */
 import { accept, type Checked, refuse } from '../base/verdict.ts';
@@ -59,12 +59,7 @@ export function toFloat32(value: number, fractionBits: number): number {
   return Math.fround(value / 2 ** fractionBits);
 }
 
-/** Number of elements of the vector that an update is about. */
-export function elementsOf(update: Update): number {
-  return update.form === 'dense' ? update.values.length : update.elements;
-}
-
-/** One value per element; absent elements of a sparse update are zero. A dense one is not copied. */
+/** One value per element; absent ones of a sparse update are zero. A dense one is not copied. */
 export function toDense(update: Update): Int32Array {
   if (update.form === 'dense') return update.values;
   const dense = new Int32Array(update.elements);
@@ -87,7 +82,7 @@ export function accumulate(sum: Float64Array, update: Update, weight: number): v
 }
 
 /**
- * estimate += update, for receivers that keep a dense estimate per client (EF21). Nothing is changed
+ * estimate += update, for receivers that keep a dense estimate per client (EF21). Nothing changes
  * when an element would leave ±ELEMENT_MAX: reason `estimate-overflow`.
  */
 export function addToEstimate(estimate: Int32Array, update: Update): Checked<Int32Array> {

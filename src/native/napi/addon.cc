@@ -10,6 +10,7 @@
 
 #include "../backend.h"
 #include "../cpu/rounding.h"
+#include "../federated/binding.h"
 #include "pool.h"
 #include "task.h"
 
@@ -219,6 +220,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("runNow", Napi::Function::New<run_now>(env));
   exports.Set("run", Napi::Function::New<run>(env));
   exports.Set("fma", Napi::Function::New<fma_many>(env));
+  exports.Set("codecs", kadre::federated_codecs(env));
   return exports;
 }
 
