@@ -4,18 +4,12 @@
  */
 import { KadreError } from '../../base/errors.ts';
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
+import type { CodecSpec } from '../codec/codec-spec.ts';
 import { isCoordinateWise, isEnough, type Pipeline, rowsBehind, UPDATES_MAX } from './pipeline.ts';
 import { formatPipeline } from './rule-text.ts';
 
-/** What a rule must know of a codec. */
-export interface CodecTraits {
-  /** Its canonical text, for messages. */
-  readonly text: string;
-  /** Whether a message leaves most elements out. */
-  readonly isSparse: boolean;
-  /** `ef21`: replicas hold a dense estimate per client, and the rule sees that. */
-  readonly feedback: 'none' | 'ef14' | 'ef21' | 'momentum' | 'dgc';
-}
+/** What a rule must know of a codec; EF21 gives replicas a dense estimate per client. */
+export type CodecTraits = Pick<CodecSpec, 'text' | 'messages' | 'feedback'>;
 
 export interface RuleDemands {
   readonly pipeline: Pipeline;
@@ -33,7 +27,7 @@ export interface RuleDemands {
 export function checkRule({ pipeline, codec, quorum, maxFaulty }: RuleDemands): Checked<Pipeline> {
   const { last, stages } = pipeline;
   const no = (reason: string, detail: string) => refuse(reason, 'reject', detail);
-  if (isCoordinateWise(last) && codec.isSparse && codec.feedback !== 'ef21') {
+  if (isCoordinateWise(last) && codec.messages === 'sparse' && codec.feedback !== 'ef21') {
     const cure = 'use EF21, or a distance rule such as centered-clip';
     return no('sparse-coordinates', `${last.name} sees mostly zeros of ${codec.text}; ${cure}`);
   }

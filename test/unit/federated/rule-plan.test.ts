@@ -2,11 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KadreError } from '../../../src/base/errors.ts';
-import {
-  type CodecTraits,
-  checkRule,
-  requireSafeRule,
-} from '../../../src/federated/rule/check-rule.ts';
+import { parseCodec } from '../../../src/federated/codec/codec-spec.ts';
+import { checkRule, requireSafeRule } from '../../../src/federated/rule/check-rule.ts';
 import { decide } from '../../../src/federated/rule/decide.ts';
 import {
   bucket,
@@ -19,8 +16,9 @@ import {
 } from '../../../src/federated/rule/pipeline.ts';
 import { formatPipeline, parsePipeline } from '../../../src/federated/rule/rule-text.ts';
 
-const dense: CodecTraits = { text: 'q8', isSparse: false, feedback: 'ef14' };
-const sparse: CodecTraits = { text: 'topk', isSparse: true, feedback: 'ef14' };
+const dense = parseCodec('q8');
+const sparse = parseCodec('topk');
+const estimated = parseCodec('topk:feedback=ef21');
 
 function read(text: string): Pipeline {
   const parsed = parsePipeline(text);
@@ -72,8 +70,11 @@ test('coordinate rules and sparse messages never meet, but through EF21', () => 
     const pipeline = read(text);
     const refused = checkRule({ ...plan, pipeline, codec: sparse });
     assert.ok(!refused.ok && refused.reason === 'sparse-coordinates', text);
+    for (const codec of ['chunk', 'randk', 'dgc', 'sparseloco'].map(parseCodec)) {
+      assert.ok(!checkRule({ ...plan, pipeline, codec }).ok, `${text} and ${codec.text}`);
+    }
     assert.ok(checkRule({ ...plan, pipeline, codec: dense }).ok, text);
-    assert.ok(checkRule({ ...plan, pipeline, codec: { ...sparse, feedback: 'ef21' } }).ok, text);
+    assert.ok(checkRule({ ...plan, pipeline, codec: estimated }).ok, text);
   }
   for (const text of ['bucket+centered-clip', 'multi-krum:2', 'nnm:2+geometric-median', 'mean']) {
     assert.ok(checkRule({ ...plan, pipeline: read(text), codec: sparse }).ok, text);
