@@ -17,6 +17,7 @@ import { Rehearsal, type RehearsalInit } from '../src/federated/attack/rehearsal
 import { parseCsv } from '../src/federated/data/csv.ts';
 import { type Dataset, spreadOf, standardised } from '../src/federated/data/dataset.ts';
 import { evenly, fewClasses, sortedByLabel } from '../src/federated/data/partition.ts';
+import { FRACTION_BITS_DEFAULT } from '../src/federated/fixed-point.ts';
 import { accuracyOf, perceptron } from '../src/federated/model/model.ts';
 import { parseOptimiser } from '../src/federated/optimiser/optimiser-text.ts';
 import { parsePipeline } from '../src/federated/rule/rule-text.ts';
@@ -40,7 +41,6 @@ const { values: flags, positionals } = parseArgs({
     splits: { type: 'string', default: 'even,sorted' },
   },
 });
-const FRACTION_BITS = 24;
 
 function load(file: string | undefined): Dataset {
   if (file === undefined) throw new Error('--train FILE and --test FILE are needed');
@@ -66,7 +66,7 @@ const randomOf = (seed: number) => new ChaChaWords(sha256(utf8(`partition ${seed
 const BASE = {
   model,
   data: train,
-  fractionBits: FRACTION_BITS,
+  fractionBits: FRACTION_BITS_DEFAULT,
   faulty: 0,
   attack: undefined,
   workerMomentum: 0,

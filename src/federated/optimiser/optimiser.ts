@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/errors.ts';
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
-import { unitsOf } from '../decimal.ts';
+import { nanosOf, unitsOf } from '../decimal.ts';
 import { clampElement, divHalfUp, integerRoot, scale, scaleWide } from './arithmetic.ts';
 
 /** Decimals are billionths. */
@@ -20,6 +20,34 @@ export interface AdaptiveSettings {
   readonly beta1: number;
   readonly beta2: number;
   readonly tau: number;
+}
+
+/** Constructors for programs: decimals in their own units. Defaults are those of the text form. */
+export const fedAvg = ({ rate = 1 } = {}): Optimiser => ({ name: 'fedavg', rate: nanosOf(rate) });
+
+export const nesterov = ({ rate = 0.7, momentum = 0.9 } = {}): Optimiser => ({
+  name: 'nesterov',
+  rate: nanosOf(rate),
+  momentum: nanosOf(momentum),
+});
+
+export const fedAdam = (settings: Partial<AdaptiveSettings> = {}): Optimiser => ({
+  name: 'fedadam',
+  ...adaptive(settings),
+});
+
+export const fedYogi = (settings: Partial<AdaptiveSettings> = {}): Optimiser => ({
+  name: 'fedyogi',
+  ...adaptive(settings),
+});
+
+function adaptive({ rate = 0.01, beta1 = 0.9, beta2 = 0.99, tau = 0.001 }): AdaptiveSettings {
+  return {
+    rate: nanosOf(rate),
+    beta1: nanosOf(beta1),
+    beta2: nanosOf(beta2),
+    tau: nanosOf(tau),
+  };
 }
 
 /** What is carried from round to round; all in units, `variance` in squared units. */

@@ -12,10 +12,17 @@ import {
 import {
   advance,
   checkOptimiser,
+  fedAdam,
+  fedAvg,
+  fedYogi,
   initialState,
+  nesterov,
   type Optimiser,
 } from '../../../src/federated/optimiser/optimiser.ts';
-import { parseOptimiser } from '../../../src/federated/optimiser/optimiser-text.ts';
+import {
+  formatOptimiser,
+  parseOptimiser,
+} from '../../../src/federated/optimiser/optimiser-text.ts';
 import { halfUp } from '../../support/federated-reference.ts';
 
 const BITS = 24;
@@ -125,6 +132,14 @@ test('decimals have one spelling and round once', () => {
   assert.equal(unitsOf(nanosOf(0.5), 0), 1);
   assert.equal(unitsOf(1, 24), 0);
   assert.equal(unitsOf(nanosOf(0.7), 20), 734_003);
+});
+
+test('constructors and texts have the same defaults', () => {
+  const made = { fedavg: fedAvg(), nesterov: nesterov(), fedadam: fedAdam(), fedyogi: fedYogi() };
+  for (const [text, optimiser] of Object.entries(made)) assert.deepEqual(read(text), optimiser);
+  const given = nesterov({ rate: 0.5, momentum: 0.8 });
+  assert.equal(formatOptimiser(given), 'nesterov:rate=0.5,momentum=0.8');
+  assert.deepEqual(read('fedadam:tau=0.1'), fedAdam({ tau: 0.1 }));
 });
 
 test('optimiser texts that say nothing sensible are refused', () => {
