@@ -19,8 +19,10 @@ export interface Layer {
   initialise(parameters: Float32Array, random: ChaChaWords): void;
   /** `x` holds `batch` examples; the result too. */
   forward(pass: Pass): Float32Array;
-  /** Adds to `gradient` and returns the gradient of `x`. */
-  backward(pass: Pass, upstream: Float32Array, gradient: Float32Array): Float32Array;
+  /** Adds the gradient of its parameters; `upstream` is that of its outputs. */
+  addGradient(pass: Pass, upstream: Float32Array, gradient: Float32Array): void;
+  /** The gradient of `x`: what the layer below needs. */
+  inputGradient(pass: Pass, upstream: Float32Array): Float32Array;
 }
 
 export interface Pass {
@@ -49,14 +51,15 @@ export function dense(name: string, inputs: number, outputs: number): Layer {
       for (let i = 0; i < c.length; i++) c[i]! += parameters[weights + (i % outputs)]!;
       return c;
     },
-    backward({ parameters, x, batch, matrices }, upstream, gradient) {
-      const shape = { m: batch, n: outputs, k: inputs };
-      const ofWeights = gradient.subarray(0, weights);
-      matrices.addTransposedLeft({ a: x, b: upstream, c: ofWeights, ...shape });
+    addGradient({ x, batch, matrices }, upstream, gradient) {
+      const c = gradient.subarray(0, weights);
+      matrices.addTransposedLeft({ a: x, b: upstream, c, m: batch, n: outputs, k: inputs });
       for (let i = 0; i < upstream.length; i++) gradient[weights + (i % outputs)]! += upstream[i]!;
+    },
+    inputGradient({ parameters, batch, matrices }, upstream) {
       const c = new Float32Array(batch * inputs);
       const b = parameters.subarray(0, weights);
-      matrices.multiplyTransposedRight({ a: upstream, b, c, ...shape });
+      matrices.multiplyTransposedRight({ a: upstream, b, c, m: batch, n: outputs, k: inputs });
       return c;
     },
   };
@@ -69,7 +72,8 @@ export function rectifier(size: number): Layer {
     tensors: [],
     initialise: () => {},
     forward: ({ x }) => x.map((value) => Math.max(value, 0)),
-    backward: ({ x }, upstream) => upstream.map((value, i) => (x[i]! > 0 ? value : 0)),
+    addGradient: () => {},
+    inputGradient: ({ x }, upstream) => upstream.map((value, i) => (x[i]! > 0 ? value : 0)),
   };
 }
 
@@ -107,21 +111,25 @@ export function convolution(name: string, image: Image, filters: number): Layer 
       }
       return y;
     },
-    backward({ parameters, x, batch, matrices }, upstream, gradient) {
-      const below = new Float32Array(batch * channels * pixels);
-      const ofColumns = new Float32Array(patch * pixels);
+    addGradient({ x, batch, matrices }, upstream, gradient) {
       for (let i = 0; i < batch; i++) {
-        const g = upstream.subarray(i * filters * pixels, (i + 1) * filters * pixels);
-        const columns = unfold.gather(x.subarray(i * channels * pixels));
-        const ofWeights = new Float32Array(weights);
-        const right = { a: g, b: columns, c: ofWeights, m: filters, n: pixels, k: patch };
-        matrices.multiplyTransposedRight(right);
-        for (let j = 0; j < weights; j++) gradient[j]! += ofWeights[j]!;
-        for (let j = 0; j < g.length; j++) gradient[weights + Math.floor(j / pixels)]! += g[j]!;
-        ofColumns.fill(0);
-        const a = parameters.subarray(0, weights);
-        matrices.addTransposedLeft({ a, b: g, c: ofColumns, m: filters, n: pixels, k: patch });
-        unfold.scatter(ofColumns, below.subarray(i * channels * pixels));
+        const a = upstream.subarray(i * filters * pixels, (i + 1) * filters * pixels);
+        const b = unfold.gather(x.subarray(i * channels * pixels));
+        const c = new Float32Array(weights);
+        matrices.multiplyTransposedRight({ a, b, c, m: filters, n: pixels, k: patch });
+        for (let j = 0; j < weights; j++) gradient[j]! += c[j]!;
+        for (let j = 0; j < a.length; j++) gradient[weights + Math.floor(j / pixels)]! += a[j]!;
+      }
+    },
+    inputGradient({ parameters, batch, matrices }, upstream) {
+      const below = new Float32Array(batch * channels * pixels);
+      const a = parameters.subarray(0, weights);
+      const c = new Float32Array(patch * pixels);
+      for (let i = 0; i < batch; i++) {
+        const b = upstream.subarray(i * filters * pixels, (i + 1) * filters * pixels);
+        c.fill(0);
+        matrices.addTransposedLeft({ a, b, c, m: filters, n: pixels, k: patch });
+        unfold.scatter(c, below.subarray(i * channels * pixels));
       }
       return below;
     },
@@ -170,7 +178,8 @@ export function pooling({ channels, height, width }: Image): Layer {
     initialise: () => {},
     forward: ({ x, batch }) =>
       Float32Array.from({ length: batch * outputs }, (_, at) => x[winner(x, at)]!),
-    backward({ x, batch }, upstream) {
+    addGradient: () => {},
+    inputGradient({ x, batch }, upstream) {
       const below = new Float32Array(batch * inputs);
       for (let at = 0; at < upstream.length; at++) below[winner(x, at)]! += upstream[at]!;
       return below;

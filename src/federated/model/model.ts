@@ -93,7 +93,9 @@ export function modelOf(layers: readonly Layer[], matrices: Matrices = plainMatr
       let above: Float32Array = upstream;
       for (let i = layers.length - 1; i >= 0; i--) {
         const pass = { parameters: partOf(parameters, i), x: values[i]!, batch, matrices };
-        above = layers[i]!.backward(pass, above, partOf(gradient, i));
+        layers[i]!.addGradient(pass, above, partOf(gradient, i));
+        // Below the first layer are the examples: nobody asks for their gradient.
+        if (i > 0) above = layers[i]!.inputGradient(pass, above);
       }
       return loss;
     },

@@ -1,10 +1,13 @@
 /** Gradients against differences, and local training. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { convolution, dense, pooling, rectifier } from '../../../src/federated/model/layers.ts';
+import { plainMatrices } from '../../../src/federated/model/matrix.ts';
 import {
   accuracyOf,
   logisticRegression,
   type Model,
+  modelOf,
   perceptron,
   smallConvolutional,
 } from '../../../src/federated/model/model.ts';
@@ -18,9 +21,18 @@ const MODELS: Readonly<Record<string, Model>> = {
   convolutional: smallConvolutional({ channels: 1, height: 4, width: 4 }, 2, 3),
   'convolutional, two channels': smallConvolutional({ channels: 2, height: 2, width: 4 }, 3, 3),
 };
+const twoChannels = { channels: 2, height: 4, width: 4 };
+const convolutions = [
+  convolution('first', { channels: 1, height: 4, width: 4 }, 2),
+  rectifier(32),
+  convolution('second', twoChannels, 2),
+  pooling(twoChannels),
+  dense('output', 8, 3),
+];
+const DEEP = { 'two convolutions': modelOf(convolutions) };
 const OPTIONS: TrainingOptions = { epochs: 2, batch: 5, rate: 0.1, momentum: 0, proximal: 0 };
 
-for (const [name, model] of Object.entries(MODELS)) {
+for (const [name, model] of Object.entries({ ...MODELS, ...DEEP })) {
   test(`${name}: the gradient is the slope of the loss`, () => {
     const examples = makeBlobs('slope', name, SHAPE);
     const parameters = model.initialise(new Uint8Array(32).fill(3));
@@ -58,6 +70,30 @@ for (const [name, model] of Object.entries(MODELS)) {
     assert.ok(accuracyOf(model, parameters, test) < 0.8);
   });
 }
+
+test('a convolution sees its neighbours, and zeros beyond the edge', () => {
+  const layer = convolution('conv', { channels: 1, height: 2, width: 3 }, 1);
+  const x = Float32Array.of(1, 2, 3, 4, 5, 6);
+  const shifted = (tap: number) => {
+    const parameters = new Float32Array(10);
+    parameters[tap] = 1;
+    parameters[9] = 10;
+    return [...layer.forward({ parameters, x, batch: 1, matrices: plainMatrices })];
+  };
+  assert.deepEqual(shifted(4), [11, 12, 13, 14, 15, 16]);
+  assert.deepEqual(shifted(0), [10, 10, 10, 10, 11, 12], 'above and left');
+  assert.deepEqual(shifted(5), [12, 13, 10, 15, 16, 10], 'right');
+  assert.deepEqual(shifted(7), [14, 15, 16, 10, 10, 10], 'below');
+});
+
+test('pooling keeps the largest of four; the first of equal ones is answerable', () => {
+  const layer = pooling({ channels: 1, height: 2, width: 4 });
+  const x = Float32Array.of(1, 7, 2, 2, 3, 4, 2, 1);
+  const pass = { parameters: new Float32Array(0), x, batch: 1, matrices: plainMatrices };
+  assert.deepEqual([...layer.forward(pass)], [7, 2]);
+  const below = layer.inputGradient(pass, Float32Array.of(5, 6));
+  assert.deepEqual([...below], [0, 5, 6, 0, 0, 0, 0, 0]);
+});
 
 const model = MODELS.perceptron!;
 const examples = makeBlobs('local', 'train', { ...SHAPE, rows: 23 });
