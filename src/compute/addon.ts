@@ -44,6 +44,10 @@ export interface NativeCodecs {
   decodeBlocks(
     ...call: [...shape: BlockShape, ...sections: TwoSections, out: Int32Array]
   ): string | null;
+  /** sum += weight · integers; the reason, and `sum` unchanged, when there are none. */
+  accumulateBlocks(
+    ...call: [...shape: BlockShape, weight: number, ...sections: TwoSections, sum: Float64Array]
+  ): string | null;
   selectLargest(variant: string, k: number, x: Float32Array, out: Uint32Array): number;
   selectChunks(
     ...call: [variant: string, log2: number, keep: number, x: Float32Array, out: Uint32Array]

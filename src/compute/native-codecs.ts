@@ -28,7 +28,9 @@ export function nativeCodecs(
   return {
     firstNotFinite: (x) => codecs.firstNotFinite(variant, x),
     packBlocks(x, coding, init) {
-      if (!hasLoop(coding)) return REFERENCE_KERNELS.packBlocks(x, coding, init);
+      if (!isRead(coding) || coding.fit === 'norm') {
+        return REFERENCE_KERNELS.packBlocks(x, coding, init);
+      }
       const bytes = blockSectionBytes(x.length, coding);
       const scales = new Uint8Array(bytes.scales);
       const values = new Uint8Array(bytes.values);
@@ -38,15 +40,20 @@ export function nativeCodecs(
       return { scales, values };
     },
     unpackBlocks(sections, count, coding) {
-      // Decoding does not depend on how a scale was found: QSGD's blocks are even ones.
-      if (!hasLoop({ ...coding, fit: coding.fit === 'norm' ? 'absmax' : coding.fit })) {
-        return REFERENCE_KERNELS.unpackBlocks(sections, count, coding);
-      }
+      if (!isRead(coding)) return REFERENCE_KERNELS.unpackBlocks(sections, count, coding);
       const out = new Int32Array(count);
       const { scales, values } = sections;
       const { blockLog2, levels } = coding;
       const reason = codecs.decodeBlocks(variant, blockLog2, levels.bits, scales, values, out);
       return reason === null ? accept(out) : refuse(reason);
+    },
+    accumulateBlocks(sum, weight, sections, coding) {
+      if (!isRead(coding)) return REFERENCE_KERNELS.accumulateBlocks(sum, weight, sections, coding);
+      const { scales, values } = sections;
+      const { blockLog2, levels } = coding;
+      const call = [variant, blockLog2, levels.bits, weight, scales, values, sum] as const;
+      const reason = codecs.accumulateBlocks(...call);
+      return reason === null ? accept(sum) : refuse(reason);
     },
     selectLargest(x, k) {
       const out = new Uint32Array(Math.min(k, x.length));
@@ -62,10 +69,9 @@ export function nativeCodecs(
   };
 }
 
-/** Even levels by absmax, and sign with block mean. */
-function hasLoop({ levels, fit, sparse }: BlockCoding): boolean {
-  if (sparse) return false;
-  return levels.kind === 'even' ? fit === 'absmax' : levels.kind === 'odd' && levels.bits === 1;
+/** Even levels, and sign with block mean: how a scale was found makes no difference to readers. */
+function isRead({ levels, sparse }: BlockCoding): boolean {
+  return !sparse && (levels.kind === 'even' || (levels.kind === 'odd' && levels.bits === 1));
 }
 
 function joined(columns: Columns): Float32Array {

@@ -112,6 +112,7 @@ function loopsOf(native: NativeCodecs, variant: string): Loop[] {
     const scales = new Uint8Array(2 * Math.ceil(count / 2 ** log2));
     const packed = new Uint8Array(Math.ceil((count * bits) / 8));
     const out = new Int32Array(count);
+    const sum = new Float64Array(count);
     native.encodeBlocks(variant, log2, bits, 24, x, scales, packed);
     return {
       encode: () => native.encodeBlocks(variant, log2, bits, 24, x, scales, packed),
@@ -119,6 +120,8 @@ function loopsOf(native: NativeCodecs, variant: string): Loop[] {
         const reason = native.decodeBlocks(variant, log2, bits, scales, packed, out);
         if (reason !== null) throw new Error(reason);
       },
+      // Sums grow by one weight a call, far from their bound.
+      accumulate: () => native.accumulateBlocks(variant, log2, bits, 1, scales, packed, sum),
     };
   };
   const [q8, q4, q2, sign] = [blocks(8), blocks(4), blocks(2), blocks(1, 12)];
@@ -130,6 +133,7 @@ function loopsOf(native: NativeCodecs, variant: string): Loop[] {
   return [
     { name: 'q8 encode', floor: 1.6, run: q8.encode },
     { name: 'q8 decode', floor: 1.44, run: q8.decode },
+    { name: 'q8 accumulate, checked', floor: 1.6, run: q8.accumulate },
     { name: 'q4 encode', run: q4.encode },
     { name: 'q4 decode', run: q4.decode },
     { name: 'q2 encode', run: q2.encode },

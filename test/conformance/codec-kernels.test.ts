@@ -10,6 +10,7 @@ import { loadAddon, type NativeCodecs } from '../../src/compute/addon.ts';
 import { nativeCodecs } from '../../src/compute/native-codecs.ts';
 import { codecOf, parseCodec } from '../../src/federated/codec/codec-spec.ts';
 import { type CodecKernels, REFERENCE_KERNELS } from '../../src/federated/codec/kernels.ts';
+import { accumulate } from '../../src/federated/fixed-point.ts';
 import {
   bellValues,
   CODEC_TEXTS,
@@ -43,11 +44,27 @@ function sameMessage(text: string, kernels: CodecKernels, x: Float32Array): void
   const bytes = reference.encode(x, context);
   assert.deepEqual(subject.encode(x, context), bytes);
   assert.deepEqual(subject.decode(bytes, context), reference.decode(bytes, context));
+  sameSum(text, kernels, bytes);
+  sameSum(text, REFERENCE_KERNELS, bytes);
   for (let place = 7; place < bytes.length * 8; place += 61) {
     const bent = bytes.slice();
     bent[place >>> 3]! ^= 1 << (place & 7);
     assert.deepEqual(subject.decode(bent, context), reference.decode(bent, context));
+    sameSum(text, kernels, bent);
   }
+}
+
+/** Adding a message is decoding it and adding that; a refused one changes nothing. */
+function sameSum(text: string, kernels: CodecKernels, bytes: Uint8Array): void {
+  const context = contextOf(SMALL_SCHEMA);
+  const before = Float64Array.from({ length: SMALL_SCHEMA.elements }, (_, i) => i - 400);
+  const sum = before.slice();
+  const weight = 77_777;
+  const added = codecOf(parseCodec(text), kernels).accumulate(bytes, context, { sum, weight });
+  const update = codecOf(parseCodec(text)).decode(bytes, context);
+  assert.equal(added.ok, update.ok);
+  if (update.ok) accumulate(before, update.value, weight);
+  assert.deepEqual(sum, before);
 }
 
 function sameSelection(kernels: CodecKernels, x: Float32Array, k: number): void {
@@ -162,6 +179,8 @@ test('wrong arguments are refused before a loop sees them', { concurrency: false
     (native) => native.encodeBlocks('generic', 4, 5, 24, x, bytes(4), bytes(20)),
     (native) => native.encodeBlocks('generic', 3, 8, 24, x, bytes(8), bytes(32)),
     (native) => native.decodeBlocks('generic', 4, 8, bytes(4), bytes(32), new Int32Array(33)),
+    (native) =>
+      native.accumulateBlocks('generic', 4, 8, 0, bytes(4), bytes(32), new Float64Array(32)),
     (native) => native.selectLargest('generic', 5, x, out),
     (native) => native.selectLargest('generic', 0, x, out),
     (native) => native.selectLargest('generic', 1.5, x, out),

@@ -8,9 +8,9 @@ import type { BlockCoding } from './blocks.ts';
 import {
   type ClientContext,
   ditherWords,
+  type MessageCodec,
   type RoundContext,
   requireUpdate,
-  type UpdateCodec,
 } from './codec.ts';
 import {
   CODEC_IDS,
@@ -27,10 +27,14 @@ interface BlockCodecInit {
   readonly kernels: CodecKernels;
 }
 
-export function blockCodec(coding: BlockCoding, kernels: CodecKernels): UpdateCodec {
+export function blockCodec(coding: BlockCoding, kernels: CodecKernels): MessageCodec {
   return {
     encode: (x, context) => encode(x, context, { coding, kernels }),
     decode: (bytes, context) => decode(bytes, context, { coding, kernels }),
+    accumulate: (bytes, context, { sum, weight }) => {
+      const sections = openBlocks(bytes, context, coding);
+      return sections.ok ? kernels.accumulateBlocks(sum, weight, sections.value, coding) : sections;
+    },
   };
 }
 
@@ -64,13 +68,16 @@ function encode(x: Float32Array, context: ClientContext, init: BlockCodecInit): 
 }
 
 function decode(bytes: Uint8Array, context: RoundContext, init: BlockCodecInit): Checked<Update> {
-  const { coding, kernels } = init;
+  const sections = openBlocks(bytes, context, init.coding);
+  if (!sections.ok) return sections;
   const { elements } = context.schema;
+  const values = init.kernels.unpackBlocks(sections.value, elements, init.coding);
+  return values.ok ? accept({ form: 'dense', values: values.value }) : values;
+}
+
+function openBlocks(bytes: Uint8Array, context: RoundContext, coding: BlockCoding) {
   const header = checkHeader(bytes, planOf(context, coding));
   if (!header.ok) return header;
-  const lengths = { ...blockSectionBytes(elements, coding), indices: 0 };
-  const sections = splitSections(bytes, lengths);
-  if (!sections.ok) return sections;
-  const values = kernels.unpackBlocks(sections.value, elements, coding);
-  return values.ok ? accept({ form: 'dense', values: values.value }) : values;
+  const lengths = { ...blockSectionBytes(context.schema.elements, coding), indices: 0 };
+  return splitSections(bytes, lengths);
 }

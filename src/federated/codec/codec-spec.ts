@@ -7,7 +7,7 @@ import { nearestName } from '../../base/nearest-name.ts';
 import { blockCodec } from './block-codec.ts';
 import { type Fit, fitFor } from './block-fit.ts';
 import type { BlockCoding } from './blocks.ts';
-import type { UpdateCodec } from './codec.ts';
+import { completeCodec, type MessageCodec, type UpdateCodec } from './codec.ts';
 import {
   CODEC_SETTINGS,
   type CodecName,
@@ -112,6 +112,10 @@ function unknown(what: string, name: string, known: readonly string[]): string {
 
 /** The codec that a spec describes, on the given loops. */
 export function codecOf(spec: CodecSpec, kernels: CodecKernels = REFERENCE_KERNELS): UpdateCodec {
+  return completeCodec(messageCodec(spec, kernels));
+}
+
+function messageCodec(spec: CodecSpec, kernels: CodecKernels): MessageCodec {
   const get = (key: string) => spec.settings.get(key)!;
   const blockLog2 = Math.log2(Number(spec.settings.get('block')));
   switch (spec.name) {
@@ -152,7 +156,7 @@ export function codecOf(spec: CodecSpec, kernels: CodecKernels = REFERENCE_KERNE
   }
 }
 
-function topK(spec: CodecSpec, warmupRounds: number, kernels: CodecKernels): UpdateCodec {
+function topK(spec: CodecSpec, warmupRounds: number, kernels: CodecKernels): MessageCodec {
   const keep = readShare(spec.settings.get('keep')!)!;
   return topKCodec({ keep, coding: sparse(spec), warmupRounds }, kernels);
 }

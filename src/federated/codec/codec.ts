@@ -3,9 +3,9 @@
  * integers, the same everywhere (docs/protocol/federated-codec.md).
  */
 import { KadreError } from '../../base/errors.ts';
-import type { Checked } from '../../base/verdict.ts';
+import { accept, type Checked } from '../../base/verdict.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
-import type { Update } from '../fixed-point.ts';
+import { accumulate, type Update } from '../fixed-point.ts';
 import type { CodecKernels } from './kernels.ts';
 import type { UpdateSchema } from './schema.ts';
 
@@ -32,6 +32,33 @@ export interface UpdateCodec {
   encode(x: Float32Array, context: ClientContext): Uint8Array;
   /** The one meaning of a container, or the reason why it has none. Any bytes may be given. */
   decode(bytes: Uint8Array, context: RoundContext): Checked<Update>;
+  /**
+   * sum += weight · decode(bytes), exactly while all weights together stay within
+   * WEIGHT_TOTAL_MAX; dense blocks are never unpacked for it. A refused message leaves `sum` as it
+   * was. `sum` has one integer per element.
+   */
+  accumulate(bytes: Uint8Array, context: RoundContext, into: WeightedSum): Checked<Float64Array>;
+}
+
+export interface WeightedSum {
+  readonly sum: Float64Array;
+  /** Integer, 1..2^20. */
+  readonly weight: number;
+}
+
+/** What a codec must bring; `accumulate` follows from `decode` where it has nothing faster. */
+export type MessageCodec = Pick<UpdateCodec, 'encode' | 'decode'> &
+  Partial<Pick<UpdateCodec, 'accumulate'>>;
+
+export function completeCodec(codec: MessageCodec): UpdateCodec {
+  return { accumulate: accumulateDecoded, ...codec };
+
+  function accumulateDecoded(bytes: Uint8Array, context: RoundContext, into: WeightedSum) {
+    const update = codec.decode(bytes, context);
+    if (!update.ok) return update;
+    accumulate(into.sum, update.value, into.weight);
+    return accept(into.sum);
+  }
 }
 
 /** Throws BAD_UPDATE unless `x` is a vector that a codec may encode. */

@@ -4,7 +4,7 @@
  */
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
 import type { Update } from '../fixed-point.ts';
-import { type RoundContext, requireUpdate, saturate, type UpdateCodec } from './codec.ts';
+import { type MessageCodec, type RoundContext, requireUpdate, saturate } from './codec.ts';
 import { CODEC_IDS, type ContainerPlan, checkHeader, writeContainer } from './container.ts';
 import { forwardTile, inverseTile, TILE_ELEMENTS, TILE_LOG2, TILE_SUM_MAX } from './dct.ts';
 import type { CodecKernels } from './kernels.ts';
@@ -18,7 +18,7 @@ export interface DctInit {
   readonly kernels: CodecKernels;
 }
 
-export function dctCodec(init: DctInit): UpdateCodec {
+export function dctCodec(init: DctInit): MessageCodec {
   return {
     encode: (x, context) => encode(x, context, init),
     decode: (bytes, context) => decode(bytes, context, init),

@@ -3,7 +3,8 @@
  * and whoever provides others owes the same bits (docs/protocol/federated-codec.md;
  * test/conformance/codec-kernels.test.ts).
  */
-import { type Checked, refuse } from '../../base/verdict.ts';
+import { accept, type Checked, refuse } from '../../base/verdict.ts';
+import { accumulate } from '../fixed-point.ts';
 import { packCodes, packedBytes, unpackCodes } from './bits.ts';
 import {
   type BlockCoding,
@@ -29,6 +30,13 @@ export interface CodecKernels extends MatrixProducts {
   packBlocks(x: Float32Array, coding: BlockCoding, init: EncodeBlocksInit): BlockSections;
   /** `count` integers from sections of exactly their lengths, or why there are none. */
   unpackBlocks(sections: BlockSections, count: number, coding: BlockCoding): Checked<Int32Array>;
+  /** sum += weight · integers, exactly; `sum` is unchanged when there are none. */
+  accumulateBlocks(
+    sum: Float64Array,
+    weight: number,
+    sections: BlockSections,
+    coding: BlockCoding,
+  ): Checked<Float64Array>;
   selectLargest(x: Float32Array, k: number): Uint32Array;
   selectChunks(x: Float32Array, chunkLog2: number, keep: number): Uint32Array;
 }
@@ -54,6 +62,12 @@ export const REFERENCE_KERNELS: CodecKernels = {
     const codes = unpackCodes(values, coding.levels.bits, count);
     if (codes === undefined) return refuse('padding-not-zero');
     return decodeBlocks({ scales: readScales(scales), codes }, coding);
+  },
+  accumulateBlocks(sum, weight, sections, coding) {
+    const values = REFERENCE_KERNELS.unpackBlocks(sections, sum.length, coding);
+    if (!values.ok) return values;
+    accumulate(sum, { form: 'dense', values: values.value }, weight);
+    return accept(sum);
   },
   selectLargest: (x, k) => selectLargest(x, { from: 0, to: x.length }, k),
   selectChunks,

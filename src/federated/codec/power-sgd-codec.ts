@@ -12,10 +12,10 @@ import { roundHalfEven, type Update } from '../fixed-point.ts';
 import { type BlockCoding, commonDivisor, decodeBlocks, encodeBlocks } from './blocks.ts';
 import {
   type ClientContext,
+  type MessageCodec,
   type RoundContext,
   requireUpdate,
   saturate,
-  type UpdateCodec,
 } from './codec.ts';
 import {
   CODEC_IDS,
@@ -54,7 +54,7 @@ const REST: BlockCoding = {
   sparse: false,
 };
 
-export function powerSgdCodec(rank: number, kernels: CodecKernels): UpdateCodec {
+export function powerSgdCodec(rank: number, kernels: CodecKernels): MessageCodec {
   return {
     encode: (x, context) => encode(x, context, rank, kernels),
     decode: (bytes, context) => decode(bytes, context, rank),

@@ -9,7 +9,7 @@ import { taggedHash } from '../../crypto/portable/hash.ts';
 import { TAGS } from '../../wire/tags.ts';
 import type { Update } from '../fixed-point.ts';
 import type { BlockCoding } from './blocks.ts';
-import { type RoundContext, requireUpdate, saturate, type UpdateCodec } from './codec.ts';
+import { type MessageCodec, type RoundContext, requireUpdate, saturate } from './codec.ts';
 import {
   CODEC_IDS,
   type ContainerPlan,
@@ -29,7 +29,7 @@ export interface RandKInit {
   readonly kernels: CodecKernels;
 }
 
-export function randKCodec(init: RandKInit): UpdateCodec {
+export function randKCodec(init: RandKInit): MessageCodec {
   return {
     encode: (x, context) => encode(x, context, init),
     decode: (bytes, context) => decode(bytes, context, init),

@@ -11,9 +11,9 @@ import { blockCount } from './blocks.ts';
 import {
   type ClientContext,
   ditherWords,
+  type MessageCodec,
   type RoundContext,
   requireUpdate,
-  type UpdateCodec,
 } from './codec.ts';
 import {
   CODEC_IDS,
@@ -32,7 +32,7 @@ import { isNormalScale, limitScale, scaleAbove, scaleValue } from './scale.ts';
 const CLIP = 2.5;
 const MINUS = 2;
 
-export function ternaryCodec(blockLog2: number): UpdateCodec {
+export function ternaryCodec(blockLog2: number): MessageCodec {
   return {
     encode: (x, context) => encode(x, context, blockLog2),
     decode: (bytes, context) => decode(bytes, context, blockLog2),

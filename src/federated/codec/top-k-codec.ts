@@ -4,7 +4,7 @@
  */
 import { accept, type Checked } from '../../base/verdict.ts';
 import type { Update } from '../fixed-point.ts';
-import { type RoundContext, requireUpdate, type UpdateCodec } from './codec.ts';
+import { type MessageCodec, type RoundContext, requireUpdate } from './codec.ts';
 import {
   CODEC_IDS,
   type ContainerPlan,
@@ -43,7 +43,7 @@ export function keptOf(keep: Keep, elements: number): number {
   return Math.max(1, Math.min(count, elements));
 }
 
-export function topKCodec(init: TopKInit, kernels: CodecKernels): UpdateCodec {
+export function topKCodec(init: TopKInit, kernels: CodecKernels): MessageCodec {
   const keptMax = ({ schema, round }: RoundContext) => {
     const kept = keptOf(init.keep, schema.elements);
     if (round >= init.warmupRounds) return kept;
@@ -58,7 +58,7 @@ export function topKCodec(init: TopKInit, kernels: CodecKernels): UpdateCodec {
   });
 }
 
-export function chunkTopKCodec(init: ChunkTopKInit, kernels: CodecKernels): UpdateCodec {
+export function chunkTopKCodec(init: ChunkTopKInit, kernels: CodecKernels): MessageCodec {
   const size = 2 ** init.chunkLog2;
   return sparseCodec({
     codec: CODEC_IDS.chunk,
@@ -102,7 +102,7 @@ export function sparsePlan(
   };
 }
 
-function sparseCodec(init: SparseCodecInit): UpdateCodec {
+function sparseCodec(init: SparseCodecInit): MessageCodec {
   const planOf = (context: RoundContext) =>
     sparsePlan(context, {
       codec: init.codec,

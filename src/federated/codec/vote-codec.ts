@@ -5,7 +5,7 @@
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
 import type { Update } from '../fixed-point.ts';
 import { packCodes, packedBytes, unpackCodes } from './bits.ts';
-import { type RoundContext, requireUpdate, type UpdateCodec } from './codec.ts';
+import { type MessageCodec, type RoundContext, requireUpdate } from './codec.ts';
 import {
   CODEC_IDS,
   type ContainerPlan,
@@ -15,7 +15,7 @@ import {
 } from './container.ts';
 import { REFERENCE_KERNELS } from './kernels.ts';
 
-export function voteCodec(): UpdateCodec {
+export function voteCodec(): MessageCodec {
   return { encode, decode };
 }
 

@@ -4,6 +4,13 @@
 #include "select.h"
 
 extern "C" const kadre_codecs kadre_codecs_avx512 = {
-    "avx512",         first_not_finite, encode_blocks, decode_blocks,
-    select_largest, select_chunks,  times_columns, transposed_times_columns,
+    "avx512",
+    first_not_finite,
+    encode_blocks,
+    decode_blocks,
+    accumulate_blocks,
+    select_largest,
+    select_chunks,
+    times_columns,
+    transposed_times_columns,
 };

@@ -174,6 +174,24 @@ Napi::Value decode_blocks(const Napi::CallbackInfo &info) {
   return Napi::String::New(info.Env(), problem);
 }
 
+/* accumulateBlocks(variant, blockLog2, bits, weight, scales, values, sum): null, or the reason. */
+Napi::Value accumulate_blocks(const Napi::CallbackInfo &info) {
+  Arguments arguments(info);
+  const kadre_codecs *variant = arguments.variant();
+  kadre_blocks shape = read_shape(arguments);
+  const double weight = (double)arguments.integer(1, 1 << 20);
+  uint64_t scale_bytes, value_bytes;
+  const uint8_t *scales = arguments.array<uint8_t>(napi_uint8_array, &scale_bytes);
+  const uint8_t *values = arguments.array<uint8_t>(napi_uint8_array, &value_bytes);
+  double *sum = arguments.array<double>(napi_float64_array, &shape.count);
+  require_sections(arguments, shape, scale_bytes, value_bytes);
+  if (arguments.failed()) return info.Env().Undefined();
+  const ExactFloats exact;
+  const char *problem = variant->accumulate_blocks(&shape, weight, scales, values, sum);
+  if (problem == nullptr) return info.Env().Null();
+  return Napi::String::New(info.Env(), problem);
+}
+
 /* selectChunks(variant, chunkLog2, keep, x, out): how many; out holds keep per chunk. */
 Napi::Value select_chunks(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
@@ -233,6 +251,7 @@ Napi::Object federated_codecs(Napi::Env env) {
   codecs.Set("firstNotFinite", Napi::Function::New<first_not_finite>(env));
   codecs.Set("encodeBlocks", Napi::Function::New<encode_blocks>(env));
   codecs.Set("decodeBlocks", Napi::Function::New<decode_blocks>(env));
+  codecs.Set("accumulateBlocks", Napi::Function::New<accumulate_blocks>(env));
   codecs.Set("selectLargest", Napi::Function::New<select_largest>(env));
   codecs.Set("selectChunks", Napi::Function::New<select_chunks>(env));
   codecs.Set("product", Napi::Function::New<product>(env));

@@ -140,7 +140,8 @@ inline uint32_t encode_even(const float *x, uint64_t count, int level_max, doubl
 }
 
 /* Packed codes of two's complement levels; count is a multiple of 8 except at the very end. */
-inline void pack_levels(const int8_t *levels, uint64_t count, uint32_t bits, uint8_t *out) {
+inline void pack_levels(const int8_t *__restrict levels, uint64_t count, uint32_t bits,
+                        uint8_t *__restrict out) {
   if (bits == 8) {
     memcpy(out, levels, count);
     return;
@@ -164,11 +165,12 @@ inline void pack_levels(const int8_t *levels, uint64_t count, uint32_t bits, uin
   if (held_bits > 0) *to = (uint8_t)held;
 }
 
-/* Levels of packed codes; false when a bit after the last one is set. */
-inline bool unpack_levels(const uint8_t *in, uint64_t count, uint32_t bits, int8_t *levels) {
+/* Levels of packed codes. */
+inline void unpack_levels(const uint8_t *__restrict in, uint64_t count, uint32_t bits,
+                          int8_t *__restrict levels) {
   if (bits == 8) {
     memcpy(levels, in, count);
-    return true;
+    return;
   }
   uint64_t i = 0;
   if (bits == 4) {
@@ -194,7 +196,6 @@ inline bool unpack_levels(const uint8_t *in, uint64_t count, uint32_t bits, int8
     held >>= bits;
     held_bits -= bits;
   }
-  return held == 0;
 }
 
 inline void put_scale(uint8_t *scales, uint64_t block, uint32_t scale) {
@@ -279,55 +280,95 @@ inline const char *even_problem(const int8_t *levels, uint64_t count, uint32_t s
   return largest * scale_value(scale) > ELEMENT_MAX ? "element-overflow" : nullptr;
 }
 
-const char *decode_signs(const kadre_blocks *shape, const uint8_t *scales, const uint8_t *values,
-                         int32_t *out) {
+/* Levels 1 and -1, eight at a time: bit j of a byte becomes byte j of a word. */
+inline void unpack_signs(const uint8_t *__restrict in, uint64_t count, int8_t *__restrict levels) {
+  const uint64_t ones = 0x0101010101010101u;
+  for (uint64_t i = 0; i < count; i += 8) {
+    const uint64_t picked = in[i / 8] * ones & 0x8040201008040201u;
+    const uint64_t bits = (picked + 0x7f * ones) >> 7 & ones;
+    const uint64_t word = ones | bits * 0xfe;
+    memcpy(levels + i, &word, 8);
+  }
+}
+
+/* Why a block of signs is not the one spelling of its integers; nullptr when it is. */
+inline const char *sign_problem(const uint8_t *bytes, uint64_t count, uint32_t scale) {
+  for (uint64_t i = 0; scale == 0 && i < (count + 7) / 8; i++) {
+    if (bytes[i] != 0) return "scale-not-canonical";
+  }
+  return scale_value(scale) > ELEMENT_MAX ? "element-overflow" : nullptr;
+}
+
+/* One block as levels, which are those of the message itself where they are bytes. */
+inline const int8_t *levels_of(const kadre_blocks *shape, const uint8_t *values, uint64_t from,
+                               uint64_t count, int8_t *unpacked) {
+  const uint8_t *in = values + from * shape->bits / 8;
+  if (shape->bits == 8) return reinterpret_cast<const int8_t *>(in);
+  if (shape->bits == 1) {
+    unpack_signs(in, count, unpacked);
+  } else {
+    unpack_levels(in, count, shape->bits, unpacked);
+  }
+  return unpacked;
+}
+
+/*
+ * Checks each block, then hands (from, count, levels, scale) to `take` as long as `take` wants to.
+ */
+template <typename Take>
+const char *each_block(const kadre_blocks *shape, const uint8_t *scales, const uint8_t *values,
+                       Take take) {
   const uint64_t size = 1ull << shape->block_log2;
+  const int level_max = (1 << (shape->bits - 1)) - 1;
+  int8_t unpacked[1 << 16];
   for (uint64_t from = 0, block = 0; from < shape->count; from += size, block++) {
     const uint64_t count = shape->count - from < size ? shape->count - from : size;
     const uint32_t scale = get_scale(scales, block);
-    const uint8_t *bytes = values + from / 8;
-    if (scale == 0) {
-      for (uint64_t i = 0; i < (count + 7) / 8; i++) {
-        if (bytes[i] != 0) return "scale-not-canonical";
-      }
-    }
-    if (scale_value(scale) > ELEMENT_MAX) return "element-overflow";
-    const int32_t value = (int32_t)scale_value(scale);
-    for (uint64_t i = 0; i < count; i++) {
-      out[from + i] = bytes[i / 8] >> (i % 8) & 1 ? -value : value;
-    }
+    const int8_t *levels = levels_of(shape, values, from, count, unpacked);
+    const char *problem = shape->bits == 1 ? sign_problem(values + from / 8, count, scale)
+                                           : even_problem(levels, count, scale, level_max);
+    if (problem != nullptr) return problem;
+    take(from, count, levels, scale);
+  }
+  return nullptr;
+}
+
+/* What is wrong before any block is read. */
+inline const char *sections_problem(const kadre_blocks *shape, const uint8_t *scales,
+                                    const uint8_t *values) {
+  const uint64_t left = shape->count * shape->bits % 8;
+  if (left != 0 && values[shape->count * shape->bits / 8] >> left != 0) return "padding-not-zero";
+  for (uint64_t block = 0; block << shape->block_log2 < shape->count; block++) {
+    if (!is_normal(get_scale(scales, block))) return "scale-not-normal";
   }
   return nullptr;
 }
 
 const char *decode_blocks(const kadre_blocks *shape, const uint8_t *scales, const uint8_t *values,
                           int32_t *out) {
-  const uint64_t size = 1ull << shape->block_log2, count = shape->count;
-  const uint64_t left = count * shape->bits % 8;
-  if (left != 0 && values[count * shape->bits / 8] >> left != 0) return "padding-not-zero";
-  for (uint64_t block = 0; block * size < count; block++) {
-    if (!is_normal(get_scale(scales, block))) return "scale-not-normal";
-  }
-  if (shape->bits == 1) return decode_signs(shape, scales, values, out);
-  const int level_max = (1 << (shape->bits - 1)) - 1;
-  int8_t unpacked[1 << 16];
-  for (uint64_t from = 0, block = 0; from < count; from += size, block++) {
-    const uint64_t here = count - from < size ? count - from : size;
-    const uint8_t *in = values + from * shape->bits / 8;
-    const int8_t *levels = unpacked;
-    if (shape->bits == 8) {
-      levels = reinterpret_cast<const int8_t *>(in);
-    } else {
-      unpack_levels(in, here, shape->bits, unpacked);
-    }
-    const uint32_t scale = get_scale(scales, block);
-    const char *problem = even_problem(levels, here, scale, level_max);
-    if (problem != nullptr) return problem;
+  const char *problem = sections_problem(shape, scales, values);
+  if (problem != nullptr) return problem;
+  const auto store = [out](uint64_t from, uint64_t count, const int8_t *levels, uint32_t scale) {
     /* A level that is not zero times it is an element: it fits. */
     const int32_t value = (int32_t)scale_value(scale);
-    for (uint64_t i = 0; i < here; i++) out[from + i] = levels[i] * value;
-  }
-  return nullptr;
+    for (uint64_t i = 0; i < count; i++) out[from + i] = levels[i] * value;
+  };
+  return each_block(shape, scales, values, store);
+}
+
+const char *accumulate_blocks(const kadre_blocks *shape, double weight, const uint8_t *scales,
+                              const uint8_t *values, double *sum) {
+  const char *problem = sections_problem(shape, scales, values);
+  if (problem != nullptr) return problem;
+  /* All blocks first: a sum is never left with half of a refused message in it. */
+  problem = each_block(shape, scales, values, [](uint64_t, uint64_t, const int8_t *, uint32_t) {});
+  if (problem != nullptr) return problem;
+  const auto add = [=](uint64_t from, uint64_t count, const int8_t *levels, uint32_t scale) {
+    /* Level times scale times weight is an integer below 2^51: exact. */
+    const double step = weight * scale_value(scale);
+    for (uint64_t i = 0; i < count; i++) sum[from + i] += (double)levels[i] * step;
+  };
+  return each_block(shape, scales, values, add);
 }
 
 uint64_t first_not_finite(const float *x, uint64_t count) {

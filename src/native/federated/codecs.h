@@ -31,6 +31,9 @@ struct kadre_codecs {
   /* The integers, or the reason of the page's section 2.3 why there are none. */
   const char *(*decode_blocks)(const struct kadre_blocks *shape, const uint8_t *scales,
                                const uint8_t *values, int32_t *out);
+  /* sum += weight * the integers, in exact doubles; sum is as it was when there is a reason. */
+  const char *(*accumulate_blocks)(const struct kadre_blocks *shape, double weight,
+                                   const uint8_t *scales, const uint8_t *values, double *sum);
   /* The k largest magnitudes, ties to the lower index, no zeros; ascending. Returns how many. */
   uint64_t (*select_largest)(const float *x, uint64_t count, uint64_t k, uint32_t *out);
   /* The same for every chunk of 2^chunk_log2. */
