@@ -22,12 +22,14 @@ import {
   type RoleSet,
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
+import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
-import { DiskPlanStore } from '../src/store/plan-store.ts';
+import { DiskLogFolder } from '../src/store/log-folder.ts';
+import { LogPlanStore } from '../src/store/plan-store.ts';
 import type { Device, SignedAdvert } from '../src/swarm/advert.ts';
 import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
-import type { ComposeNode, NodeConfig, NodeHooks, NodeStatus, RunningNode } from './node-facade.ts';
+import type { ComposeNode, NodeConfig, NodeStatus, RunningNode } from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
 import { version } from './version.ts';
 
@@ -143,7 +145,7 @@ function offerOf(parts: OfferParts): OfferInit {
     roles: config.roles,
     executor,
     speeds,
-    planStore: new DiskPlanStore({ directory: join(config.dataDir, 'plans') }),
+    planStore: new LogPlanStore(new DiskLogFolder({ directory: join(config.dataDir, 'plans') })),
     planKeys: { generate: generateSeed, signer: signerFromSeed },
     software: SOFTWARE,
     lastSequence: state.sequence,

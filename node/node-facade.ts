@@ -2,9 +2,9 @@
  * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
  * here knows how.
  */
-import type { Logger, Network, Signer } from '../src/base/ports.ts';
-import type { Executor } from '../src/compute/executor.ts';
+import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
+import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Role } from '../src/swarm/advert.ts';
 import type { NetworkPolicy } from '../src/swarm/network-file.ts';
 
@@ -63,12 +63,6 @@ export interface NodeConfig {
   /** The network file's overrides of the job defaults. */
   readonly policy: NetworkPolicy;
   readonly log: Logger;
-}
-
-/** Wrappers around ports. Only the lab passes any; no flag of the shipped node reaches them. */
-export interface NodeHooks {
-  readonly wrapExecutor?: (executor: Executor) => Executor;
-  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
 }
 
 export type ComposeNode = (config: NodeConfig, hooks?: NodeHooks) => Promise<RunningNode>;

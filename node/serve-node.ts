@@ -6,6 +6,7 @@ import { KadreError } from '../src/base/errors.ts';
 import type { Logger, LogLevel } from '../src/base/ports.ts';
 import { randomToken } from '../src/crypto/node/secret.ts';
 import { loadNetwork } from '../src/sdk/load-network.ts';
+import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { ROLES, type Role } from '../src/swarm/advert.ts';
 import { isBootstrapAddress } from '../src/swarm/network-file.ts';
 import { JobTable } from './api/job-table.ts';
@@ -13,7 +14,7 @@ import { apiRoutes } from './api/routes.ts';
 import { type ApiServer, type ApiServerInit, parseApiAddress, startApi } from './api/server.ts';
 import { UploadTable } from './api/upload-table.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
-import type { ComposeNode, NodeHooks, RunningNode } from './node-facade.ts';
+import type { ComposeNode, RunningNode } from './node-facade.ts';
 import { publishNode } from './node-record.ts';
 
 /** A node's settings after flags, environment, file and defaults have been merged. */

@@ -35,6 +35,8 @@ const TASKS = {
   build: { entry: 'scripts/build.ts', native: true },
   'build:native': { entry: 'scripts/build-native.ts', native: false },
   bench: { entry: 'test/bench/main.ts', native: true },
+  sim: { entry: 'scripts/sim.ts', native: false },
+  'sim:bugs': { entry: 'scripts/sim-bugs.ts', native: false },
 };
 
 function say(line) {

@@ -1,4 +1,6 @@
 /** Every verb of this version, once: help, parsing, docs/cli.md and dispatch read this table. */
+import { SCENARIO_NAMES } from '../../src/sim/scenarios.ts';
+import { SIM_NODES, SIM_NODES_MAX, SIM_NODES_MIN } from '../../src/sim/sim-limits.ts';
 import { LIMITS } from '../../src/wire/limits.ts';
 import { NODE_OPTIONS } from '../config.ts';
 import { BEHAVIOURS, LAB_NODES_MAX } from '../lab/lab-order.ts';
@@ -107,6 +109,44 @@ const LAB_OPTIONS: readonly OptionRow[] = [
   },
 ];
 
+const SIM_OPTIONS: readonly OptionRow[] = [
+  {
+    name: 'nodes',
+    kind: 'integer',
+    placeholder: 'N',
+    min: SIM_NODES_MIN,
+    max: SIM_NODES_MAX,
+    default: SIM_NODES,
+    why: 'machines beside the requester',
+  },
+  {
+    name: 'seed',
+    kind: 'integer',
+    placeholder: 'S',
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: 1,
+    why: 'everything that happens follows from it: same seed, same trace hash',
+  },
+  {
+    name: 'seeds',
+    kind: 'integer',
+    placeholder: 'COUNT',
+    min: 1,
+    max: 1_000_000,
+    default: 1,
+    why: 'runs this many, from the given one on',
+  },
+  {
+    name: 'scenario',
+    kind: 'text',
+    placeholder: 'NAME',
+    choices: SCENARIO_NAMES,
+    default: 'mixed',
+    why: 'which faults there are',
+  },
+];
+
 const CERTIFICATE = { name: 'CERT', why: 'a certificate file (.kadre)' };
 const KERNEL = { name: 'KERNEL', why: 'kernel id, e.g. gemm.f32@1' };
 
@@ -200,6 +240,14 @@ export const VERBS: readonly Verb[] = [
     options: NODE_OPTIONS,
     positionals: [{ name: 'KEY', why: 'a setting, e.g. share' }],
     load: async () => (await import('../commands/settings-verbs.ts')).configExplain,
+  },
+  {
+    name: 'sim',
+    summary: 'Run seeds in the simulator: faults, lies, invariants, and a trace hash.',
+    options: SIM_OPTIONS,
+    positionals: [],
+    example: 'sim --nodes 9 --seed 7 --scenario mixed',
+    load: async () => (await import('../commands/sim.ts')).sim,
   },
   {
     name: 'lab up',

@@ -4,18 +4,10 @@
  */
 import { KadreError } from '../../src/base/errors.ts';
 import { suggestion } from '../../src/base/nearest-name.ts';
+import { BEHAVIOURS, type Behaviour } from '../../src/sim/worker-behaviours.ts';
 import type { NodeSettings } from '../serve-node.ts';
 
-export const BEHAVIOURS = [
-  'wrong-result',
-  'silent',
-  'slow',
-  'equivocate',
-  'copy',
-  'withhold',
-  'crash',
-] as const;
-export type Behaviour = (typeof BEHAVIOURS)[number];
+export { BEHAVIOURS, type Behaviour };
 
 export const LAB_NODES_MAX = 64;
 

@@ -4,10 +4,11 @@
  */
 import { enableCompileCache } from 'node:module';
 import { KadreError } from '../../src/base/errors.ts';
+import { systemClock } from '../../src/crypto/node/system-ports.ts';
+import { hooksOf } from '../../src/sim/worker-behaviours.ts';
 import { stderrLogger } from '../cli/output.ts';
 import { composeNode } from '../compose.ts';
 import { serveNode } from '../serve-node.ts';
-import { hooksOf } from './behaviours.ts';
 import { parseLabOrder } from './lab-order.ts';
 import { watchParent } from './parent-watch.ts';
 
@@ -15,7 +16,10 @@ enableCompileCache();
 try {
   const order = parseLabOrder(process.argv[2]);
   const log = stderrLogger(process.stderr, order.settings.logLevel);
-  const hooks = hooksOf(order, { crash: () => process.kill(process.pid, 'SIGKILL') });
+  const hooks = hooksOf(order.behaviour, {
+    clock: systemClock,
+    crash: () => process.kill(process.pid, 'SIGKILL'),
+  });
   const serving = await serveNode(order.settings, { compose: composeNode, log, hooks });
   const stop = () => serving.stop();
   watchParent(process.stdin, stop);

@@ -3,9 +3,10 @@
  * workers, each region verified by its digest, with the other agreeing workers as fallback
  * (step 12 of the life of a job).
  */
-import { KadreError } from '../base/errors.ts';
+import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
-import type { BlobRef, Network, SignalOption } from '../base/ports.ts';
+import type { BlobRef, Clock, Network, SignalOption } from '../base/ports.ts';
+import { sleep } from '../base/signals.ts';
 import { fetchBlobs } from '../blob/fetch-small.ts';
 import { placeRegion, regionBytes } from '../kernel/assemble.ts';
 import { type ArraySpec, arrayBytes, type Region } from '../kernel/contract.ts';
@@ -18,57 +19,115 @@ export interface Piece {
   readonly holders: readonly PeerId[];
 }
 
+/** Holders may have lost power just after they agreed: they restart in this time. */
+const PATIENCE_MS = 20_000;
+const PAUSE_MS = 500;
+const PAUSE_MS_MAX = 4_000;
+
+export interface CollectComponents {
+  readonly network: Network;
+  readonly clock: Clock;
+}
+
 /** Bytes of each output in order. Errors: COLLECT_FAILED. */
 export async function collect(
-  network: Network,
+  components: CollectComponents,
   outputs: readonly ArraySpec[],
   pieces: readonly Piece[],
   options: SignalOption,
 ): Promise<Uint8Array[]> {
-  const arrays = outputs.map((output) => new Uint8Array(arrayBytes(output)));
-  const place = (piece: Piece, bytes: Uint8Array) =>
-    placeRegion(arrays[piece.output]!, outputs[piece.output]!, piece.region, bytes);
-  let open = pieces;
-  const failures: string[] = [];
-  const holdersMax = pieces.reduce((most, piece) => Math.max(most, piece.holders.length), 0);
-  for (let attempt = 0; attempt < holdersMax && open.length > 0; attempt++) {
-    const groups = groupByHolder(open, attempt);
-    const rests = await Promise.all(
-      [...groups].map(async ([holder, group]) => {
-        try {
-          const refs = group.map((piece) => refOf(outputs, piece));
-          const contents = await fetchBlobs(network, [holder], refs, options);
-          for (const [i, piece] of group.entries()) place(piece, contents[i]!);
-          return [];
-        } catch (cause) {
-          if (options.signal?.aborted) throw cause;
-          failures.push(`${holder}: ${cause instanceof Error ? cause.message : String(cause)}`);
-          return group;
-        }
-      }),
-    );
-    open = rests.flat();
-  }
-  // A group fails with its worst piece: what is left is asked for one by one, of every holder.
-  let found = 0;
-  for (const piece of open) {
-    try {
-      const [content] = await fetchBlobs(network, piece.holders, [refOf(outputs, piece)], options);
-      place(piece, content!);
-    } catch (cause) {
-      if (options.signal?.aborted) throw cause;
-      break;
+  const collecting = new Collecting(components.network, outputs, options);
+  let open = await collecting.spread(pieces);
+  const { clock } = components;
+  const untilMs = clock.monotonicMs() + PATIENCE_MS;
+  for (let pauseMs = PAUSE_MS; open.length > 0; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+    const rest = await collecting.oneByOne(open);
+    open = rest.open;
+    if (open.length === 0) break;
+    if (!rest.mayComeBack || clock.monotonicMs() + pauseMs > untilMs) {
+      throw collecting.failure(open.length);
     }
-    found += 1;
+    await sleep(clock, pauseMs, options);
   }
-  open = open.slice(found);
-  if (open.length > 0) {
-    throw new KadreError(
-      { code: 'COLLECT_FAILED', data: { pieces: open.length, failures } },
-      `${open.length} certified pieces could not be fetched: ${failures.slice(0, 3).join('; ')}`,
+  return collecting.arrays;
+}
+
+/** The arrays as they fill, and what went wrong on the way. */
+class Collecting {
+  readonly arrays: Uint8Array[];
+  readonly #network: Network;
+  readonly #outputs: readonly ArraySpec[];
+  readonly #options: SignalOption;
+  readonly #failures: string[] = [];
+
+  constructor(network: Network, outputs: readonly ArraySpec[], options: SignalOption) {
+    this.#network = network;
+    this.#outputs = outputs;
+    this.#options = options;
+    this.arrays = outputs.map((output) => new Uint8Array(arrayBytes(output)));
+  }
+
+  /** Pieces in groups, each of one holder; a group that fails moves on. Gives what is left. */
+  async spread(pieces: readonly Piece[]): Promise<readonly Piece[]> {
+    let open = pieces;
+    const holdersMax = pieces.reduce((most, piece) => Math.max(most, piece.holders.length), 0);
+    for (let attempt = 0; attempt < holdersMax && open.length > 0; attempt++) {
+      const groups = [...groupByHolder(open, attempt)];
+      const rests = await Promise.all(
+        groups.map(async ([holder, group]) => {
+          const cause = await this.#take([holder], group);
+          if (cause !== undefined) this.#failures.push(`${holder}: ${cause.message}`);
+          return cause === undefined ? [] : group;
+        }),
+      );
+      open = rests.flat();
+    }
+    return open;
+  }
+
+  /** A group fails with its worst piece: what is left is asked for one by one, of every holder. */
+  async oneByOne(
+    pieces: readonly Piece[],
+  ): Promise<{ readonly open: readonly Piece[]; readonly mayComeBack: boolean }> {
+    for (const [at, piece] of pieces.entries()) {
+      const cause = await this.#take(piece.holders, [piece]);
+      if (cause === undefined) continue;
+      return { open: pieces.slice(at), mayComeBack: isUnreached(cause) };
+    }
+    return { open: [], mayComeBack: false };
+  }
+
+  failure(pieces: number): KadreError {
+    const failures = this.#failures;
+    return new KadreError(
+      { code: 'COLLECT_FAILED', data: { pieces, failures } },
+      `${pieces} certified pieces could not be fetched: ${failures.slice(0, 3).join('; ')}`,
     );
   }
-  return arrays;
+
+  /** Fetches and places; gives the failure, except an abort, which is thrown. */
+  async #take(holders: readonly PeerId[], group: readonly Piece[]): Promise<Error | undefined> {
+    try {
+      const refs = group.map((piece) => refOf(this.#outputs, piece));
+      const contents = await fetchBlobs(this.#network, holders, refs, this.#options);
+      for (const [i, { output, region }] of group.entries()) {
+        placeRegion(this.arrays[output]!, this.#outputs[output]!, region, contents[i]!);
+      }
+      return undefined;
+    } catch (cause) {
+      if (this.#options.signal?.aborted) throw cause;
+      return asKadreError(cause, 'PEER_UNREACHABLE', 'fetch');
+    }
+  }
+}
+
+/** Some holder gave no answer, rather than a wrong one. */
+function isUnreached(cause: Error): boolean {
+  const failures = cause instanceof KadreError ? cause.data.failures : undefined;
+  return (
+    Array.isArray(failures) &&
+    failures.some(({ code }: { readonly code: string }) => code === 'PEER_UNREACHABLE')
+  );
 }
 
 /** Spreads pieces over their holders; each further attempt moves on to the next holder. */

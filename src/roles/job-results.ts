@@ -5,7 +5,8 @@
 import { equalBytes } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
-import type { Network, SignalOption } from '../base/ports.ts';
+import type { Clock, Network, SignalOption } from '../base/ports.ts';
+import { sleep } from '../base/signals.ts';
 import { fetchBlobs } from '../blob/fetch-small.ts';
 import { type OpenedCertificate, openCertificate } from '../certificate/open.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
@@ -25,33 +26,70 @@ export interface JobResults {
   readonly shardsOf: ReadonlyMap<PeerId, number>;
 }
 
+/** A cadre may lose power just after it said how the job ended: members restart in this time. */
+const PATIENCE_MS = 20_000;
+const PAUSE_MS = 250;
+const PAUSE_MS_MAX = 4_000;
+
 /**
- * Asks the judges that were believed, then the others. Errors: CERTIFICATE_INVALID when none offers
- * a certificate of this plan that holds.
+ * Asks the judges that were believed, then the others, and again for a while those who gave no
+ * answer. Errors: CERTIFICATE_INVALID when none offers a certificate of this plan that holds.
  */
 export async function fetchCertificate(
-  network: Network,
+  { network, clock }: { readonly network: Network; readonly clock: Clock },
   plan: OpenPlan,
-  believed: BelievedOutcome,
+  believed: Pick<BelievedOutcome, 'judges'>,
   options: SignalOption,
 ): Promise<JobResults> {
+  const judges = [...new Set([...believed.judges, ...judgesOf(plan).peers])];
+  const untilMs = clock.monotonicMs() + PATIENCE_MS;
+  for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+    const asked = await askForCertificate(network, plan, judges, options);
+    if ('results' in asked) return asked.results;
+    const { failures, mayComeBack } = asked;
+    if (!mayComeBack || clock.monotonicMs() + pauseMs > untilMs) {
+      throw new KadreError(
+        { code: 'CERTIFICATE_INVALID', data: { failures } },
+        `no member offers a valid certificate: ${failures.join('; ')}`,
+      );
+    }
+    await sleep(clock, pauseMs, options);
+  }
+}
+
+type Asked =
+  | { readonly results: JobResults }
+  | {
+      readonly failures: readonly string[];
+      /** Some member said nothing, rather than something wrong. */
+      readonly mayComeBack: boolean;
+    };
+
+/** One member after the other. */
+async function askForCertificate(
+  network: Network,
+  plan: OpenPlan,
+  judges: readonly PeerId[],
+  options: SignalOption,
+): Promise<Asked> {
   const failures: string[] = [];
-  for (const judge of new Set([...believed.judges, ...judgesOf(plan).peers])) {
+  let mayComeBack = false;
+  for (const judge of judges) {
     try {
       const encoded = await certificateFrom(network, judge, plan, options);
       const opened = openCertificate(encoded);
       const problem = opened.ok ? mismatch(plan, opened.value) : opened.reason;
-      if (opened.ok && problem === undefined) return certified(plan, encoded, opened.value);
+      if (opened.ok && problem === undefined) {
+        return { results: certified(plan, encoded, opened.value) };
+      }
       failures.push(`${judge}: ${problem}`);
     } catch (cause) {
       if (options.signal?.aborted) throw cause;
+      mayComeBack = true;
       failures.push(`${judge}: ${asKadreError(cause, 'PEER_UNREACHABLE', 'fetch').message}`);
     }
   }
-  throw new KadreError(
-    { code: 'CERTIFICATE_INVALID', data: { failures } },
-    `no member offers a valid certificate: ${failures.join('; ')}`,
-  );
+  return { failures, mayComeBack };
 }
 
 /** A small certificate comes inside the answer, a large one as a blob. */

@@ -79,6 +79,10 @@ export function makeDriver(
       onEvidence: (evidence) => log.log('warn', 'equivocation', { planId, kind: evidence.kind }),
     },
   );
-  driver.onCommit((commit) => member.committed(commit));
+  driver.onCommit((commit) => {
+    const { height } = commit;
+    log.log('debug', 'block-final', { planId, height, blockId: toHex(commit.blockId) });
+    member.committed(commit);
+  });
   return driver;
 }

@@ -183,7 +183,7 @@ export class RequesterJob {
     end: BelievedOutcome | LedgerState,
     signal: AbortSignal,
   ): Promise<FinishedJob> {
-    const { network, clock } = this.#components;
+    const { clock } = this.#components;
     this.#marks.outcomeMs = clock.monotonicMs();
     const isCertified = 'outcome' in end;
     const outcome = readOutcome(plan, isCertified ? end.outcome : outcomeOf(plan, end));
@@ -193,13 +193,15 @@ export class RequesterJob {
     if (failure !== undefined) throw failure;
     this.#progress(plan.spec.shards);
     const results = isCertified
-      ? await fetchCertificate(network, plan, end, { signal })
+      ? await fetchCertificate(this.#components, plan, end, { signal })
       : localResults(plan, end);
     const certifiedMs = clock.monotonicMs();
     if (results.certificate !== null) {
       this.events.push({ type: 'certified', bytes: results.certificate.length });
     }
-    const outputs = await collect(network, plan.kernel.outputs, results.pieces, { signal });
+    const outputs = await collect(this.#components, plan.kernel.outputs, results.pieces, {
+      signal,
+    });
     const bytes = outputs.reduce((sum, output) => sum + output.length, 0);
     this.events.push({ type: 'collected', bytes });
     const times = this.#times(certifiedMs, clock.monotonicMs());

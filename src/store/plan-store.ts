@@ -4,8 +4,6 @@
  * replica's. Losing the file loses the seat, never safety, because the key goes with it
  * (consensus.md section 1.10).
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
@@ -14,7 +12,7 @@ import { type PlanPackage, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { bytes, oneOf, struct } from '../wire/shape.ts';
-import { openWal } from './wal.ts';
+import type { LogFolder } from './log-folder.ts';
 
 export interface StoredPlan {
   readonly planId: Digest;
@@ -51,16 +49,16 @@ const storedShape = struct({
 
 const FILE = /^[0-9a-f]{64}\.wal$/;
 
-export class DiskPlanStore implements PlanStore {
-  readonly #directory: string;
+export class LogPlanStore implements PlanStore {
+  readonly #folder: LogFolder;
 
-  constructor(init: { readonly directory: string }) {
-    this.#directory = init.directory;
+  constructor(folder: LogFolder) {
+    this.#folder = folder;
   }
 
   async create(plan: StoredPlan): Promise<OpenedLog> {
     // A power cut may take the file with the key inside: the seat falls silent, as a crash would.
-    const { wal, records } = await openWal(this.#pathOf(plan.planId), { entry: 'lazy' });
+    const { wal, records } = await this.#folder.open(nameOf(plan.planId), { entry: 'lazy' });
     if (records.length > 0) {
       await wal.close();
       throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
@@ -71,9 +69,8 @@ export class DiskPlanStore implements PlanStore {
   }
 
   async recover(onDamaged: (error: KadreError) => void): Promise<RecoveredPlan[]> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const recovered: RecoveredPlan[] = [];
-    for (const name of (await readdir(this.#directory)).filter((file) => FILE.test(file)).sort()) {
+    for (const name of (await this.#folder.list()).filter((file) => FILE.test(file))) {
       try {
         const plan = await this.#recoverOne(name);
         if (plan !== undefined) recovered.push(plan);
@@ -85,28 +82,27 @@ export class DiskPlanStore implements PlanStore {
   }
 
   async remove(planId: Digest): Promise<void> {
-    await rm(this.#pathOf(planId), { force: true });
+    await this.#folder.remove(nameOf(planId));
   }
 
   /** A log without its first record is left over from a crash before anything was signed. */
   async #recoverOne(name: string): Promise<RecoveredPlan | undefined> {
-    const path = join(this.#directory, name);
-    const { wal, records } = await openWal(path);
+    const { wal, records } = await this.#folder.open(name);
     const [first, ...rest] = records;
     if (first === undefined) {
       await wal.close();
-      await rm(path, { force: true });
+      await this.#folder.remove(name);
       return undefined;
     }
     const stored = decodeCanonical(first, storedShape, LIMITS.planBytesMax + 4_096);
-    if (stored.ok && `${toHex(stored.value.planId)}.wal` === name) {
+    if (stored.ok && nameOf(stored.value.planId) === name) {
       return { plan: stored.value, log: { wal, records: rest } };
     }
     await wal.close();
     throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `${name} does not hold its plan`);
   }
+}
 
-  #pathOf(planId: Digest): string {
-    return join(this.#directory, `${toHex(planId)}.wal`);
-  }
+function nameOf(planId: Digest): string {
+  return `${toHex(planId)}.wal`;
 }

@@ -1,12 +1,10 @@
 /**
- * A write-ahead log on disk: appends resolve only once the disk has it, and everything that
- * was asked for meanwhile shares the next one. A failed write or sync is fatal: the kernel may have
- * dropped the pages, so a retry that succeeds would lie (PostgreSQL's fsync lesson). Format:
- * docs/protocol/wal.md; design consensus.md section 1.9.
+ * A write-ahead log over any file: appends resolve only once the file has them, and all that was
+ * asked for meanwhile shares the next write. A failed write or sync is fatal: the kernel may have
+ * dropped the pages, so a retry that succeeds would lie (PostgreSQL's fsync lesson). Files on disk
+ * are `log-folder.ts`, a simulated disk's are `src/sim`. Format: docs/protocol/wal.md; design
+ * consensus.md section 1.9.
  */
-import { constants, write } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { concatBytes } from '../base/bytes.ts';
 import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import type { Wal } from '../base/ports.ts';
@@ -20,20 +18,22 @@ export interface OpenedWal {
   readonly tornBytes: number;
 }
 
-/** What the log needs of an open file; narrow, so that tests can make it fail. */
+/** What a running log needs of its file; narrow, so that tests can make it fail. */
 export interface WalFile {
   write(bytes: Uint8Array): Promise<void>;
   datasync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/**
- * With O_DSYNC a write returns once its data is durable, as write and fdatasync together would, for
- * half the system calls. Where the system lacks the flag the two calls are made.
- */
-const WRITES_ARE_SYNCED = constants.O_DSYNC !== undefined;
-const OPEN_FLAGS =
-  constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | (constants.O_DSYNC ?? 0);
+/** What opening a log needs beside that. */
+export interface LogFile extends WalFile {
+  /** For messages. */
+  readonly name: string;
+  read(): Promise<Uint8Array>;
+  truncate(bytes: number): Promise<void>;
+  /** Makes content, length and name durable, before the log is used. */
+  syncWhole(): Promise<void>;
+}
 
 export interface OpenWalOptions {
   /**
@@ -44,80 +44,43 @@ export interface OpenWalOptions {
 }
 
 /**
- * Opens or creates the log at `path`; the caller holds the directory's lock. Throws
- * DATA_DIR_DAMAGED when a bad frame is followed by good ones, DISK_FAILED when the disk refuses.
+ * Reads what a file holds and goes on after it. Closes the file when it throws: DATA_DIR_DAMAGED
+ * when a bad frame is followed by good ones, DISK_FAILED when the disk refuses.
  */
-export async function openWal(path: string, options: OpenWalOptions = {}): Promise<OpenedWal> {
-  let file: FileHandle | undefined;
+export async function openLog(file: LogFile, options: OpenWalOptions = {}): Promise<OpenedWal> {
   try {
-    file = await open(path, OPEN_FLAGS, 0o600);
-    const content = await readWhole(file);
+    const content = await file.read();
     const scan = scanWal(content);
     if (scan.kind === 'damaged') {
-      throw new KadreError({ code: 'DATA_DIR_DAMAGED', data: { path } }, `${path}: ${scan.why}`);
+      const init = { code: 'DATA_DIR_DAMAGED', data: { path: file.name } } as const;
+      throw new KadreError(init, `${file.name}: ${scan.why}`);
     }
     const { records, nextSequence, goodBytes } = scan;
     if (goodBytes < content.length) await file.truncate(goodBytes);
     const isLazy = options.entry === 'lazy' && content.length === 0;
-    if (goodBytes === 0 && !isLazy) await writeAll(file, WAL_HEADER);
-    if (!isLazy && (goodBytes === 0 || goodBytes < content.length)) {
-      await file.sync();
-      await syncDirectory(dirname(path));
-    }
+    if (goodBytes === 0 && !isLazy) await file.write(WAL_HEADER);
+    if (!isLazy && (goodBytes === 0 || goodBytes < content.length)) await file.syncWhole();
     // A lazy log's header travels with its first frame, in one write.
-    const header = isLazy ? WAL_HEADER : undefined;
-    const wal = new GroupCommitWal(fileOf(file, header), nextSequence);
+    const wal = new GroupCommitWal(isLazy ? prefixed(file, WAL_HEADER) : file, nextSequence);
     return { wal, records, tornBytes: content.length - goodBytes };
   } catch (cause) {
-    await file?.close();
-    throw asKadreError(cause, 'DISK_FAILED', `cannot open ${path}`);
+    await file.close();
+    throw asKadreError(cause, 'DISK_FAILED', `cannot open ${file.name}`);
   }
 }
 
-async function readWhole(file: FileHandle): Promise<Uint8Array> {
-  const { size } = await file.stat();
-  const content = new Uint8Array(size);
-  for (let at = 0; at < size; ) {
-    const { bytesRead } = await file.read(content, at, size - at, at);
-    if (bytesRead === 0) return content.subarray(0, at);
-    at += bytesRead;
-  }
-  return content;
-}
-
-/** `header` goes in front of the first write. */
-function fileOf(file: FileHandle, header: Uint8Array | undefined): WalFile {
-  let prefix = header;
+/** The file with these bytes in front of its first write. */
+function prefixed(file: WalFile, header: Uint8Array): WalFile {
+  let prefix: Uint8Array | undefined = header;
   return {
-    write: async (bytes) => {
+    write: (bytes) => {
       const whole = prefix === undefined ? bytes : concatBytes([prefix, bytes]);
       prefix = undefined;
-      await writeAll(file, whole);
+      return file.write(whole);
     },
-    datasync: WRITES_ARE_SYNCED ? async () => undefined : () => file.datasync(),
+    datasync: () => file.datasync(),
     close: () => file.close(),
   };
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += await writeSome(file.fd, bytes.subarray(at));
-}
-
-/** The callback interface: a file handle's own `write` costs twice the processor time. */
-function writeSome(fd: number, bytes: Uint8Array): Promise<number> {
-  return new Promise((resolve, reject) => {
-    write(fd, bytes, (error, written) => (error === null ? resolve(written) : reject(error)));
-  });
-}
-
-/** A new file is durable only once its directory entry is. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function groupBytes(records: readonly Uint8Array[]): number {

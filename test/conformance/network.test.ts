@@ -1,9 +1,10 @@
+import { type LinkFaults, PERFECT_LINKS } from '../../src/sim/link-faults.ts';
+import { SimHub } from '../../src/sim/sim-hub.ts';
 import { startLab } from '../support/lab.ts';
-import { MemoryNetworkHub } from '../support/memory-network.ts';
-import { networkConformance } from './network.ts';
+import { type NetworkPair, networkConformance } from './network.ts';
 
-networkConformance('in memory', async () => {
-  const hub = new MemoryNetworkHub();
+function simulated(faults: LinkFaults): NetworkPair {
+  const hub = new SimHub({}, faults);
   const a = hub.join();
   const b = hub.join();
   return {
@@ -15,6 +16,12 @@ networkConformance('in memory', async () => {
       b.stop();
     },
   };
+}
+
+networkConformance('simulated, without delay', async () => simulated(PERFECT_LINKS));
+
+networkConformance('simulated, with delays', async () => {
+  return simulated({ ...PERFECT_LINKS, delayMsMin: 1, delayMsMax: 4 });
 });
 
 networkConformance('libp2p between two nodes', async () => {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { referencePlacement } from '../../src/sim/placement-oracle.ts';
 import { type Placement, type PlacementInit, place } from '../../src/swarm/placement.ts';
-import { referencePlacement } from '../support/placement-reference.ts';
 import { seedNumber, smallPlan, sorted, workersOf } from '../support/workers.ts';
 
 function placed(init: PlacementInit): Placement {

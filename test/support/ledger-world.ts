@@ -7,6 +7,7 @@ import type { CheckedRecord } from '../../src/job/ledger/check-record.ts';
 import { executeRecords, selectRecords } from '../../src/job/ledger/execute-records.ts';
 import { isFinal, type LedgerState, ledgerGenesis } from '../../src/job/ledger/ledger-state.ts';
 import { type Awaited, awaitedOf } from '../../src/job/ledger/read-ledger.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { overdueOf, refusalOf, type TestJob, unwrap, workOf } from './job-factory.ts';
 
 export const BEHAVIOURS = [
@@ -32,15 +33,10 @@ export function variantOf(behaviour: Behaviour, worker: number): number {
 /** What an equivocating worker seals beside the right answer. */
 export const SECOND_ANSWER = 50;
 
-/** A small seeded generator (mulberry32): the same seed replays the same world. */
+/** A seeded generator: the same seed replays the same world. */
 export function seededIntegers(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
+  const random = new SeededRandom(seed);
+  return (bound) => random.integer(bound);
 }
 
 export interface WorldInit {

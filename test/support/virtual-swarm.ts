@@ -5,8 +5,7 @@
 import { toHex } from '../../src/base/bytes.ts';
 import type { PeerId } from '../../src/base/ids.ts';
 import { Lifecycle } from '../../src/base/lifecycle.ts';
-import type { Directory, Network, ProviderHint, Random, Signer } from '../../src/base/ports.ts';
-import type { Executor } from '../../src/compute/executor.ts';
+import type { Random, Signer } from '../../src/base/ports.ts';
 import { JsExecutor } from '../../src/compute/local-executor.ts';
 import { ed25519Verifier, signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { sha256 } from '../../src/crypto/portable/hash.ts';
@@ -14,37 +13,18 @@ import { findKernel, kernelDigest } from '../../src/kernel/registry.ts';
 import { composeRoles, type RolePorts, type RoleSet } from '../../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../../src/sdk/embedded-swarm.ts';
 import type { JobHandle, JobResult, SubmitOptions, Work } from '../../src/sdk/types.ts';
+import type { NodeHooks } from '../../src/sim/node-hooks.ts';
+import { SeededRandom } from '../../src/sim/seeded-random.ts';
+import { SimDirectory } from '../../src/sim/sim-directory.ts';
+import { SimHub } from '../../src/sim/sim-hub.ts';
+import type { SimNetwork } from '../../src/sim/sim-network.ts';
+import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
 import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
 import type { Role } from '../../src/swarm/advert.ts';
-import { seededIntegers } from './ledger-world.ts';
-import { type MemoryNetwork, MemoryNetworkHub } from './memory-network.ts';
 import { silentLogger } from './real-ports.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 export const NETWORK = 'virtual';
-
-/** Where every node of a swarm announces itself. */
-export class MemoryDirectory {
-  readonly #classes = new Map<string, Set<PeerId>>();
-
-  of(self: PeerId): Directory {
-    const classes = this.#classes;
-    return {
-      announce: async (names) => {
-        for (const name of names) {
-          const providers = classes.get(name) ?? new Set();
-          classes.set(name, providers.add(self));
-        }
-      },
-      find: async function* (name, { max }): AsyncGenerator<ProviderHint> {
-        for (const peer of [...(classes.get(name) ?? [])].slice(0, max)) {
-          yield { peer, addresses: [] };
-        }
-      },
-    };
-  }
-}
 
 /** What a plan store keeps of one plan; outlives the node. */
 interface StoredLog {
@@ -81,15 +61,10 @@ function walOf(log: StoredLog) {
   };
 }
 
-export interface NodeHooks {
-  readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
-  readonly wrapExecutor?: (executor: Executor) => Executor;
-}
-
 export interface VirtualNode {
   readonly index: number;
   readonly signer: Signer;
-  readonly network: MemoryNetwork;
+  readonly network: SimNetwork;
   readonly roles: RoleSet;
   readonly blobs: MemoryBlobStore;
   readonly planStore: MemoryPlanStore;
@@ -117,8 +92,8 @@ const DEVICE = {
 
 export class VirtualSwarm {
   readonly clock = new VirtualClock();
-  readonly hub = new MemoryNetworkHub({ clock: this.clock });
-  readonly directory = new MemoryDirectory();
+  readonly hub = new SimHub({ clock: this.clock });
+  readonly directory = new SimDirectory();
   readonly nodes: VirtualNode[] = [];
   readonly client: EmbeddedSwarm;
   readonly requester: VirtualNode;
@@ -234,17 +209,5 @@ export class VirtualSwarm {
 
 /** Chance that repeats. */
 export function seededRandom(seed: number): Random {
-  const pick = seededIntegers(seed);
-  return {
-    bytes: (length) => Uint8Array.from({ length }, () => pick(256)),
-    integer: pick,
-    shuffle: (items) => {
-      const out = [...items];
-      for (let i = out.length - 1; i > 0; i--) {
-        const j = pick(i + 1);
-        [out[i], out[j]] = [out[j]!, out[i]!];
-      }
-      return out;
-    },
-  };
+  return new SeededRandom(seed);
 }

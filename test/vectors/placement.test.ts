@@ -4,15 +4,15 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { compareBytes, fromHex } from '../../src/base/bytes.ts';
 import { taggedHash } from '../../src/crypto/portable/hash.ts';
-import { cadreOrder, faultsOf, quorumOf, windowOf } from '../../src/swarm/cadre-order.ts';
-import { capWeights, place } from '../../src/swarm/placement.ts';
-import { negativeLog2, Scorer, weightedScore } from '../../src/swarm/score.ts';
-import { TAGS } from '../../src/wire/tags.ts';
 import {
   referenceLog,
   referencePlacement,
   referenceScore,
-} from '../support/placement-reference.ts';
+} from '../../src/sim/placement-oracle.ts';
+import { cadreOrder, faultsOf, quorumOf, windowOf } from '../../src/swarm/cadre-order.ts';
+import { capWeights, place } from '../../src/swarm/placement.ts';
+import { negativeLog2, Scorer, weightedScore } from '../../src/swarm/score.ts';
+import { TAGS } from '../../src/wire/tags.ts';
 
 const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), 'utf8'));

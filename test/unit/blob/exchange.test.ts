@@ -8,18 +8,19 @@ import { fetchBlobs } from '../../../src/blob/fetch-small.ts';
 import { decodeBlobRequest, encodeBlobRequest } from '../../../src/blob/protocol.ts';
 import { serveBlobs } from '../../../src/blob/serve.ts';
 import { blobRoot, LEAF_BYTES } from '../../../src/blob/tree.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import type { SimNetwork } from '../../../src/sim/sim-network.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { blob } from '../../conformance/blob-store.ts';
 import { startLab } from '../../support/lab.ts';
-import { type MemoryNetwork, MemoryNetworkHub } from '../../support/memory-network.ts';
 
 type Reader = Pick<BlobStore, 'size' | 'read' | 'leaves'>;
 
 /** A hub, a fetching peer, and holders of the given stores. */
 function world(...stores: Reader[]) {
-  const hub = new MemoryNetworkHub();
+  const hub = new SimHub();
   const fetcher = hub.join();
-  const holders: MemoryNetwork[] = stores.map((store) => {
+  const holders: SimNetwork[] = stores.map((store) => {
     const network = hub.join();
     serveBlobs({ network, store });
     return network;

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { equalBytes, toHex } from '../../../src/base/bytes.ts';
+import type { Wal } from '../../../src/base/ports.ts';
 import { type ConsensusDriver, createDriver } from '../../../src/consensus/driver.ts';
 import type { Commit } from '../../../src/consensus/effects.ts';
 import { decodeRecord } from '../../../src/consensus/log-records.ts';
@@ -17,18 +18,19 @@ import {
 import { quorumOf, seatsOf } from '../../../src/consensus/seats.ts';
 import { signedPart } from '../../../src/consensus/signature-checks.ts';
 import type { Qc } from '../../../src/consensus/types.ts';
+import { SeededRandom } from '../../../src/sim/seeded-random.ts';
+import { SimDisk } from '../../../src/sim/sim-disk.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
+import { scanWal } from '../../../src/store/wal-frames.ts';
 import {
   checkTextPayload,
   fakeSign,
   fakeVerifier,
-  MemoryLog,
-  SeededRandom,
   silentLog,
   type Tally,
   tallyApplication,
   testSeats,
   textPayload,
-  VirtualTime,
 } from './world.ts';
 
 export interface ClusterOptions {
@@ -42,50 +44,69 @@ export interface ClusterOptions {
   readonly delayMaxMs?: number;
 }
 
+const LOG = 'log';
+/** The key of a seat is no part of its log here: losing the log whole would be amnesia. */
+const DISK = { syncMsMin: 0.1, syncMsMax: 4, nameLoss: 0 };
+
 /** One running replica; twins of a seat are two of these. */
 export class Instance {
   readonly seat: number;
-  readonly log: MemoryLog;
+  readonly disk: SimDisk;
   driver: ConsensusDriver<Tally> | undefined;
   isUp = false;
   heights: Commit<Tally>[] = [];
   /** Height that was delivered before the last crash. */
   promised = 0;
   partition = 0;
-  /** What the log durably holds: signed messages, and ids of blocks, as hex. */
-  readonly #durable = new Set<string>();
-  #indexed = 0;
+  /** Counted up by each crash. */
+  life = 0;
+  #durable = { bytes: 0, held: new Set<string>() };
 
-  constructor(seat: number, log: MemoryLog) {
+  constructor(seat: number, disk: SimDisk) {
     this.seat = seat;
-    this.log = log;
+    this.disk = disk;
   }
 
-  /** Forgets the newest records, as a disk does that was set back to an earlier state. */
-  rollBack(records: number): void {
-    this.log.durable.length = records;
-    this.#durable.clear();
-    this.#indexed = 0;
-  }
-
+  /** Signed messages and ids of blocks, as hex, that a power cut would leave for certain. */
   isDurable(hex: string): boolean {
-    for (; this.#indexed < this.log.durable.length; this.#indexed++) {
-      const record = decodeRecord(this.log.durable[this.#indexed]!);
+    const synced = this.disk.synced(LOG);
+    if (synced.length !== this.#durable.bytes) {
+      this.#durable = { bytes: synced.length, held: this.#read() };
+    }
+    return this.#durable.held.has(hex);
+  }
+
+  /** The records of its log, as far as a power cut would leave them for certain. */
+  logged(): readonly Uint8Array[] {
+    const scan = scanWal(this.disk.synced(LOG));
+    assert.equal(scan.kind, 'usable');
+    return scan.kind === 'usable' ? scan.records : [];
+  }
+
+  #read(): Set<string> {
+    const held = new Set<string>();
+    for (const bytes of this.logged()) {
+      const record = decodeRecord(bytes);
       assert.ok(record.ok);
-      if (record.value.kind === 'block') this.#durable.add(toHex(blockId(record.value.block)));
+      if (record.value.kind === 'block') held.add(toHex(blockId(record.value.block)));
       if (record.value.kind !== 'signed') continue;
-      this.#durable.add(toHex(record.value.message));
+      held.add(toHex(record.value.message));
       const message = decodeMessage(record.value.message);
       assert.ok(message.ok);
-      if (message.value.kind !== 'proposal') continue;
-      this.#durable.add(toHex(blockId(message.value.block)));
+      if (message.value.kind === 'proposal') held.add(toHex(blockId(message.value.block)));
     }
-    return this.#durable.has(hex);
+    return held;
   }
 }
 
+interface OpenedSeat {
+  readonly wal: Wal;
+  readonly records: readonly Uint8Array[];
+  readonly isRunning: () => boolean;
+}
+
 export class Cluster {
-  readonly time = new VirtualTime();
+  readonly time = new VirtualClock();
   readonly random: SeededRandom;
   readonly options: ClusterOptions;
   readonly instances: Instance[] = [];
@@ -107,7 +128,9 @@ export class Cluster {
     for (let seat = 0; seat < options.seatCount; seat++) {
       const copies = this.#isTwin(seat) ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
-        this.instances.push(new Instance(seat, new MemoryLog(this.time, this.random)));
+        this.instances.push(
+          new Instance(seat, new SimDisk({ clock: this.time, random: this.random }, DISK)),
+        );
       }
     }
   }
@@ -121,55 +144,65 @@ export class Cluster {
   }
 
   start(instance: Instance): void {
-    const { options } = this;
-    const seats = testSeats(options.seatCount, instance.seat);
-    const isCurrent = () => instance.isUp && instance.driver === driver;
     instance.isUp = true;
     instance.heights = [];
-    const driver: ConsensusDriver<Tally> = createDriver<Tally>(
+    this.#open(instance).catch((cause) => {
+      this.faults.push(`seat ${instance.seat} does not start: ${cause}`);
+    });
+  }
+
+  /** As a node does: the log first, then the replica over what it holds. */
+  async #open(instance: Instance): Promise<void> {
+    const { life } = instance;
+    const isRunning = () => instance.isUp && instance.life === life;
+    const { wal, records } = await instance.disk.folder(isRunning).open(LOG, { entry: 'lazy' });
+    if (!isRunning()) return;
+    const driver = this.#makeDriver(instance, { wal, records, isRunning });
+    instance.driver = driver;
+    driver.onCommit((commit) => this.#onCommit(instance, commit));
+    await driver.start();
+    if (isRunning() && instance.heights.length < instance.promised) {
+      this.faults.push(`I2: seat ${instance.seat} forgot height ${instance.promised}`);
+    }
+  }
+
+  #makeDriver(instance: Instance, { wal, records, isRunning }: OpenedSeat) {
+    const seats = testSeats(this.options.seatCount, instance.seat);
+    return createDriver<Tally>(
       {
-        application: tallyApplication(options.target),
+        application: tallyApplication(this.options.target),
         // Twins see other wall clocks, so their blocks differ.
-        clock: this.time.clock(this.instances.indexOf(instance)),
+        clock: this.time.skewed({ wallMs: this.instances.indexOf(instance), rate: 1 }, () => true),
         random: this.random,
         verifier: fakeVerifier,
         signer: { sign: (message) => fakeSign(seats.seats[instance.seat]!.key, message) },
-        wal: instance.log.open(),
+        wal,
         log: silentLog,
         send: (to, message) => {
-          if (isCurrent()) this.#send(instance, to, message);
+          if (isRunning()) this.#send(instance, to, message);
         },
         checkPayload: checkTextPayload,
       },
       {
         seats,
-        records: instance.log.durable.slice(),
-        // This log never loses what it acknowledged: empty means that nothing was signed.
-        keyIsNew: instance.log.durable.length === 0,
+        records,
+        // This disk never loses what it acknowledged: empty means that nothing was signed.
+        keyIsNew: records.length === 0,
         onFatal: (error) => this.faults.push(`seat ${instance.seat}: ${error.message}`),
         onMisbehaviour: (seat, refusal) => {
           if (!this.#isTwin(seat)) this.faults.push(`seat ${seat} refused: ${refusal.reason}`);
         },
       },
     );
-    instance.driver = driver;
-    driver.onCommit((commit) => this.#onCommit(instance, commit));
-    driver.start().then(
-      () => {
-        if (isCurrent() && instance.heights.length < instance.promised) {
-          this.faults.push(`I2: seat ${instance.seat} forgot height ${instance.promised}`);
-        }
-      },
-      (cause) => this.faults.push(`seat ${instance.seat} does not start: ${cause}`),
-    );
   }
 
   crash(instance: Instance): void {
     if (!instance.isUp) return;
     instance.isUp = false;
+    instance.life += 1;
     instance.promised = Math.max(instance.promised, instance.heights.length);
     void instance.driver?.stop();
-    instance.log.crash();
+    instance.disk.crash();
   }
 
   submit(instance: Instance, text: string): void {
@@ -180,13 +213,13 @@ export class Cluster {
   submitAll(text: string, reach = 1): void {
     for (const instance of this.instances) {
       if (this.random.next() > reach) continue;
-      this.time.after(this.random.between(0, 5), () => this.submit(instance, text));
+      this.time.setTimer(this.random.between(0, 5), () => this.submit(instance, text));
     }
   }
 
   async run(durationMs: number, done: () => boolean = () => false): Promise<boolean> {
-    const untilMs = this.time.nowMs + durationMs;
-    const reached = await this.time.run(untilMs, () => this.faults.length > 0 || done());
+    const untilMs = this.time.monotonicMs() + durationMs;
+    const reached = await this.time.runUntil(untilMs, () => this.faults.length > 0 || done());
     assert.deepEqual(this.faults, [], `seed ${JSON.stringify(this.options)}`);
     return reached;
   }
@@ -210,7 +243,7 @@ export class Cluster {
       if (this.random.next() < this.loss) continue;
       const copies = this.random.next() < this.loss / 4 ? 2 : 1;
       for (let i = 0; i < copies; i++) {
-        this.time.after(this.random.between(0.2, this.delayMaxMs), () => {
+        this.time.setTimer(this.random.between(0.2, this.delayMaxMs), () => {
           if (target.isUp) target.driver?.receive(from.seat, bytes);
         });
       }

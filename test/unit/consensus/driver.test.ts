@@ -10,11 +10,11 @@ import type { Commit } from '../../../src/consensus/effects.ts';
 import { encodeMessage } from '../../../src/consensus/messages.ts';
 import type { CadreSeats } from '../../../src/consensus/seats.ts';
 import { ed25519Verifier, generateSigner } from '../../../src/crypto/node/keys.ts';
-import { openWal } from '../../../src/store/wal.ts';
+import { SeededRandom } from '../../../src/sim/seeded-random.ts';
+import { openWal } from '../../../src/store/log-folder.ts';
 import { electorate, makeBlock, makeProposal, makeQc, makeVote, namedId } from './fixtures.ts';
 import {
   checkTextPayload,
-  SeededRandom,
   silentLog,
   type Tally,
   tallyApplication,

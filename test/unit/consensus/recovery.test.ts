@@ -104,7 +104,7 @@ test('whatever prefix of its log survives, a seat never signs anything else agai
     cluster.submitAll(text);
     await expectDelivered(cluster, i + 1);
   }
-  const log = cluster.instances[1]!.log.durable;
+  const log = cluster.instances[1]!.logged();
   assert.ok(log.length > 8);
   for (let length = 1; length <= log.length; length++) {
     const recovered = await recover(

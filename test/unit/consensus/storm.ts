@@ -41,7 +41,7 @@ export async function storm(options: ClusterOptions): Promise<void> {
     instance.partition = 0;
     if (!instance.isUp) cluster.start(instance);
   }
-  await cluster.run(time.nowMs > 0 ? 50 : 0);
+  await cluster.run(time.monotonicMs() > 0 ? 50 : 0);
   for (let i = 1; i <= submitted; i++) cluster.submitAll(`p${i}`);
   await expectDelivered(cluster, submitted);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { IdleTrim } from '../../../node/idle-trim.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 
 function trimming() {
   const clock = new VirtualClock();

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KadreError } from '../../../src/base/errors.ts';
 import { Advertiser } from '../../../src/roles/advertiser.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { AdvertBook } from '../../../src/swarm/advert-book.ts';
 import { OwnAdvert } from '../../../src/swarm/own-advert.ts';
 import { advertOf, NETWORK, signerNumber } from '../../support/adverts.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function advertising() {
   const signer = signerNumber(1);
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const [network, peer] = [hub.join(signer.peerId), hub.join()];
   const announced: (readonly string[])[] = [];
   const state = { isDown: false, shards: 0, sequences: [] as number[] };

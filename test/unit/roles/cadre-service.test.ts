@@ -20,6 +20,8 @@ import {
   jobNoticeShape,
 } from '../../../src/roles/job-messages.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import {
   CHECKS,
@@ -30,9 +32,7 @@ import {
   unwrap,
   workOf,
 } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 import { MemoryPlanStore, seededRandom } from '../../support/virtual-swarm.ts';
 
 /** Two nodes: both are within the window of a cadre of one. */
@@ -42,7 +42,7 @@ const REQUESTER = signerNamed('requester');
 /** The node of the only seat, and a requester that hears it. */
 function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanStore } = {}) {
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const job = makeJob(JOB);
   const signer = job.identity(job.plan.rosterIndexOf(job.plan.seats[0]!.node)!);
   const network = hub.join(signer.peerId);

@@ -4,14 +4,15 @@ import type { KadreError } from '../../../src/base/errors.ts';
 import { peerIdOf } from '../../../src/base/ids.ts';
 import { CadreWatch } from '../../../src/roles/cadre-watch.ts';
 import { encodeMessage, refusedAnswer } from '../../../src/roles/job-messages.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import type { SimNetwork } from '../../../src/sim/sim-network.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { makeJob } from '../../support/job-factory.ts';
-import { type MemoryNetwork, MemoryNetworkHub } from '../../support/memory-network.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 function watching(cadre = 4) {
   const { plan } = makeJob({ nodes: 12, shards: 2, policy: { cadre } });
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join();
   const asked = { count: 0 };
   const members = plan.seats.map(({ node }) => hub.join(peerIdOf(node)));
@@ -22,7 +23,7 @@ function watching(cadre = 4) {
   return { clock, members, errors, watch, asked };
 }
 
-function answerWith(member: MemoryNetwork, answer: Uint8Array, asked = { count: 0 }): () => void {
+function answerWith(member: SimNetwork, answer: Uint8Array, asked = { count: 0 }): () => void {
   return member.handle('job', {
     request: async () => {
       asked.count += 1;

@@ -11,9 +11,9 @@ import {
   jobRequestShape,
   refusedAnswer,
 } from '../../../src/roles/job-messages.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { makePackage, signerNamed, unwrap } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 type Bend = Partial<CadreEntry> & {
   /** Signed like this, honestly, by the candidate. */
@@ -26,7 +26,7 @@ function world(candidates: readonly Candidate[]) {
   const { package: draft } = makePackage({ nodes: 8, shards: 1 });
   const planId = planIdOf(draft.plan);
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join();
   const asked: number[] = [];
   const order = candidates.map((behaviour, rank) => {

@@ -5,8 +5,8 @@ import { serveBlobs } from '../../../src/blob/serve.ts';
 import type { OpenPlan } from '../../../src/job/open-plan.ts';
 import type { InputRange } from '../../../src/kernel/contract.ts';
 import { type ByteRange, InputCache, uniteRanges } from '../../../src/roles/input-cache.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 
 const ranges = fc.array(fc.record({ offset: fc.nat(60), length: fc.nat(12) }), { maxLength: 12 });
 
@@ -45,7 +45,7 @@ const KIB = 1024;
 
 /** As much of a plan as inputs need: one input, of which shard i reads what `reads` says. */
 async function cacheOver(bytes: number, reads: (shard: number) => Omit<InputRange, 'input'>) {
-  const hub = new MemoryNetworkHub();
+  const hub = new SimHub();
   const [holder, worker] = [hub.join(), hub.join()];
   const store = new MemoryBlobStore();
   const content = Uint8Array.from({ length: bytes }, (_, i) => i % 251);

@@ -6,17 +6,17 @@ import type { CheckedRecord } from '../../../src/job/ledger/check-record.ts';
 import type { LedgerState } from '../../../src/job/ledger/ledger-state.ts';
 import { decodeMessage, type JobNotice, jobNoticeShape } from '../../../src/roles/job-messages.ts';
 import { LocalJudge } from '../../../src/roles/local-judge.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { type JobInit, makeJob, unwrap, workOf } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const POLICY = { cadre: 0, replicas: 3, quorum: 2, sealMs: 10_000, revealMs: 4_000 };
 
 function judging(init: Partial<JobInit> = {}) {
   const job = makeJob({ nodes: 4, shards: 2, ...init, policy: { ...POLICY, ...init.policy } });
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join(job.requester.peerId);
   const notices: [PeerId, JobNotice][] = [];
   const watch = (from: PeerId) => ({

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { Awaited } from '../../../src/job/ledger/read-ledger.ts';
 import { encodeMessage } from '../../../src/roles/job-messages.ts';
 import { OverdueWatch } from '../../../src/roles/overdue-watch.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { makeJob } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const policy = { cadre: 1, sealMs: 10_000, revealMs: 4_000, deadlineMs: 60_000 };
 const job = makeJob({ nodes: 4, shards: 8, policy });
@@ -15,7 +15,7 @@ const REVEAL: Awaited = { phase: 'reveal', wave: 0, worker: 0, shards: [0, 1] };
 /** A watch, the marks that came out of it, and the worker it watches. */
 function watching() {
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join();
   const worker = hub.join(job.identity(0).peerId);
   const log: string[] = [];

@@ -4,8 +4,8 @@ import { blobRoot } from '../../../src/blob/tree.ts';
 import { silentLogger } from '../../../src/crypto/node/system-ports.ts';
 import type { CadreMember } from '../../../src/roles/cadre-member.ts';
 import { PlanArchive } from '../../../src/roles/plan-archive.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const KEEP_MS = 1_000;
 

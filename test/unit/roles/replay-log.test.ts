@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplayLog } from '../../../src/roles/replay-log.ts';
-import { settled } from '../../support/virtual-clock.ts';
+import { settled } from '../../../src/sim/virtual-clock.ts';
 
 async function all<T>(log: ReplayLog<T>): Promise<T[]> {
   const events: T[] = [];

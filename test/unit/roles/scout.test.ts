@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProviderHint } from '../../../src/base/ports.ts';
 import { Scout, type Wanted } from '../../../src/roles/scout.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { AdvertBook } from '../../../src/swarm/advert-book.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { NETWORK, signedOf, signerNumber } from '../../support/adverts.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const WANTED: Wanted = { kernel: 'noop@1', workersMin: 3, cadreMin: 2, waitMs: 5_000 };
 
 /** Peers that answer with their advert, or with what a test makes of it. */
 function world() {
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join();
   const book = new AdvertBook({ clock }, { network: NETWORK });
   const counts = { searches: 0, adverts: 0 };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hooksOf } from '../../../node/lab/behaviours.ts';
-import type { Behaviour } from '../../../node/lab/lab-order.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { blobRoot } from '../../../src/blob/tree.ts';
 import type { Executor } from '../../../src/compute/executor.ts';
+import { systemClock } from '../../../src/crypto/node/system-ports.ts';
 import type { JobEvent, JobHandle, JobResult, Work } from '../../../src/sdk/types.ts';
+import { type Behaviour, hooksOf } from '../../../src/sim/worker-behaviours.ts';
 import { verify } from '../../../src/verify.ts';
 import { type VirtualNodeInit, VirtualSwarm } from '../../support/virtual-swarm.ts';
 
@@ -16,7 +16,7 @@ function swarmOf(workers: readonly (Behaviour | null)[], members = 4): VirtualNo
   const crash = () => assert.fail('nobody crashes here');
   return [
     ...workers.map((behaviour): VirtualNodeInit => {
-      return { roles: ['worker'], hooks: hooksOf({ behaviour }, { crash }) };
+      return { roles: ['worker'], hooks: hooksOf(behaviour, { clock: systemClock, crash }) };
     }),
     ...Array.from({ length: members }, (): VirtualNodeInit => ({ roles: ['cadre'] })),
   ];
@@ -120,7 +120,7 @@ test('a worker that crashes after its first seal does not hold the job up', asyn
   const crashed: { swarm?: VirtualSwarm } = {};
   const crash = () => crashed.swarm!.crash(crashed.swarm!.nodes[0]!);
   const nodes = swarmOf([null, null, null, null]);
-  nodes[0] = { roles: ['worker'], hooks: hooksOf({ behaviour: 'crash' }, { crash }) };
+  nodes[0] = { roles: ['worker'], hooks: hooksOf('crash', { clock: systemClock, crash }) };
   await withSwarm(nodes, async (swarm) => {
     crashed.swarm = swarm;
     const result = await swarm.job('noop@1', WORK);

@@ -15,12 +15,12 @@ import {
 } from '../../../src/roles/job-messages.ts';
 import { judgesOf } from '../../../src/roles/judges.ts';
 import { WORKER_DEFAULTS, Worker, type WorkerInit } from '../../../src/roles/worker.ts';
+import { SimHub } from '../../../src/sim/sim-hub.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
 import { type JobInit, makeJob, type TestJob, unwrap } from '../../support/job-factory.ts';
-import { MemoryNetworkHub } from '../../support/memory-network.ts';
 import { silentLogger } from '../../support/real-ports.ts';
-import { VirtualClock } from '../../support/virtual-clock.ts';
 import { seededRandom } from '../../support/virtual-swarm.ts';
 
 const NONE = new Uint8Array(0);
@@ -33,7 +33,7 @@ function working(init: { job?: TestJob; limits?: Partial<WorkerInit>; kernels?: 
   const index = plan.workers[plan.placement.order(0)[0]!]!;
   const signer = job.identity(index);
   const clock = new VirtualClock();
-  const hub = new MemoryNetworkHub({ clock });
+  const hub = new SimHub({ clock });
   const network = hub.join(signer.peerId);
   const records: [PeerId, CheckedRecord][] = [];
   const asks: PeerId[] = [];

@@ -16,6 +16,7 @@ function namesOf(specifier: string): string[] {
 test('the package gives exactly the public names', () => {
   assert.deepEqual(namesOf('kadre'), ['ERROR_CODES', 'KadreError', 'connect']);
   assert.deepEqual(namesOf('kadre/verify'), ['openCertificate', 'verify']);
+  assert.deepEqual(namesOf('kadre/sim'), ['SCENARIOS', 'runSeed', 'testSwarm']);
 });
 
 test('what is published and what is tested are the same modules', () => {

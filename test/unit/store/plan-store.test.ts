@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { utf8 } from '../../../src/base/bytes.ts';
-import { DiskPlanStore } from '../../../src/store/plan-store.ts';
+import { DiskLogFolder } from '../../../src/store/log-folder.ts';
+import { LogPlanStore } from '../../../src/store/plan-store.ts';
 import { makeJob } from '../../support/job-factory.ts';
 
 const { plan } = makeJob({ nodes: 4, shards: 2 });
@@ -13,7 +14,7 @@ const stored = { planId: plan.planId, keySeed: new Uint8Array(32).fill(7), packa
 test('a plan and its records come back; a torn or foreign log is told apart', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'kadre-plans-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
-  const store = new DiskPlanStore({ directory });
+  const store = new LogPlanStore(new DiskLogFolder({ directory }));
   const damaged: string[] = [];
   const recover = () => store.recover(({ code }) => damaged.push(code));
   assert.deepEqual(await recover(), []);

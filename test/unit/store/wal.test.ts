@@ -7,7 +7,8 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { crc32c } from '../../../src/store/crc32c.ts';
-import { GroupCommitWal, openWal, type WalFile } from '../../../src/store/wal.ts';
+import { openWal } from '../../../src/store/log-folder.ts';
+import { GroupCommitWal, type WalFile } from '../../../src/store/wal.ts';
 import { encodeFrame, scanWal, WAL_HEADER } from '../../../src/store/wal-frames.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'kadre-wal-'));

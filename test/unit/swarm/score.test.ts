@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { log2Entry, referenceLog } from '../../../src/sim/placement-oracle.ts';
 import { LOG2_TABLE } from '../../../src/swarm/log2-table.ts';
 import { negativeLog2, WEIGHT_MAX, weightedScore } from '../../../src/swarm/score.ts';
-import { log2Entry, referenceLog } from '../../support/placement-reference.ts';
 
 const u32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 /** Halves with every number of leading zeros. */

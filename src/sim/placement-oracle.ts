@@ -2,10 +2,10 @@
  * Placement written a second time, straight from docs/protocol/placement.md, with big integers and
  * full sorts and none of the code under test but the tagged hash: slow, and meant to be obvious.
  */
-import { compareBytes, concatBytes, u64 } from '../../src/base/bytes.ts';
-import { taggedHash } from '../../src/crypto/portable/hash.ts';
-import type { PlacementInit } from '../../src/swarm/placement.ts';
-import { TAGS } from '../../src/wire/tags.ts';
+import { compareBytes, concatBytes, u64 } from '../base/bytes.ts';
+import { taggedHash } from '../crypto/portable/hash.ts';
+import type { PlacementInit } from '../swarm/placement.ts';
+import { TAGS } from '../wire/tags.ts';
 
 const TERMS_BITS = 128n;
 

@@ -1,36 +1,48 @@
 /**
- * How lab nodes misbehave: each behaviour wraps the executor or the network port of an otherwise
- * unchanged node (contract.md, "Lab"). What each one is to show stands beside it.
+ * How workers misbehave: each behaviour wraps the executor or the network port of an otherwise
+ * unchanged node (contract.md, "Lab"). What each one is to show stands beside it. The lab's nodes
+ * and the simulator's share these.
  */
-import type { PeerId } from '../../src/base/ids.ts';
-import type { Network, ProtocolHandler, Signer } from '../../src/base/ports.ts';
-import { sleep } from '../../src/base/signals.ts';
-import { blobRoot } from '../../src/blob/tree.ts';
-import type { Executor, ShardResult } from '../../src/compute/executor.ts';
-import { systemClock } from '../../src/crypto/node/system-ports.ts';
-import { buildSeal, encodeRecord } from '../../src/job/build-record.ts';
-import { type LedgerRecord, recordShape, type SealRecord } from '../../src/job/records.ts';
-import { unpackShards } from '../../src/job/shard-list.ts';
-import { decodeMessage, encodeMessage, jobRequestShape } from '../../src/roles/job-messages.ts';
-import { decodeCanonical } from '../../src/wire/cbor.ts';
-import { LIMITS } from '../../src/wire/limits.ts';
-import type { NodeHooks } from '../node-facade.ts';
-import type { Behaviour, LabOrder } from './lab-order.ts';
+import type { PeerId } from '../base/ids.ts';
+import type { Clock, Network, ProtocolHandler, Signer } from '../base/ports.ts';
+import { sleep } from '../base/signals.ts';
+import { blobRoot } from '../blob/tree.ts';
+import type { Executor, ShardResult } from '../compute/executor.ts';
+import { buildSeal, encodeRecord } from '../job/build-record.ts';
+import { type LedgerRecord, recordShape, type SealRecord } from '../job/records.ts';
+import { unpackShards } from '../job/shard-list.ts';
+import { decodeMessage, encodeMessage, jobRequestShape } from '../roles/job-messages.ts';
+import { decodeCanonical } from '../wire/cbor.ts';
+import { LIMITS } from '../wire/limits.ts';
+import type { NodeHooks } from './node-hooks.ts';
+
+export const BEHAVIOURS = [
+  'wrong-result',
+  'silent',
+  'slow',
+  'equivocate',
+  'copy',
+  'withhold',
+  'crash',
+] as const;
+export type Behaviour = (typeof BEHAVIOURS)[number];
 
 /** Added to every kernel call of a `slow` node. */
 const SLOW_MS = 3_000;
 
-export interface LabWorld {
+export interface BehaviourWorld {
+  readonly clock: Clock;
   /** Ends the process at once, as a power cut would. */
   readonly crash: () => void;
 }
 
 /** The wrappers of one node's behaviour; none for an honest one. */
-export function hooksOf(order: Pick<LabOrder, 'behaviour'>, world: LabWorld): NodeHooks {
-  if (order.behaviour === null) return {};
+export function hooksOf(behaviour: Behaviour | null, world: BehaviourWorld): NodeHooks {
+  if (behaviour === null) return {};
   const hooks: Record<Behaviour, NodeHooks> = {
+    // All of them lie alike, so several collude.
     'wrong-result': { wrapExecutor: (executor) => mapResults(executor, flipFirstByte) },
-    slow: { wrapExecutor: slowExecutor },
+    slow: { wrapExecutor: (executor) => slowExecutor(executor, world.clock) },
     silent: { wrapNetwork: silentNetwork },
     withhold: { wrapNetwork: (network) => onRecord(network, dropReveals) },
     equivocate: { wrapNetwork: (network, signer) => onRecord(network, twoFaced(signer)) },
@@ -40,7 +52,7 @@ export function hooksOf(order: Pick<LabOrder, 'behaviour'>, world: LabWorld): No
     },
     crash: { wrapNetwork: (network) => crashingNetwork(network, world.crash) },
   };
-  return hooks[order.behaviour];
+  return hooks[behaviour];
 }
 
 /** Computes, then lies about one byte of every output. */
@@ -63,13 +75,13 @@ function mapResults(inner: Executor, change: (result: ShardResult) => ShardResul
 }
 
 /** Right, but late. */
-function slowExecutor(inner: Executor): Executor {
+function slowExecutor(inner: Executor, clock: Clock): Executor {
   return {
     get backend() {
       return inner.backend;
     },
     run: async (request, options = {}) => {
-      await sleep(systemClock, SLOW_MS, options);
+      await sleep(clock, SLOW_MS, options);
       return inner.run(request, options);
     },
   };
@@ -160,7 +172,7 @@ function crashingNetwork(inner: Network, crash: () => void): Network {
 }
 
 /** Takes part in the swarm, and answers nothing about jobs. */
-function silentNetwork(inner: Network): Network {
+export function silentNetwork(inner: Network): Network {
   return wrapNetwork(inner, {
     handle: (protocol, handler) => {
       if (protocol !== 'job' && protocol !== 'consensus') return inner.handle(protocol, handler);
@@ -198,7 +210,7 @@ function recordIn(
 }
 
 /** The inner network with some methods replaced. */
-function wrapNetwork(inner: Network, changes: Partial<Network>): Network {
+export function wrapNetwork(inner: Network, changes: Partial<Network>): Network {
   return {
     self: inner.self,
     addresses: () => inner.addresses(),

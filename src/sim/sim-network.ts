@@ -1,92 +1,47 @@
 /**
- * The `Network` port in memory: the same contract as the real one (test/conformance/network.ts),
- * without sockets. For tests of roles; links can be cut, peers can be stopped.
+ * One simulated machine's `Network`: the same contract as the real one (test/conformance), over the
+ * links of a `SimHub` instead of sockets.
  */
-import { KadreError } from '../../src/base/errors.ts';
-import type { PeerId } from '../../src/base/ids.ts';
+import { KadreError } from '../base/errors.ts';
+import type { PeerId } from '../base/ids.ts';
 import type {
-  Clock,
   Network,
   ProtocolHandler,
   ProtocolName,
   RequestOptions,
   SignalOption,
-} from '../../src/base/ports.ts';
-import { anySignal, throwIfAborted } from '../../src/base/signals.ts';
-import type { Penalty } from '../../src/base/verdict.ts';
-import { generateSigner } from '../../src/crypto/node/keys.ts';
-import { Loopback } from '../../src/net/loopback.ts';
-import { PeerStanding } from '../../src/net/peer-standing.ts';
-import { PROTOCOL_LIMITS } from '../../src/net/protocols.ts';
-import { decodeRemoteError, encodeRemoteError } from '../../src/net/remote-error.ts';
-
-type TimerClock = Pick<Clock, 'setTimer'>;
-
-/** Real time, for tests that have no clock of their own. */
-const REAL_TIME: TimerClock = {
-  setTimer: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
-
-export class MemoryNetworkHub {
-  readonly peers = new Map<PeerId, MemoryNetwork>();
-  readonly clock: TimerClock;
-  readonly #cut = new Set<string>();
-
-  constructor(components: { readonly clock?: TimerClock } = {}) {
-    this.clock = components.clock ?? REAL_TIME;
-  }
-
-  join(peer: PeerId = generateSigner().peerId): MemoryNetwork {
-    const network = new MemoryNetwork(this, peer);
-    this.peers.set(peer, network);
-    return network;
-  }
-
-  /** Neither can reach the other any more. */
-  cut(a: PeerId, b: PeerId): void {
-    this.#cut.add([a, b].sort().join());
-    this.peers.get(a)?.lost(b);
-    this.peers.get(b)?.lost(a);
-  }
-
-  heal(a: PeerId, b: PeerId): void {
-    this.#cut.delete([a, b].sort().join());
-  }
-
-  /** The other end of a link that works in both directions. */
-  reach(from: MemoryNetwork, to: PeerId): MemoryNetwork {
-    const other = this.peers.get(to);
-    const isUp = this.peers.get(from.self) === from;
-    const open = isUp && !this.#cut.has([from.self, to].sort().join());
-    if (other !== undefined && open && !from.denies(to) && !other.denies(from.self)) return other;
-    throw new KadreError({ code: 'PEER_UNREACHABLE', peer: to }, `${to} is unreachable`);
-  }
-}
+} from '../base/ports.ts';
+import { anySignal, throwIfAborted } from '../base/signals.ts';
+import type { Penalty } from '../base/verdict.ts';
+import { Loopback } from '../net/loopback.ts';
+import { PeerStanding } from '../net/peer-standing.ts';
+import { PROTOCOL_LIMITS } from '../net/protocols.ts';
+import { decodeRemoteError, encodeRemoteError } from '../net/remote-error.ts';
+import type { Packet, SimHub } from './sim-hub.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
+const NO_BYTES = new Uint8Array(0);
 
-export class MemoryNetwork implements Network {
+export class SimNetwork implements Network {
   readonly self: PeerId;
-  readonly #hub: MemoryNetworkHub;
+  readonly #hub: SimHub;
   readonly #handlers = new Map<ProtocolName, ProtocolHandler>();
   readonly #connected = new Map<PeerId, AbortController>();
   readonly #disconnectListeners = new Set<(peer: PeerId) => void>();
-  readonly #standing = new PeerStanding({ clock: { monotonicMs: () => 0 } });
+  readonly #standing: PeerStanding;
   readonly #loopback: Loopback;
   /** Every penalty booked here, oldest first. */
   readonly penalties: { peer: PeerId; penalty: Penalty; reason: string }[] = [];
 
-  constructor(hub: MemoryNetworkHub, self: PeerId) {
+  constructor(hub: SimHub, self: PeerId) {
     this.#hub = hub;
     this.self = self;
+    this.#standing = new PeerStanding({ clock: hub.clock });
     this.#loopback = new Loopback(self, (protocol) => this.#handlers.get(protocol));
   }
 
   stop(): void {
-    this.#hub.peers.delete(this.self);
+    if (this.#hub.isUp(this)) this.#hub.peers.delete(this.self);
     for (const peer of this.connectedPeers()) {
       this.#hub.peers.get(peer)?.lost(this.self);
       this.lost(peer);
@@ -114,7 +69,7 @@ export class MemoryNetwork implements Network {
     });
     const signal = anySignal(options.signal, gone, late.signal);
     try {
-      const answer = other.answer(this.self, protocol, body.slice(), { signal });
+      const answer = this.#exchange(other, protocol, body.slice(), { signal });
       return await Promise.race([answer, aborted(signal)]);
     } catch (cause) {
       throwIfAborted(signal);
@@ -122,6 +77,25 @@ export class MemoryNetwork implements Network {
     } finally {
       timer.cancel();
     }
+  }
+
+  /** The request there, the answer or the failure back; either may be lost. */
+  #exchange(
+    other: SimNetwork,
+    protocol: ProtocolName,
+    body: Uint8Array,
+    options: SignalOption,
+  ): Promise<Uint8Array> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const back = (bytes: Uint8Array, settle: () => void) =>
+      this.#hub.carry(this, other.#packet(this.self, protocol, 'answer', bytes), settle);
+    this.#hub.carry(other, this.#packet(other.self, protocol, 'request', body), () => {
+      other.answer(this.self, protocol, body, options).then(
+        (answer) => back(answer, () => resolve(answer)),
+        (cause) => back(NO_BYTES, () => reject(cause)),
+      );
+    });
+    return promise;
   }
 
   send(peer: PeerId, protocol: ProtocolName, body: Uint8Array): void {
@@ -133,7 +107,7 @@ export class MemoryNetwork implements Network {
       assertSize(protocol, body);
       const { other } = this.#link(peer);
       const copy = body.slice();
-      queueMicrotask(() => {
+      this.#hub.carry(other, this.#packet(peer, protocol, 'message', copy), () => {
         try {
           other.handlerOf(protocol)?.message?.(this.self, copy);
         } catch {
@@ -159,13 +133,14 @@ export class MemoryNetwork implements Network {
     const signal = anySignal(options.signal, gone, left.signal);
     const handler = other.handlerOf(protocol);
     try {
+      await Promise.race([this.#reached(other, protocol, body), aborted(signal)]);
       if (handler?.stream === undefined) throw noHandler();
       const pieces = handler.stream(this.self, body.slice(), { signal })[Symbol.asyncIterator]();
       try {
         for (;;) {
           const next = await Promise.race([pieces.next(), aborted(signal)]);
           if (next.done) return;
-          yield next.value.slice();
+          yield await Promise.race([this.#piece(other, protocol, next.value), aborted(signal)]);
         }
       } finally {
         left.abort();
@@ -176,6 +151,29 @@ export class MemoryNetwork implements Network {
       throwIfAborted(gone);
       throw decodeRemoteError(peer, encodeRemoteError(cause));
     }
+  }
+
+  /** A stream begins when its request arrives; over a link that loses it, it breaks off. */
+  #reached(other: SimNetwork, protocol: ProtocolName, body: Uint8Array): Promise<void> {
+    return this.#delivered(other, this.#packet(other.self, protocol, 'request', body));
+  }
+
+  async #piece(other: SimNetwork, protocol: ProtocolName, piece: Uint8Array) {
+    const bytes = piece.slice();
+    await this.#delivered(this, other.#packet(this.self, protocol, 'piece', bytes));
+    return bytes;
+  }
+
+  #delivered(to: SimNetwork, packet: Packet): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#hub.carry(to, packet, resolve)) return;
+      const init = { code: 'PEER_UNREACHABLE', peer: packet.to } as const;
+      reject(new KadreError(init, 'the stream broke off'));
+    });
+  }
+
+  #packet(to: PeerId, protocol: ProtocolName, kind: Packet['kind'], bytes: Uint8Array): Packet {
+    return { from: this.self, to, protocol, kind, bytes };
   }
 
   handle(protocol: ProtocolName, handler: ProtocolHandler): () => void {
@@ -242,7 +240,7 @@ export class MemoryNetwork implements Network {
     return link;
   }
 
-  #link(peer: PeerId): { other: MemoryNetwork; gone: AbortSignal } {
+  #link(peer: PeerId): { other: SimNetwork; gone: AbortSignal } {
     const other = this.#hub.reach(this, peer);
     other.connected(this.self);
     return { other, gone: this.connected(peer).signal };
