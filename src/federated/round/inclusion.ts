@@ -16,7 +16,8 @@ export interface InclusionRules {
   readonly stalenessMax: number;
   /** Fewest updates of a round that is not skipped. */
   readonly quorum: number;
-  /** Seats of the cadre that may lie. */
+  /** Seats of the cadre, and how many of them may lie. */
+  readonly seats: number;
   readonly faults: number;
 }
 
@@ -61,14 +62,21 @@ export function includeBlock(
 ): BlockOutcome {
   const included = new Map(before.included);
   const marks = new Set(before.marks);
+  const roots = new Set([...included.values()].map(({ root }) => toHex(root)));
   const verdicts = records.map((record): Checked<null> => {
     if (before.phase !== 'open') return refuse('round-closed', 'ignore');
     if (record.kind === 'deadline') {
-      marks.add(record.seat);
+      const { seat } = record;
+      if (!Number.isInteger(seat) || seat < 0 || seat >= rules.seats) return refuse('not-a-seat');
+      marks.add(seat);
       return accept(null);
     }
-    const verdict = judge(rules, included, record.commitment);
-    if (verdict.ok) included.set(toHex(record.commitment.client), record.commitment);
+    const { commitment } = record;
+    const verdict = judge(rules, { included, roots }, commitment);
+    if (verdict.ok) {
+      included.set(toHex(commitment.client), commitment);
+      roots.add(toHex(commitment.root));
+    }
     return verdict;
   });
   const isOver = marks.size > rules.faults || included.size === rules.roster.size;
@@ -81,9 +89,15 @@ export function includeBlock(
   return { state: { included, marks, phase }, verdicts };
 }
 
+interface Held {
+  readonly included: ReadonlyMap<string, Commitment>;
+  /** Hex roots of those included. */
+  readonly roots: ReadonlySet<string>;
+}
+
 function judge(
   rules: InclusionRules,
-  included: ReadonlyMap<string, Commitment>,
+  { included, roots }: Held,
   { client, weight, root, baseRound }: Commitment,
 ): Checked<null> {
   const id = toHex(client);
@@ -98,6 +112,5 @@ function judge(
   if (earlier !== undefined) {
     return toHex(earlier.root) === name ? refuse('repeated', 'ignore') : refuse('equivocation');
   }
-  const isCopy = [...included.values()].some((other) => toHex(other.root) === name);
-  return isCopy ? refuse('duplicate-root') : accept(null);
+  return roots.has(name) ? refuse('duplicate-root') : accept(null);
 }

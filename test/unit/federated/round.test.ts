@@ -16,6 +16,7 @@ const rules: InclusionRules = {
   weightMax: 100,
   stalenessMax: 2,
   quorum: 3,
+  seats: 4,
   faults: 1,
 };
 
@@ -44,6 +45,10 @@ test('each bad commitment is refused for its own reason and changes nothing', ()
     commit(0, { root: u32(5) }),
     commit(1, { root: u32(1000) }),
     commit(1, { baseRound: 5 }),
+    commit(2, { root: u32(1001) }),
+    mark(4),
+    mark(-1),
+    mark(0.5),
   ]);
   assert.deepEqual(reasons, [
     'ok',
@@ -58,6 +63,10 @@ test('each bad commitment is refused for its own reason and changes nothing', ()
     'equivocation',
     'duplicate-root',
     'ok',
+    'duplicate-root',
+    'not-a-seat',
+    'not-a-seat',
+    'not-a-seat',
   ]);
   assert.deepEqual([...state.included.keys()], [toHex(u32(0)), toHex(u32(1))]);
   assert.equal(state.phase, 'open');
