@@ -8,7 +8,7 @@ import { toHex } from '../src/base/bytes.ts';
 import { peerIdOf } from '../src/base/ids.ts';
 import { Lifecycle, type Service } from '../src/base/lifecycle.ts';
 import type { Clock } from '../src/base/ports.ts';
-import type { Executor } from '../src/compute/executor.ts';
+import { backendFor, type Executor } from '../src/compute/executor.ts';
 import { RunnerExecutor } from '../src/compute/runner/runner-executor.ts';
 import { measureSpeed } from '../src/compute/speed.ts';
 import { ed25519Verifier, generateSeed, signerFromSeed } from '../src/crypto/node/keys.ts';
@@ -41,7 +41,10 @@ const SPEED_BUDGET_MS = 200;
 
 export const composeNode: ComposeNode = async (config, hooks = {}) => {
   const threads = Math.max(1, Math.floor(availableParallelism() * config.share));
-  const runner = new RunnerExecutor({ clock: systemClock, logger: config.log }, { threads });
+  const runner = new RunnerExecutor(
+    { clock: systemClock, logger: config.log },
+    { threads, ...(hooks.addonFiles && { addonFiles: hooks.addonFiles }) },
+  );
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
   warm.catch(() => undefined);
@@ -106,7 +109,9 @@ function trimOf(roles: RoleSet): IdleTrim {
 
 /** Measured once per backend, version and thread count, then remembered. */
 async function speedsOf(executor: Executor, state: NodeState, clock: Clock): Promise<Speeds> {
-  const measured = `${SOFTWARE} ${executor.backend.name} ${executor.backend.kernels.join(',')}`;
+  const { backend } = executor;
+  const offers = backend.kernels.map((kernel) => `${kernel}=${backendFor(backend, kernel)}`);
+  const measured = `${SOFTWARE} ${backend.name} ${offers.join(',')}`;
   const known = state.speedsOf(measured);
   if (known !== undefined) return known;
   const speeds = await measureSpeed(executor, { clock, budgetMs: SPEED_BUDGET_MS });
@@ -138,7 +143,7 @@ function offerOf(parts: OfferParts): OfferInit {
   const kernels: AdvertFacts['kernels'] = backend.kernels.map((id) => ({
     id,
     digest: kernelDigest(findKernel(id)!),
-    backend: backend.name,
+    backend: backendFor(backend, id),
     speed: speeds[id] ?? 1,
   }));
   return {
@@ -209,7 +214,17 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
     },
     jobs: roles.requester.counts,
     memory: { rssBytes: process.memoryUsage.rss() },
+    leftOut: leftOutOf(runner),
   };
+}
+
+/** Once per kernel and backend, however many cases failed. */
+function leftOutOf(runner: RunnerExecutor): NodeStatus['leftOut'] {
+  const failures = new Map<string, NodeStatus['leftOut'][number]>();
+  for (const { kernel, backend, case: name, actual } of runner.details.selftestFailures) {
+    failures.set(`${kernel} ${backend}`, { kernel, backend, reason: `${name}: ${actual}` });
+  }
+  return [...failures.values()];
 }
 
 /** Ids in base58, digests and signatures in hex. */

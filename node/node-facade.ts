@@ -28,6 +28,12 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Kernels that failed their self-test on a backend, which therefore is not offered for them. */
+  readonly leftOut: readonly {
+    readonly kernel: string;
+    readonly backend: string;
+    readonly reason: string;
+  }[];
 }
 
 export interface RunningNode {

@@ -7,6 +7,8 @@ export { ERROR_CODES } from './base/error-codes.ts';
 export type { ErrorJson } from './base/errors.ts';
 export { KadreError } from './base/errors.ts';
 export type { Dtype, Parameters } from './kernel/contract.ts';
+export { type FoldName, foldPartials } from './kernel/fixed-tree.ts';
+export { type Estimate, estimatePrice } from './kernel/montecarlo-european.ts';
 export type { NdArray, TypedArray } from './kernel/nd-array.ts';
 export { connect } from './sdk/connect.ts';
 export type {

@@ -22,11 +22,17 @@ export const kernelsInspect: Command = async ({ arguments: given, output }) => {
 
 function inspectLines(kernel: KernelDescription): string[] {
   const arrays = (name: string, list: KernelDescription['inputs']) =>
-    list.map((array) => [`  ${name}`, array.name, `${array.dtype} rank ${array.rank}`, array.why]);
+    list.map(({ name: array, dtype, rank, optional, why }) => [
+      `  ${name}`,
+      array,
+      `${dtype} rank ${rank}${optional ? ' optional' : ''}`,
+      why,
+    ]);
   const parameters = kernel.parameters.map((parameter) => {
     const bounds = `${parameter.min ?? ''}..${parameter.max ?? ''}`;
     const fallback = parameter.default === undefined ? 'required' : `default ${parameter.default}`;
-    const kind = `${parameter.type} ${bounds === '..' ? '' : bounds} ${fallback}`;
+    const range = parameter.values?.join('|') ?? (bounds === '..' ? '' : bounds);
+    const kind = `${parameter.type} ${range} ${fallback}`;
     return ['  param', parameter.name, kind, parameter.why];
   });
   return [

@@ -23,6 +23,9 @@ export const status: Command = async (context) => {
     `  roles ${answer.roles.join(', ')}; ${answer.load.shards} shards, ${answer.load.plans} plans`,
     `  jobs: ${jobsLine(answer)}`,
     `  memory ${formatBytes(answer.memory.rssBytes)}, data ${answer.dataDir}`,
+    ...answer.leftOut.map(
+      ({ kernel, backend, reason }) => `  NOT OFFERED: ${kernel} on ${backend}: ${reason}`,
+    ),
   ]);
   return 0;
 };

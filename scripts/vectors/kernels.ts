@@ -6,29 +6,40 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { toHex } from '../../src/base/bytes.ts';
 import { JsExecutor } from '../../src/compute/local-executor.ts';
-import { digestOf } from '../../src/compute/selftest.ts';
-import { selftestCases } from '../../src/compute/selftest-cases.ts';
-import type { ArraySpec, Kernel } from '../../src/kernel/contract.ts';
+import { digestOf, selftestCases } from '../../src/compute/selftest.ts';
+import type { ArraySpec, Kernel, Parameters } from '../../src/kernel/contract.ts';
 import { kernelId } from '../../src/kernel/contract.ts';
 import { gemmF32 } from '../../src/kernel/gemm-f32.ts';
+import { mandelbrot } from '../../src/kernel/mandelbrot.ts';
+import { map } from '../../src/kernel/map.ts';
+import { montecarloEuropean } from '../../src/kernel/montecarlo-european.ts';
 import { noop } from '../../src/kernel/noop.ts';
+import { reduce } from '../../src/kernel/reduce.ts';
 import { KERNELS, kernelDigest, kernelManifest } from '../../src/kernel/registry.ts';
+import { sha256Search } from '../../src/kernel/sha256-search.ts';
 import { encodeCanonical } from '../../src/wire/cbor.ts';
 
 interface PlanCase {
   readonly kernel: Kernel;
-  readonly parameters: Record<string, number>;
+  readonly parameters: Parameters;
   readonly inputs: readonly ArraySpec[];
   readonly shardCount: number;
 }
 
 const f4 = (name: string, ...shape: number[]): ArraySpec => ({ name, dtype: '<f4', shape });
 
+const xz = [f4('x', 10), f4('z', 10)];
+
 const PLANS: readonly PlanCase[] = [
   { kernel: noop, parameters: { items: 10 }, inputs: [], shardCount: 4 },
   { kernel: gemmF32, parameters: {}, inputs: [f4('a', 5, 3), f4('b', 3, 4)], shardCount: 2 },
   { kernel: gemmF32, parameters: {}, inputs: [f4('a', 3, 2), f4('b', 2, 5)], shardCount: 7 },
   { kernel: gemmF32, parameters: {}, inputs: [f4('a', 2, 0), f4('b', 0, 2)], shardCount: 2 },
+  { kernel: mandelbrot, parameters: { width: 3, height: 5 }, inputs: [], shardCount: 2 },
+  { kernel: montecarloEuropean, parameters: { blocks: 7 }, inputs: [], shardCount: 3 },
+  { kernel: sha256Search, parameters: { blocks: 4 }, inputs: [], shardCount: 3 },
+  { kernel: map, parameters: { expression: 'x + z' }, inputs: xz, shardCount: 3 },
+  { kernel: reduce, parameters: {}, inputs: [f4('x', 4096 * 4 + 1)], shardCount: 2 },
 ];
 
 function planVector({ kernel, parameters, inputs, shardCount }: PlanCase): object {

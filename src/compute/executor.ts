@@ -46,6 +46,13 @@ export interface Backend {
   readonly name: string;
   /** Kernel ids it can run. */
   readonly kernels: readonly string[];
+  /** Of these, the ones that another backend runs: kernel id to its name. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
+}
+
+/** The backend that runs a kernel: what an advert says of it. */
+export function backendFor(backend: Backend, kernel: string): string {
+  return backend.elsewhere?.[kernel] ?? backend.name;
 }
 
 export interface Executor {

@@ -1,6 +1,6 @@
 /**
- * Runs shards in this process on one backend: what the runner process does, and what tests, the
- * simulator and a node without native code do themselves.
+ * Runs shards in this process, each kernel on its backend: what the runner process does, and what
+ * tests, the simulator and a node without native code do themselves.
  */
 import { setImmediate } from 'node:timers/promises';
 import { KadreError } from '../base/errors.ts';
@@ -11,13 +11,27 @@ import type { Backend, ExecutionRequest, Executor, ShardResult } from './executo
 import { callOf, type KernelBackend, type PreparedRequest, prepareRequest } from './kernel-call.ts';
 import { jsBackend } from './reference/js-backend.ts';
 
+/** What runs each kernel. */
+export interface BackendSet {
+  readonly backend: Backend;
+  /** By kernel id. */
+  readonly runners: ReadonlyMap<string, KernelBackend>;
+}
+
+/** One backend for all its kernels, as it is. */
+export function onlyBackend(backend: KernelBackend): BackendSet {
+  const { name, kernels } = backend;
+  const runners = new Map(kernels.map((kernel) => [kernel, backend]));
+  return { backend: { name, kernels }, runners };
+}
+
 export class LocalExecutor implements Executor {
   readonly backend: Backend;
-  readonly #kernels: KernelBackend;
+  readonly #runners: ReadonlyMap<string, KernelBackend>;
 
-  constructor(kernels: KernelBackend) {
-    this.#kernels = kernels;
-    this.backend = { name: kernels.name, kernels: kernels.kernels };
+  constructor({ backend, runners }: BackendSet) {
+    this.backend = backend;
+    this.#runners = runners;
   }
 
   /** Further errors: UNKNOWN_KERNEL, BAD_PARAMETER, BAD_INPUT, BAD_SHARD_COUNT. */
@@ -34,24 +48,29 @@ export class LocalExecutor implements Executor {
     request: ExecutionRequest,
     options: SignalOption = {},
   ): Promise<readonly ShardResult[]> {
+    const backend = this.#runners.get(request.kernel);
+    if (backend === undefined) {
+      const message = `${this.backend.name} has no ${request.kernel}`;
+      throw new KadreError({ code: 'KERNEL_FAILED' }, message);
+    }
     const results: ShardResult[] = [];
     const running: Promise<void>[] = [];
     let operations = 0;
     try {
       for (const [i, shard] of request.shards.entries()) {
         throwIfAborted(options.signal);
-        const outputs = this.#kernels.run(callOf(prepared, request, shard));
+        const outputs = backend.run(callOf(prepared, request, shard));
         if (outputs instanceof Promise) {
           const done = outputs.then((contents) => {
             results[i] = resultOf(shard, contents);
           });
           running.push(done);
-          if (!this.#kernels.concurrent) await done;
+          if (!backend.concurrent) await done;
         } else {
           results[i] = resultOf(shard, outputs);
         }
         operations += prepared.resolved.cost(request.shardCount, shard).operations;
-        if (operations < this.#kernels.pauseOperations) continue;
+        if (operations < backend.pauseOperations) continue;
         operations = 0;
         await setImmediate();
       }
@@ -68,7 +87,7 @@ export class LocalExecutor implements Executor {
 /** The reference backend in this process. */
 export class JsExecutor extends LocalExecutor {
   constructor() {
-    super(jsBackend);
+    super(onlyBackend(jsBackend));
   }
 }
 

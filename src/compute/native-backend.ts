@@ -1,41 +1,33 @@
 /**
- * The native backend of this process: the best one in the addon that works on this machine. Short
- * calls run on the calling thread, because handing one over costs more than it does.
+ * The native backends of this process: those of the addon that work on this machine. Short calls
+ * run on the calling thread, because handing one over costs more than it does.
  */
 import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
 import type { Addon, NativeCall } from './addon.ts';
-import { gemmOperands } from './gemm-operands.ts';
 import { type KernelBackend, type KernelCall, outputBuffers } from './kernel-call.ts';
+import { KERNEL_CODES } from './kernels/table.ts';
 
 /** Operations and bytes up to which a call stays on the calling thread: some ten microseconds. */
 const SHORT_CALL_COST = 500_000;
 
-/** Kernel number, extents and inputs: enum kadre_kernel in src/native/backend.h. */
-type Binding = (call: KernelCall) => [kernel: number, extents: number[], inputs: Uint8Array[]];
-
-const BINDINGS: Readonly<Record<string, Binding>> = {
-  'noop@1': (call) => [0, [call.resolved.cost(call.shardCount, call.shard).bytes], []],
-  'gemm.f32@1': (call) => {
-    const { rows, columns, k, lda, ldb, a, b } = gemmOperands(call);
-    return [1, [rows, columns, k, lda, ldb], [a, b]];
-  },
-};
-
 export interface NativeBackendInit {
   /** Default: as many as there are processors. */
   readonly threads?: number;
-  /** A backend by name; default: the first that works. */
+  /** Only the backend of this name; default: all that work. */
   readonly name?: string;
 }
 
-/** Throws ADDON_LOAD_FAILED when the addon loads but none of its backends works here. */
-export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): KernelBackend {
+/**
+ * Best first, at least one. Throws ADDON_LOAD_FAILED when the addon loads but none of its backends
+ * works here.
+ */
+export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): KernelBackend[] {
   const candidates = addon.backends();
-  const chosen = candidates.find(
+  const working = candidates.filter(
     ({ name, problem }) => problem === null && name === (init.name ?? name),
   );
-  if (chosen === undefined) {
+  if (working.length === 0) {
     const tried = candidates.map(({ name, problem }) => ({ file: name, reason: problem }));
     throw new KadreError(
       { code: 'ADDON_LOAD_FAILED', data: { tried } },
@@ -43,13 +35,13 @@ export function nativeBackend(addon: Addon, init: NativeBackendInit = {}): Kerne
     );
   }
   addon.startThreads(init.threads ?? availableParallelism());
-  return {
-    name: chosen.name,
-    kernels: Object.keys(BINDINGS).sort(),
+  return working.map(({ name }) => ({
+    name,
+    kernels: [...KERNEL_CODES.keys()],
     concurrent: true,
     pauseOperations: 1_000_000_000,
-    run: (call) => runNative(addon, chosen.name, call),
-  };
+    run: (call) => runNative(addon, name, call),
+  }));
 }
 
 function runNative(
@@ -57,12 +49,13 @@ function runNative(
   backend: string,
   call: KernelCall,
 ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
-  const binding = BINDINGS[call.kernel];
-  if (binding === undefined) {
+  const code = KERNEL_CODES.get(call.kernel);
+  if (code === undefined) {
     throw new KadreError({ code: 'KERNEL_FAILED' }, `${backend} has no ${call.kernel}`);
   }
   const outputs = outputBuffers(call);
-  const native: NativeCall = [backend, ...binding(call), outputs];
+  const { extents, inputs } = code.native(call);
+  const native: NativeCall = [backend, code.nativeKernel, extents, inputs, outputs];
   const { operations, bytes } = call.resolved.cost(call.shardCount, call.shard);
   if (operations + bytes > SHORT_CALL_COST) return addon.run(...native).then(() => outputs);
   addon.runNow(...native);

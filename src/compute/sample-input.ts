@@ -4,13 +4,15 @@
  */
 
 /** Which binary32 bit patterns a sample holds. */
-export type SampleKind = 'moderate' | 'tiny' | 'any-bits';
+export type SampleKind = 'moderate' | 'unit' | 'tiny' | 'any-bits';
 
 /** Exponent fields: where they start and how many there are. */
 const EXPONENTS: Readonly<Record<Exclude<SampleKind, 'any-bits'>, [first: number, count: number]>> =
   {
     // 2^-7 to 2^8
     moderate: [120, 16],
+    // 1/2 to 2: products of hundreds stay in range
+    unit: [126, 2],
     // 2^-77 to 2^-62: products fall among the subnormals, some below them
     tiny: [50, 16],
   };

@@ -5,7 +5,8 @@
 import type { Clock, SignalOption } from '../base/ports.ts';
 import type { ExecutionRequest, Executor } from './executor.ts';
 import { prepareRequest } from './kernel-call.ts';
-import { sampleFloats } from './sample-input.ts';
+import type { SpeedLadder } from './kernels/kernel-code.ts';
+import { KERNEL_CODES } from './kernels/table.ts';
 
 export interface SpeedOptions extends SignalOption {
   readonly clock: Pick<Clock, 'monotonicMs'>;
@@ -13,50 +14,16 @@ export interface SpeedOptions extends SignalOption {
   readonly budgetMs?: number;
 }
 
-/** A sample of some size and how much more work the next larger one is. */
-interface Ladder {
-  readonly growth: number;
-  readonly steps: number;
-  request(step: number): ExecutionRequest;
-}
-
-const LADDERS: Readonly<Record<string, Ladder>> = {
-  'noop@1': {
-    growth: 4,
-    steps: 5,
-    request: (step) => {
-      const shardCount = 16 * 4 ** step;
-      const shards = Array.from({ length: shardCount }, (_, shard) => shard);
-      const parameters = { items: shardCount * 256 };
-      return { kernel: 'noop@1', parameters, inputs: [], shardCount, shards };
-    },
-  },
-  'gemm.f32@1': {
-    growth: 8,
-    steps: 5,
-    request: (step) => {
-      const extent = 64 * 2 ** step;
-      const input = (name: string, seed: number) => ({
-        name,
-        shape: [extent, extent],
-        segments: [{ offset: 0, bytes: sampleFloats('moderate', extent * extent, seed) }],
-      });
-      const inputs = [input('a', 1), input('b', 2)];
-      return { kernel: 'gemm.f32@1', parameters: {}, inputs, shardCount: 1, shards: [0] };
-    },
-  },
-};
-
 /** Operations per second of each kernel the executor has, whole numbers >= 1. */
 export async function measureSpeed(
   executor: Executor,
   options: SpeedOptions,
 ): Promise<Record<string, number>> {
-  const kernels = executor.backend.kernels.filter((kernel) => Object.hasOwn(LADDERS, kernel));
+  const kernels = executor.backend.kernels.filter((kernel) => KERNEL_CODES.has(kernel));
   const shareMs = (options.budgetMs ?? 200) / Math.max(1, kernels.length);
   const speeds: Record<string, number> = {};
   for (const kernel of kernels) {
-    speeds[kernel] = await climb(executor, LADDERS[kernel]!, shareMs, options);
+    speeds[kernel] = await climb(executor, KERNEL_CODES.get(kernel)!.speed, shareMs, options);
   }
   return speeds;
 }
@@ -64,7 +31,7 @@ export async function measureSpeed(
 /** Larger samples while the next one still fits into the time; the best rate seen counts. */
 async function climb(
   executor: Executor,
-  ladder: Ladder,
+  ladder: SpeedLadder,
   shareMs: number,
   { clock, signal }: SpeedOptions,
 ): Promise<number> {

@@ -29,6 +29,8 @@ export interface ParameterSchema {
   readonly type: 'integer' | 'float' | 'text' | 'boolean';
   readonly min?: number;
   readonly max?: number;
+  /** Of a text: the only ones possible. */
+  readonly values?: readonly string[];
   /** Absent: the parameter must be given. */
   readonly default?: ParameterValue;
   readonly why: string;
@@ -39,6 +41,8 @@ export interface ArraySchema {
   readonly dtype: Dtype;
   /** Number of dimensions. */
   readonly rank: number;
+  /** Of an input: it may be left out. */
+  readonly optional?: true;
   readonly why: string;
 }
 
@@ -82,7 +86,7 @@ export interface Cost {
 export interface ResolvedKernel {
   /** Parameters with defaults filled in; this is what the job spec carries. */
   readonly parameters: Parameters;
-  /** In schema order. */
+  /** In schema order; optional ones that were not given are absent. */
   readonly inputs: readonly ArraySpec[];
   readonly outputs: readonly ArraySpec[];
   /** Shard counts from 1 to this are possible. */

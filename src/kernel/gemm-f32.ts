@@ -4,20 +4,12 @@
  * row, each row is cut into column runs, so up to one shard per element is possible.
  */
 import { accept, refuse } from '../base/verdict.ts';
-import type { Kernel, Region, ResolvedKernel } from './contract.ts';
-import { checkInputs, checkParameters, isBounded } from './parameters.ts';
+import type { Region, ResolvedKernel } from './contract.ts';
+import { defineKernel, type KernelPlan } from './define.ts';
+import { isBounded } from './parameters.ts';
 import { pieceHolding, pieceOf, SHARDS_MAX } from './split.ts';
 
 const F32_BYTES = 4;
-
-const schema: Kernel['schema'] = {
-  parameters: [],
-  inputs: [
-    { name: 'a', dtype: '<f4', rank: 2, why: 'left factor, m x k; m >= 1, k >= 0' },
-    { name: 'b', dtype: '<f4', rank: 2, why: 'right factor, k x n; n >= 1' },
-  ],
-  outputs: [{ name: 'c', dtype: '<f4', rank: 2, why: 'product, m x n; zeros when k = 0' }],
-};
 
 interface Extents {
   readonly m: number;
@@ -33,38 +25,34 @@ interface Tile {
   readonly columns: number;
 }
 
-export const gemmF32: Kernel = {
+export const gemmF32 = defineKernel({
   name: 'gemm.f32',
   major: 1,
-  schema,
+  schema: {
+    parameters: [],
+    inputs: [
+      { name: 'a', dtype: '<f4', rank: 2, why: 'left factor, m x k; m >= 1, k >= 0' },
+      { name: 'b', dtype: '<f4', rank: 2, why: 'right factor, k x n; n >= 1' },
+    ],
+    outputs: [{ name: 'c', dtype: '<f4', rank: 2, why: 'product, m x n; zeros when k = 0' }],
+  },
   numericContract: 1,
   planner: 1,
   summary: 'Matrix product c = a b of binary32 matrices, exact to the bit on every backend.',
-  resolve(given, arrays) {
-    const parameters = checkParameters(schema.parameters, given);
-    if (!parameters.ok) return parameters;
-    const inputs = checkInputs(schema.inputs, arrays);
-    if (!inputs.ok) return inputs;
-    const [m, k] = inputs.value[0]!.shape as [number, number];
-    const [bRows, n] = inputs.value[1]!.shape as [number, number];
+  plan(_, inputs) {
+    const [m, k] = inputs[0]!.shape as [number, number];
+    const [bRows, n] = inputs[1]!.shape as [number, number];
     if (bRows !== k) {
       return refuse('bad-input', 'reject', `a is ${m} x ${k} but b is ${bRows} x ${n}`);
     }
     const c = { name: 'c', dtype: '<f4', shape: [m, n] } as const;
     if (m < 1 || n < 1) return refuse('bad-input', 'reject', 'the product would have no elements');
     if (!isBounded(c)) return refuse('bad-input', 'reject', 'the product is too large');
-    return accept({
-      parameters: parameters.value,
-      inputs: inputs.value,
-      outputs: [c],
-      ...planOf({ m, k, n }),
-    });
+    return accept({ outputs: [c], ...planOf({ m, k, n }) });
   },
-};
+});
 
-function planOf(
-  extents: Extents,
-): Pick<ResolvedKernel, 'shardsMax' | 'regions' | 'reads' | 'cost'> {
+function planOf(extents: Extents): Omit<KernelPlan, 'outputs'> {
   const { m, k, n } = extents;
   return {
     shardsMax: Math.min(m * n, SHARDS_MAX),

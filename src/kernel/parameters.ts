@@ -49,9 +49,7 @@ function problemOf(parameter: ParameterSchema, value: ParameterValue): string | 
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'is not true or false';
     case 'text':
-      return typeof value === 'string' && value.length <= TEXT_CHARACTERS_MAX
-        ? undefined
-        : `is not text of at most ${TEXT_CHARACTERS_MAX} characters`;
+      return textProblemOf(parameter, value);
     case 'integer':
       if (!Number.isSafeInteger(value)) return 'is not an integer';
       break;
@@ -66,6 +64,14 @@ function problemOf(parameter: ParameterSchema, value: ParameterValue): string | 
     : `is not in ${min}..${max}`;
 }
 
+function textProblemOf({ values }: ParameterSchema, value: ParameterValue): string | undefined {
+  if (typeof value !== 'string' || value.length > TEXT_CHARACTERS_MAX) {
+    return `is not text of at most ${TEXT_CHARACTERS_MAX} characters`;
+  }
+  if (values === undefined || values.includes(value)) return undefined;
+  return `is not one of ${values.join(', ')}`;
+}
+
 /** The inputs in schema order, each of the schema's dtype and rank. Reason: `bad-input`. */
 export function checkInputs(
   schema: readonly ArraySchema[],
@@ -76,6 +82,7 @@ export function checkInputs(
   const checked: ArraySpec[] = [];
   for (const wanted of schema) {
     const input = byName.get(wanted.name);
+    if (input === undefined && wanted.optional) continue;
     if (input === undefined) return badInput(`missing input ${wanted.name}`);
     byName.delete(wanted.name);
     if (input.dtype !== wanted.dtype) {

@@ -8,9 +8,23 @@ import { encodeCanonical } from '../wire/cbor.ts';
 import { TAGS } from '../wire/tags.ts';
 import { type Kernel, type KernelSchema, kernelId } from './contract.ts';
 import { gemmF32 } from './gemm-f32.ts';
+import { mandelbrot } from './mandelbrot.ts';
+import { map } from './map.ts';
+import { montecarloEuropean } from './montecarlo-european.ts';
 import { noop } from './noop.ts';
+import { reduce } from './reduce.ts';
+import { sha256Search } from './sha256-search.ts';
 
-export const KERNELS: readonly Kernel[] = [gemmF32, noop];
+/** Ids ascending. */
+export const KERNELS: readonly Kernel[] = [
+  gemmF32,
+  mandelbrot,
+  map,
+  montecarloEuropean,
+  noop,
+  reduce,
+  sha256Search,
+];
 
 /** The kernel of an id like `gemm.f32@1`. */
 export function findKernel(id: string): Kernel | undefined {

@@ -12,14 +12,23 @@
 extern "C" {
 #endif
 
-/* Numbers of the kernels inside the addon; src/compute/native-backend.ts has the same list. */
+/* Numbers of the kernels inside the addon; the bindings in src/compute/kernels name the same. */
 enum kadre_kernel {
-  KADRE_NOOP = 0,    /* extents: bytes; output: bytes of zeros */
-  KADRE_GEMM_F32 = 1 /* extents: rows, columns, k, lda, ldb; inputs a, b; output c, ldc = columns */
+  KADRE_NOOP = 0, /* extents: bytes; output: bytes of zeros */
+  /* extents: rows, columns, k, lda, ldb; inputs a, b; output c, ldc = columns */
+  KADRE_GEMM_F32 = 1,
+  KADRE_MANDELBROT = 2,          /* see cpu/mandelbrot.h */
+  KADRE_MONTECARLO_EUROPEAN = 3, /* see cpu/montecarlo.h */
+  KADRE_SHA256_SEARCH = 4,       /* see cpu/sha256-search.h */
+  KADRE_MAP = 5,                 /* see cpu/map.h */
+  KADRE_REDUCE = 6               /* see cpu/reduce.h */
 };
 
+/* Values that a program of `map@1` may hold at once. */
+#define KADRE_MAP_SLOTS_MAX 64
+
 #define KADRE_EXTENTS_MAX 8
-#define KADRE_INPUTS_MAX 4
+#define KADRE_INPUTS_MAX 8
 #define KADRE_OUTPUTS_MAX 4
 
 /* One kernel call. Buffers are the caller's, aligned to their element, not overlapping. */
@@ -27,6 +36,7 @@ struct kadre_task {
   uint32_t kernel;
   uint64_t extents[KADRE_EXTENTS_MAX];
   const void *inputs[KADRE_INPUTS_MAX];
+  uint64_t input_bytes[KADRE_INPUTS_MAX];
   void *outputs[KADRE_OUTPUTS_MAX];
 };
 

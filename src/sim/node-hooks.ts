@@ -5,4 +5,6 @@ import type { Executor } from '../compute/executor.ts';
 export interface NodeHooks {
   readonly wrapExecutor?: (executor: Executor) => Executor;
   readonly wrapNetwork?: (network: Network, signer: Signer) => Network;
+  /** Of a real node: native addons to try in place of the local build. */
+  readonly addonFiles?: readonly string[];
 }

@@ -5,50 +5,17 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { buildNative } from '../../scripts/build-native.ts';
 import { equalBytes, toHex } from '../../src/base/bytes.ts';
 import { KadreError } from '../../src/base/errors.ts';
 import { blobRoot } from '../../src/blob/tree.ts';
-import { loadAddon } from '../../src/compute/addon.ts';
 import type { ExecutionRequest, Executor } from '../../src/compute/executor.ts';
 import { JsExecutor } from '../../src/compute/local-executor.ts';
-import { RunnerExecutor, type RunnerInit } from '../../src/compute/runner/runner-executor.ts';
 import { type SampleKind, sampleFloats } from '../../src/compute/sample-input.ts';
-import { runSelftest } from '../../src/compute/selftest.ts';
-import { selftestCases } from '../../src/compute/selftest-cases.ts';
+import { runSelftest, selftestCases } from '../../src/compute/selftest.ts';
 import { kernelId } from '../../src/kernel/contract.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { exactFma } from '../oracles/exact-fma.ts';
-import { silentLogger, testClock } from '../oracles/test-clock.ts';
-
-interface Subject {
-  readonly name: string;
-  open(): Promise<Executor & { stop?(): Promise<void> }>;
-}
-
-const runner = (name: string, init: RunnerInit): Subject => ({
-  name,
-  open: async () => {
-    const executor = new RunnerExecutor({ clock: testClock, logger: silentLogger }, init);
-    await executor.start();
-    return executor;
-  },
-});
-
-async function subjects(): Promise<Subject[]> {
-  const known: Subject[] = [
-    { name: 'cpu/js in process', open: async () => new JsExecutor() },
-    runner('cpu/js in a runner', { backend: 'js' }),
-  ];
-  const build = await buildNative();
-  if (build.state === 'unavailable') return known;
-  const works = (await loadAddon()).backends().filter(({ problem }) => problem === null);
-  assert.ok(works.length > 0, 'a machine that builds the addon can use it');
-  const native = works.map(({ name }) =>
-    runner(`${name} in a runner`, { backend: 'native', name, threads: 2 }),
-  );
-  return [...known, ...native];
-}
+import { executors, type Subject } from './executors.ts';
 
 type Extents = readonly [m: number, k: number, n: number];
 
@@ -94,7 +61,7 @@ function naiveChain(request: ExecutionRequest): number[] {
 const codeOf = (code: string) => (cause: unknown) =>
   cause instanceof KadreError && cause.code === code;
 
-for (const subject of await subjects()) {
+for (const subject of await executors()) {
   describe(subject.name, () => {
     let executor: Awaited<ReturnType<Subject['open']>>;
     before(async () => {

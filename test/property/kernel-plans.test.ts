@@ -3,52 +3,29 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { cutRegion, placeRegion } from '../../src/kernel/assemble.ts';
-import {
-  type ArraySpec,
-  arrayBytes,
-  elementCount,
-  type ResolvedKernel,
-} from '../../src/kernel/contract.ts';
-import { gemmF32 } from '../../src/kernel/gemm-f32.ts';
-import { noop } from '../../src/kernel/noop.ts';
+import { arrayBytes, elementCount, type ResolvedKernel } from '../../src/kernel/contract.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { pieceHolding, pieceOf } from '../../src/kernel/split.ts';
+import { APPLICATIONS } from '../support/kernel-plans.ts';
 
 interface Plan {
   readonly resolved: ResolvedKernel;
   readonly shardCount: number;
 }
 
-function acceptedPlan(checked: ReturnType<typeof noop.resolve>): ResolvedKernel {
-  assert.ok(checked.ok);
-  return checked.value;
-}
-
-const f4 = (name: string, ...shape: number[]): ArraySpec => ({ name, dtype: '<f4', shape });
-const extent = fc.integer({ min: 1, max: 12 });
-const gemmPlans = fc.tuple(extent, fc.nat({ max: 5 }), extent).map(([m, k, n]) => ({
-  resolved: acceptedPlan(gemmF32.resolve({}, [f4('a', m, k), f4('b', k, n)])),
-  positions: m * n,
-}));
-const noopPlans = fc.integer({ min: 1, max: 150 }).map((items) => ({
-  resolved: acceptedPlan(noop.resolve({ items }, [])),
-  positions: items,
-}));
-
-/** One generator per kernel: a new kernel without one fails the first test below. */
-const PLANS: Readonly<Record<string, fc.Arbitrary<{ resolved: ResolvedKernel }>>> = {
-  'gemm.f32': gemmPlans,
-  noop: noopPlans,
-};
-
-function planOf(kernel: string): fc.Arbitrary<Plan> {
-  return PLANS[kernel]!.chain(({ resolved }) =>
-    fc.integer({ min: 1, max: resolved.shardsMax }).map((shardCount) => ({ resolved, shardCount })),
-  );
+function planOf(name: string): fc.Arbitrary<Plan> {
+  const kernel = KERNELS.find((candidate) => candidate.name === name)!;
+  return APPLICATIONS[name]!.chain(({ parameters, inputs }) => {
+    const checked = kernel.resolve(parameters, inputs);
+    assert.ok(checked.ok, checked.ok ? '' : checked.detail);
+    const resolved = checked.value;
+    const counts = fc.integer({ min: 1, max: resolved.shardsMax });
+    return counts.map((shardCount) => ({ resolved, shardCount }));
+  });
 }
 
 test('every kernel has plans to test', () => {
-  assert.deepEqual(KERNELS.map(({ name }) => name).sort(), Object.keys(PLANS).sort());
+  assert.deepEqual(KERNELS.map(({ name }) => name).sort(), Object.keys(APPLICATIONS).sort());
 });
 
 for (const { name } of KERNELS) {

@@ -93,6 +93,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
       load: { shards: 0, plans: 0 },
       jobs: { running: 0, done: submissions.length, failed: 0 },
       memory: { rssBytes: 1 },
+      leftOut: [],
     }),
     caps: () => ({ node: FAKE_PEER_ID }),
     stop: async () => {

@@ -3,8 +3,12 @@ import { ChaChaWords } from '../../src/crypto/portable/chacha20.ts';
 import type { ClientContext } from '../../src/federated/codec/codec.ts';
 import { codecOf, parseCodec } from '../../src/federated/codec/codec-spec.ts';
 import { makeSchema, type Tensor, type UpdateSchema } from '../../src/federated/codec/schema.ts';
+import { FRACTION_BITS_DEFAULT } from '../../src/federated/fixed-point.ts';
 
-export function schemaOf(tensors: readonly Tensor[], fractionBits = 24): UpdateSchema {
+export function schemaOf(
+  tensors: readonly Tensor[],
+  fractionBits = FRACTION_BITS_DEFAULT,
+): UpdateSchema {
   const schema = makeSchema(tensors, fractionBits);
   if (!schema.ok) throw new Error(schema.detail);
   return schema.value;
@@ -17,8 +21,8 @@ export const SMALL_SCHEMA = schemaOf([
 ]);
 
 /** One vector of any length. */
-export const flatSchema = (elements: number, fractionBits = 24): UpdateSchema =>
-  schemaOf([{ name: 'x', shape: [elements] }], fractionBits);
+export const flatSchema = (elements: number): UpdateSchema =>
+  schemaOf([{ name: 'x', shape: [elements] }]);
 
 export function contextOf(schema: UpdateSchema, round = 7): ClientContext {
   const seed = Uint8Array.from({ length: 32 }, (_, i) => 3 * i + 1);

@@ -3,11 +3,11 @@
  * each. The slowest backend and the one that the others are compared with.
  */
 import { assert } from '../../base/errors.ts';
+import { canonicaliseNan } from './canonical-nan.ts';
 import { fma } from './fma.ts';
 
 /** Multiply-adds between two pauses: some tens of milliseconds. */
 const STEP_WORK = 4_000_000;
-const NAN_BITS = 0x7fc00000;
 
 export interface GemmOperands {
   readonly rows: number;
@@ -45,10 +45,4 @@ function computeRow(operands: GemmOperands, row: number): void {
     const start = p * ldb;
     for (let j = 0; j < columns; j++) c[j] = fma(left, b[start + j]!, c[j]!);
   }
-}
-
-/** Every NaN that leaves a kernel has the same bits. */
-function canonicaliseNan(values: Float32Array): void {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) bits[i] = NAN_BITS;
 }

@@ -5,6 +5,7 @@ import { regionBytes } from '../../kernel/assemble.ts';
 import type { Parameters, ResolvedKernel } from '../../kernel/contract.ts';
 import type { AddonFailure } from '../addon.ts';
 import type { Backend, ExecutionRequest, InputSegment, ShardResult } from '../executor.ts';
+import type { SelftestRow } from '../selftest.ts';
 
 /** A job as the runner keeps it. */
 export interface OpenedJob {
@@ -30,6 +31,8 @@ export interface RunnerReady {
   readonly cpuFeatures: readonly string[];
   /** Why no native backend is used; empty when one is. */
   readonly addonFailures: readonly AddonFailure[];
+  /** Kernels that a better backend got wrong, and how. */
+  readonly selftestFailures: readonly SelftestRow[];
 }
 
 export interface RunnerFailure {

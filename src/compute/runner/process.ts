@@ -7,7 +7,10 @@ import { FRAME, type FrameHeader, FrameReader, frameHeader } from './frames.ts';
 import { JSON_BYTES_MAX, parseJson, type RunnerReady } from './messages.ts';
 
 export interface RunnerOptions {
-  /** `auto`: native where it loads, else JavaScript. */
+  /**
+   * `auto`: each kernel on the best backend that passes its self-test, JavaScript last. The others:
+   * that backend for all kernels, untested, for tests and tools.
+   */
   readonly backend: 'auto' | 'js' | 'native';
   /** Threads of the native backend; absent: one per processor. */
   readonly threads?: number;

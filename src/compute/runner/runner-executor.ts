@@ -9,7 +9,13 @@ import { KadreError } from '../../base/errors.ts';
 import type { Service } from '../../base/lifecycle.ts';
 import type { Clock, Logger, SignalOption, Timer } from '../../base/ports.ts';
 import { throwIfAborted } from '../../base/signals.ts';
-import type { Backend, ExecutionRequest, Executor, ShardResult } from '../executor.ts';
+import {
+  type Backend,
+  backendFor,
+  type ExecutionRequest,
+  type Executor,
+  type ShardResult,
+} from '../executor.ts';
 import { prepareRequest } from '../kernel-call.ts';
 import { FRAME, type FrameHeader } from './frames.ts';
 import {
@@ -83,7 +89,7 @@ export class RunnerExecutor implements Executor, Service {
     return this.details.backend;
   }
 
-  /** Backend, CPU features, and why no native backend is used. */
+  /** Backend, CPU features, and why no native backend is used, or not for every kernel. */
   get details(): RunnerReady {
     if (this.#ready === undefined) {
       throw new KadreError({ code: 'RUNNER_FAILED' }, 'the runner has not been started');
@@ -166,7 +172,8 @@ export class RunnerExecutor implements Executor, Service {
   }
 
   #sendBatch(process: RunnerProcess, job: RunnerJob): void {
-    const isJs = this.#ready?.backend.name === 'cpu/js';
+    const ready = this.#ready;
+    const isJs = ready !== undefined && backendFor(ready.backend, job.request.kernel) === 'cpu/js';
     const limits = isJs ? JS_LIMITS : NATIVE_LIMITS;
     const outputBytes = Math.min(limits.outputBytes, this.#outputBytesMax);
     const batch = job.nextBatch({ ...limits, outputBytes });
@@ -242,12 +249,19 @@ export class RunnerExecutor implements Executor, Service {
       (ready) => {
         this.#ready = ready;
         this.#isReady = true;
-        this.#components.logger.log('info', 'runner-ready', { ...ready, pid: process.pid });
+        this.#logReady(ready, process.pid);
         this.#pump();
       },
       () => undefined,
     );
     return process;
+  }
+
+  /** A kernel that a backend gets wrong is worth a warning of its own: it will not be offered. */
+  #logReady({ selftestFailures, ...ready }: RunnerReady, pid: number | undefined): void {
+    const { logger } = this.#components;
+    logger.log('info', 'runner-ready', { ...ready, pid });
+    for (const row of selftestFailures) logger.log('warn', 'kernel-left-out', { ...row });
   }
 
   #onFrame({ kind, job: id }: FrameHeader, body: Uint8Array): void {

@@ -7,9 +7,10 @@ import { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { KadreError } from '../../base/errors.ts';
 import { type AddonFailure, loadAddon } from '../addon.ts';
+import { type BackendChoice, chooseBackends } from '../choose-backends.ts';
 import type { KernelBackend } from '../kernel-call.ts';
-import { LocalExecutor } from '../local-executor.ts';
-import { nativeBackend } from '../native-backend.ts';
+import { LocalExecutor, onlyBackend } from '../local-executor.ts';
+import { nativeBackends } from '../native-backend.ts';
 import { jsBackend } from '../reference/js-backend.ts';
 import { FRAME, FrameReader, frameHeader } from './frames.ts';
 import { RunnerHost, type SendFrame } from './host.ts';
@@ -62,32 +63,37 @@ try {
 } catch {
   // A system that forbids it only loses that courtesy.
 }
-const { backend, ready } = await chooseBackend(options);
+const { choice, ready } = await prepare(options);
 // The node says nothing before READY, so no frame has been missed.
-reader = new FrameReader(new RunnerHost(new LocalExecutor(backend), send));
+reader = new FrameReader(new RunnerHost(new LocalExecutor(choice), send));
 send(FRAME.ready, 0, [jsonBody(ready)]);
 
-async function chooseBackend(
+async function prepare(
   init: RunnerOptions,
-): Promise<{ backend: KernelBackend; ready: RunnerReady }> {
-  let addonFailures: readonly AddonFailure[] = [];
-  if (init.backend !== 'js') {
-    try {
-      const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
-      const backend = nativeBackend(addon, init);
-      return { backend, ready: readyOf(backend, addon.cpuFeatures(), []) };
-    } catch (cause) {
-      if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
-      addonFailures = (cause.data.tried ?? []) as AddonFailure[];
-    }
-  }
-  return { backend: jsBackend, ready: readyOf(jsBackend, [], addonFailures) };
+): Promise<{ choice: BackendChoice; ready: RunnerReady }> {
+  const { natives, cpuFeatures, addonFailures } = await loadNatives(init);
+  const choice =
+    init.backend === 'auto'
+      ? await chooseBackends([...natives, jsBackend])
+      : { ...onlyBackend(natives[0] ?? jsBackend), failures: [] };
+  const { backend, failures: selftestFailures } = choice;
+  return { choice, ready: { backend, cpuFeatures, addonFailures, selftestFailures } };
 }
 
-function readyOf(
-  { name, kernels }: KernelBackend,
-  cpuFeatures: readonly string[],
-  addonFailures: readonly AddonFailure[],
-): RunnerReady {
-  return { backend: { name, kernels }, cpuFeatures, addonFailures };
+/** Why there are none is kept, except where one was demanded. */
+async function loadNatives(init: RunnerOptions): Promise<{
+  natives: readonly KernelBackend[];
+  cpuFeatures: readonly string[];
+  addonFailures: readonly AddonFailure[];
+}> {
+  const nothing = { natives: [], cpuFeatures: [] };
+  if (init.backend === 'js') return { ...nothing, addonFailures: [] };
+  try {
+    const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
+    const natives = nativeBackends(addon, init);
+    return { natives, cpuFeatures: addon.cpuFeatures(), addonFailures: [] };
+  } catch (cause) {
+    if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
+    return { ...nothing, addonFailures: (cause.data.tried ?? []) as AddonFailure[] };
+  }
 }

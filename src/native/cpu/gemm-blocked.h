@@ -6,12 +6,18 @@
  * in packed slivers for the first.
  *
  * Included once by each vector variant, inside its anonymous namespace, after it has defined MR and
- * NR (register block), KC (k of one panel), MC (rows of a packed at once, a multiple of MR) and
- * micro_kernel. Nothing here may come from the C++ library: the linker keeps one copy of an inline
- * function, and it could be the one compiled for a newer processor.
+ * NR (register block), KC (k of one panel), MC (rows of a packed at once, a multiple of MR), NC
+ * (columns of b packed at once, a multiple of NR) and micro_kernel. Nothing here may come from the
+ * C++ library: the linker keeps one copy of an inline function, and it could be the one compiled
+ * for a newer processor.
  */
 struct Matrix {
   const float *data;
+  uint64_t stride;
+};
+
+struct Result {
+  float *data;
   uint64_t stride;
 };
 
@@ -56,84 +62,81 @@ void pack_b(Matrix b, uint64_t columns, uint64_t kc, float *packed) {
 
 /* Every NaN that leaves a kernel has the same bits. */
 void canonicalise_nan(float *c, uint64_t count) {
-  const float quiet = kadre_float_of(KADRE_NAN_BITS);
-  for (uint64_t i = 0; i < count; i++) c[i] = c[i] == c[i] ? c[i] : quiet;
+  for (uint64_t i = 0; i < count; i++) c[i] = kadre_canonical(c[i]);
 }
 
-/* One block of at most MC rows against all of b. */
-void gemm_block(Matrix a, Matrix b, float *c, uint64_t rows, uint64_t columns, uint64_t k,
-                float *packed_a, float *packed_b) {
-  for (uint64_t p = 0; p < k; p += KC) {
-    const uint64_t kc = k - p < KC ? k - p : KC;
-    const Matrix panel = {a.data + p, a.stride};
-    pack_a(panel, rows, kc, packed_a);
-    for (uint64_t j = 0; j < columns; j += NR) {
-      const uint64_t nr = columns - j < NR ? columns - j : NR;
-      const Matrix sliver = {b.data + p * b.stride + j, b.stride};
-      pack_b(sliver, nr, kc, packed_b);
-      for (uint64_t i = 0; i < rows; i += MR) {
-        const uint64_t mr = rows - i < MR ? rows - i : MR;
-        float *tile = c + i * columns + j;
-        if (mr == MR && nr == NR) {
-          micro_kernel(kc, packed_a + i * kc, packed_b, tile, columns);
-        } else {
-          edge_kernel(kc, packed_a + i * kc, packed_b, tile, columns, mr, nr);
-        }
+/* Where packed operands lie; slivers of b are `sliver` floats apart, 0: one place for all. */
+struct Packed {
+  float *a, *b;
+  uint64_t sliver;
+};
+
+/*
+ * One block of at most MC rows and one panel of kc products against columns of b. Slivers of b are
+ * packed just before their first use, while they are in the first-level cache, and kept for the
+ * blocks of rows that follow.
+ */
+void gemm_block(Matrix a, Matrix b, Result c, const uint64_t extents[3], Packed packed,
+                bool is_first) {
+  const uint64_t rows = extents[0], columns = extents[1], kc = extents[2], ldc = c.stride;
+  pack_a(a, rows, kc, packed.a);
+  for (uint64_t j = 0; j < columns; j += NR) {
+    const uint64_t nr = columns - j < NR ? columns - j : NR;
+    float *sliver = packed.b + j / NR * packed.sliver;
+    if (is_first) pack_b({b.data + j, b.stride}, nr, kc, sliver);
+    for (uint64_t i = 0; i < rows; i += MR) {
+      const uint64_t mr = rows - i < MR ? rows - i : MR;
+      float *tile = c.data + i * ldc + j;
+      if (mr == MR && nr == NR) {
+        micro_kernel(kc, packed.a + i * kc, sliver, tile, ldc);
+      } else {
+        edge_kernel(kc, packed.a + i * kc, sliver, tile, ldc, mr, nr);
+      }
+    }
+  }
+}
+
+uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+
+/* All of c: columns in stripes of NC, k in panels of KC, rows in even blocks. */
+void gemm_blocks(Matrix a, Matrix b, Result c, const uint64_t extents[3], uint64_t block_rows,
+                 Packed packed) {
+  const uint64_t rows = extents[0], columns = extents[1], k = extents[2];
+  for (uint64_t j = 0; j < columns; j += NC) {
+    const uint64_t nc = columns - j < NC ? columns - j : NC;
+    for (uint64_t p = 0; p < k; p += KC) {
+      const uint64_t kc = k - p < KC ? k - p : KC;
+      for (uint64_t i = 0; i < rows; i += block_rows) {
+        const uint64_t block[3] = {rows - i < block_rows ? rows - i : block_rows, nc, kc};
+        gemm_block({a.data + i * a.stride + p, a.stride}, {b.data + p * b.stride + j, b.stride},
+                   {c.data + i * c.stride + j, c.stride}, block, packed, i == 0);
       }
     }
   }
 }
 
 const char *gemm_rows(const kadre_task *task, uint64_t first_row, uint64_t end_row) {
-  const uint64_t columns = task->extents[1], k = task->extents[2];
+  const uint64_t columns = task->extents[1], k = task->extents[2], lda = task->extents[3];
   const uint64_t rows = end_row - first_row;
-  if (rows == 0) return nullptr;
   /* Even blocks, in whole register blocks, so that none is a sliver. */
   const uint64_t blocks = (rows + MC - 1) / MC;
-  const uint64_t block_rows = ((rows + blocks - 1) / blocks + MR - 1) / MR * MR;
+  const uint64_t block_rows = round_up((rows + blocks - 1) / blocks, MR);
   const uint64_t kc_max = k < KC ? k : KC;
-  const uint64_t a_floats = (block_rows * kc_max + 15) / 16 * 16;
-  const uint64_t bytes = ((a_floats + NR * kc_max) * sizeof(float) + 63) / 64 * 64;
-  float *packed = static_cast<float *>(aligned_alloc(64, bytes == 0 ? 64 : bytes));
-  if (packed == nullptr) return "out-of-memory";
-  const Matrix b = {static_cast<const float *>(task->inputs[1]), task->extents[4]};
+  /* With one block of rows a sliver of b is used once: one place in the nearest cache will do. */
+  const uint64_t sliver = NR * kc_max;
+  const uint64_t slivers = blocks == 1 ? 1 : round_up(columns < NC ? columns : NC, NR) / NR;
+  const uint64_t a_floats = round_up(block_rows * kc_max, 16);
+  const uint64_t bytes = round_up((a_floats + slivers * sliver) * sizeof(float), 64);
+  float *space = static_cast<float *>(aligned_alloc(64, bytes == 0 ? 64 : bytes));
+  if (space == nullptr) return "out-of-memory";
   float *c = static_cast<float *>(task->outputs[0]) + first_row * columns;
   memset(c, 0, rows * columns * sizeof(float));
-  for (uint64_t i = 0; i < rows; i += block_rows) {
-    const uint64_t count = rows - i < block_rows ? rows - i : block_rows;
-    const uint64_t lda = task->extents[3];
-    const Matrix a = {static_cast<const float *>(task->inputs[0]) + (first_row + i) * lda, lda};
-    gemm_block(a, b, c + i * columns, count, columns, k, packed, packed + a_floats);
-  }
-  free(packed);
+  const uint64_t extents[3] = {rows, columns, k};
+  const float *a = static_cast<const float *>(task->inputs[0]) + first_row * lda;
+  const float *b = static_cast<const float *>(task->inputs[1]);
+  gemm_blocks({a, lda}, {b, task->extents[4]}, {c, columns}, extents, block_rows,
+              {space, space + a_floats, blocks == 1 ? 0 : sliver});
+  free(space);
   canonicalise_nan(c, rows * columns);
   return nullptr;
-}
-
-const char *probe() {
-  const kadre_fp_mode saved = kadre_fp_enter();
-  const char *problem = kadre_rounding_problem();
-  kadre_fp_leave(saved);
-  return problem;
-}
-
-uint32_t parts_of(const kadre_task *task, uint32_t threads) {
-  if (task->kernel != KADRE_GEMM_F32) return 1;
-  const uint64_t *extents = task->extents;
-  const double work = (double)extents[0] * (double)extents[1] * (double)extents[2];
-  return kadre_row_parts(extents[0], work, MR, threads);
-}
-
-const char *run(const kadre_task *task, uint32_t part, uint32_t parts) {
-  if (task->kernel == KADRE_NOOP) {
-    memset(task->outputs[0], 0, task->extents[0]);
-    return nullptr;
-  }
-  if (task->kernel != KADRE_GEMM_F32) return "unknown-kernel";
-  const kadre_fp_mode saved = kadre_fp_enter();
-  const uint64_t rows = task->extents[0];
-  const uint64_t first = kadre_part_start(rows, MR, part, parts);
-  const char *problem = gemm_rows(task, first, kadre_part_start(rows, MR, part + 1, parts));
-  kadre_fp_leave(saved);
-  return problem;
 }

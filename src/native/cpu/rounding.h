@@ -12,14 +12,7 @@
 #include <immintrin.h>
 #endif
 
-/* All NaNs that leave a kernel are this one (docs/protocol/numeric-contract.md, "NaN"). */
-static const uint32_t KADRE_NAN_BITS = 0x7fc00000u;
-
-static inline float kadre_float_of(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
+#include "../portable/math.h"
 
 /*
  * NULL when a product and a sum written apart stay two roundings and fmaf is one; volatile keeps
@@ -27,8 +20,8 @@ static inline float kadre_float_of(uint32_t bits) {
  * and 2^-46 in one. The last check sees a flush of subnormals.
  */
 static inline const char *kadre_rounding_problem(void) {
-  volatile float x = kadre_float_of(0x3f800001u), y = kadre_float_of(0xbf800002u);
-  volatile float tiny = kadre_float_of(0x00000001u), one = 1.0f;
+  volatile float x = kadre_float(0x3f800001u), y = kadre_float(0xbf800002u);
+  volatile float tiny = kadre_float(0x00000001u), one = 1.0f;
   float two_roundings = x * x + y;
   float one_rounding = __builtin_fmaf(x, x, y);
   float kept = tiny * one;

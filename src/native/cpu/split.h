@@ -1,4 +1,4 @@
-/* Cutting rows among threads, in whole register blocks; no thread gets fewer than one block. */
+/* Cutting rows, or other units, among threads in whole blocks; none gets less than one block. */
 #ifndef KADRE_CPU_SPLIT_H
 #define KADRE_CPU_SPLIT_H
 
@@ -7,8 +7,8 @@
 /* Multiply-adds that are worth waking another thread for. */
 static const double KADRE_PART_WORK_MIN = 4e6;
 
-static inline uint32_t kadre_row_parts(uint64_t rows, double work, uint64_t block,
-                                       uint32_t threads) {
+static inline uint32_t kadre_work_parts(uint64_t rows, double work, uint64_t block,
+                                        uint32_t threads) {
   uint64_t blocks = (rows + block - 1) / block;
   double worth = work / KADRE_PART_WORK_MIN;
   uint64_t parts = threads;

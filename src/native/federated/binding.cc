@@ -118,7 +118,8 @@ void require_sections(Arguments &arguments, const kadre_blocks &shape, uint64_t 
                       uint64_t value_bytes) {
   const uint64_t blocks = (shape.count + (1ull << shape.block_log2) - 1) >> shape.block_log2;
   arguments.require(scale_bytes == 2 * blocks, "scales have the wrong length");
-  arguments.require(value_bytes == (shape.count * shape.bits + 7) / 8, "values have the wrong length");
+  const uint64_t packed = (shape.count * shape.bits + 7) / 8;
+  arguments.require(value_bytes == packed, "values have the wrong length");
 }
 
 /* variants(): the names that work here, best first. */

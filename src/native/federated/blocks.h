@@ -94,7 +94,8 @@ inline double sum_of_magnitudes(const float *x, uint64_t count) {
 }
 
 /* Nearest level, ties to even: the sum's low bits are the integer. */
-inline void round_levels(const float *x, uint64_t count, float inverse, int level_max, int8_t *out) {
+inline void round_levels(const float *x, uint64_t count, float inverse, int level_max,
+                         int8_t *out) {
   const float magic = 12582912.0f, top = (float)level_max;
   const int32_t base = 0x4b400000;
   for (uint64_t i = 0; i < count; i++) {
@@ -153,7 +154,8 @@ inline void pack_levels(const int8_t *__restrict levels, uint64_t count, uint32_
     for (; i + 4 <= count; i += 4) {
       uint32_t four;
       memcpy(&four, levels + i, 4);
-      out[i / 4] = (uint8_t)((four & 3) | (four >> 6 & 12) | (four >> 12 & 48) | (four >> 18 & 192));
+      const uint32_t low = (four & 3) | (four >> 6 & 12);
+      out[i / 4] = (uint8_t)(low | (four >> 12 & 48) | (four >> 18 & 192));
     }
   }
   uint32_t held = 0, held_bits = 0;
@@ -212,7 +214,8 @@ inline void pack_signs(const float *x, uint64_t count, uint8_t *out) {
   uint64_t i = 0;
 #if defined(__AVX512F__)
   for (; i + 16 <= count; i += 16) {
-    const uint16_t mask = _mm512_cmp_ps_mask(_mm512_loadu_ps(x + i), _mm512_setzero_ps(), _CMP_LT_OQ);
+    const __m512 sixteen = _mm512_loadu_ps(x + i);
+    const uint16_t mask = _mm512_cmp_ps_mask(sixteen, _mm512_setzero_ps(), _CMP_LT_OQ);
     memcpy(out + i / 8, &mask, 2);
   }
 #elif defined(__AVX2__)

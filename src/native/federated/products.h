@@ -106,7 +106,8 @@ void transposed_times_columns(const float *m, uint64_t rows, uint64_t columns, u
       }
     }
     for (uint64_t j = 0; j < rank; j++) {
-      for (uint64_t k = 0; k < width; k++) right[j * columns + from + k] = (float)sums[j * STRIP + k];
+      float *to = right + j * columns + from;
+      for (uint64_t k = 0; k < width; k++) to[k] = (float)sums[j * STRIP + k];
     }
   }
 }

@@ -34,7 +34,8 @@ uint64_t collect(const float *x, uint64_t count, uint32_t least, uint32_t base, 
     found += (uint64_t)__builtin_popcount(mask);
   }
 #elif defined(__AVX2__)
-  const __m256i below = _mm256_set1_epi32((int)least - 1), clear = _mm256_set1_epi32((int)MAGNITUDE);
+  const __m256i below = _mm256_set1_epi32((int)least - 1);
+  const __m256i clear = _mm256_set1_epi32((int)MAGNITUDE);
   for (; i + 8 <= count && found + 8 <= room; i += 8) {
     const __m256i bits =
         _mm256_and_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x + i)), clear);
@@ -52,7 +53,9 @@ uint64_t collect(const float *x, uint64_t count, uint32_t least, uint32_t base, 
   return found;
 }
 
-inline uint32_t magnitude_at(const float *x, uint32_t index) { return bits_of(x[index]) & MAGNITUDE; }
+inline uint32_t magnitude_at(const float *x, uint32_t index) {
+  return bits_of(x[index]) & MAGNITUDE;
+}
 
 /* Keeps the k largest of ascending candidates, in place; returns how many are left. */
 uint64_t cut(const float *x, uint32_t *candidates, uint64_t count, uint64_t k,

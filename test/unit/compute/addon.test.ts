@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { buildNative } from '../../../scripts/build-native.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { type Addon, type AddonFailure, loadAddon } from '../../../src/compute/addon.ts';
-import { nativeBackend } from '../../../src/compute/native-backend.ts';
+import { nativeBackends } from '../../../src/compute/native-backend.ts';
 import { fma } from '../../../src/compute/reference/fma.ts';
 import { xorshift32 } from '../../../src/compute/sample-input.ts';
 
@@ -158,7 +158,7 @@ if (build.state === 'unavailable') {
   test('an addon none of whose backends works is refused, with the reasons', () => {
     const backends = () => [{ name: 'cpu/avx2', problem: 'fp-contraction' }];
     assert.throws(
-      () => nativeBackend({ backends } as Partial<Addon> as Addon),
+      () => nativeBackends({ backends } as Partial<Addon> as Addon),
       (cause) => cause instanceof KadreError && /fp-contraction/.test(cause.message),
     );
   });

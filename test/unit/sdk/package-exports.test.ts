@@ -14,7 +14,13 @@ function namesOf(specifier: string): string[] {
 }
 
 test('the package gives exactly the public names', () => {
-  assert.deepEqual(namesOf('kadre'), ['ERROR_CODES', 'KadreError', 'connect']);
+  assert.deepEqual(namesOf('kadre'), [
+    'ERROR_CODES',
+    'KadreError',
+    'connect',
+    'estimatePrice',
+    'foldPartials',
+  ]);
   assert.deepEqual(namesOf('kadre/verify'), ['openCertificate', 'verify']);
   assert.deepEqual(namesOf('kadre/sim'), ['SCENARIOS', 'runSeed', 'testSwarm']);
 });
