@@ -106,7 +106,7 @@ function accuracy(): void {
           local: {
             epochs: 5,
             batch: 10,
-            rate: Number(flags.rate ?? 0.3),
+            rate: Number(flags.rate ?? 0.2),
             momentum: Number(flags.momentum ?? 0),
             proximal: 0,
           },

@@ -25,6 +25,8 @@ export interface Attack {
   readonly label?: (label: number, classes: number) => number;
   /** What it sends; undefined: what it would have sent. */
   readonly update?: (view: AttackView) => Float32Array;
+  /** Whether all liars send the very same bytes; others differ by a unit, as liars would. */
+  readonly isIdentical?: true;
   /** The weight it claims, given the plan's cap. */
   readonly weight?: (honest: number, cap: number) => number;
 }
@@ -43,6 +45,7 @@ export const ATTACK_NAMES = [
   'index-poison',
   'weight-inflation',
   'residual-bomb',
+  'collude',
   'duplicate',
 ] as const;
 
@@ -104,9 +107,14 @@ const ATTACKS: Readonly<Record<AttackName, Omit<Attack, 'name'>>> = {
         ? own.map((value) => -BOMB_ROUNDS * value)
         : filled(own, 0),
   },
+  collude: {
+    what: "all liars negate one honest client's update: where it alone knows a class, they unteach it",
+    update: negateFirst,
+  },
   duplicate: {
-    what: 'all liars send one negated vector, under as many ids',
-    update: ({ honest }) => honest[0]!.map((value) => -value),
+    what: 'the same, as one byte string under as many ids',
+    update: negateFirst,
+    isIdentical: true,
   },
 };
 
@@ -121,6 +129,10 @@ export function swapPart(message: Uint8Array, at: number): Uint8Array {
   const swapped = message.slice();
   swapped[at]! ^= 0xff;
   return swapped;
+}
+
+function negateFirst({ honest }: AttackView): Float32Array {
+  return honest[0]!.map((value) => -value);
 }
 
 /** mean - z std, z so that s more clients than the liars find it credible. */

@@ -2,13 +2,14 @@
  * Federated rounds in one process: draw, train, lie, quantise, aggregate, step. The same pure
  * functions as the network uses, without it: for experiments, tests and the lab.
  */
-import { u32, utf8 } from '../../base/bytes.ts';
+import { toHex, u32, utf8 } from '../../base/bytes.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
 import { toFixed, toFloat32 } from '../fixed-point.ts';
 import type { Examples, Model } from '../model/model.ts';
 import { type LocalResult, pick, type TrainingOptions, trainLocal } from '../model/train-local.ts';
 import { advance, initialState, type ModelState, type Optimiser } from '../optimiser/optimiser.ts';
+import { EMPTY_INCLUSION, includeBlock } from '../round/inclusion.ts';
 import { drawClients } from '../round/participation.ts';
 import { aggregate, type ClientUpdate } from '../rule/aggregate.ts';
 import type { Pipeline } from '../rule/pipeline.ts';
@@ -112,17 +113,41 @@ export class Rehearsal {
     const { attack, faulty, fractionBits, partition } = this.#init;
     const honest = results.filter((_, i) => drawn[i]! >= faulty).map(({ delta }) => delta);
     const liars = drawn.filter((client) => client < faulty).length;
-    return drawn.flatMap((client, i) => {
+    const sent = drawn.flatMap((client, i) => {
       const own = results[i]!.delta;
-      const isLiar = client < faulty && honest.length > 0;
+      const lie = client < faulty && honest.length > 0 ? attack : undefined;
       const view = { own, honest, faulty: liars, round: this.#round };
-      const sent = (isLiar ? attack?.update?.(view) : undefined) ?? own;
-      if (sent.some((value) => !Number.isFinite(value))) return [];
+      const floats = lie?.update?.(view) ?? own;
+      if (floats.some((value) => !Number.isFinite(value))) return [];
       const count = Math.min(WEIGHT_CAP, Math.max(1, partition[client]!.length));
-      const weight = (isLiar ? attack?.weight?.(count, WEIGHT_CAP) : undefined) ?? count;
-      const values = Int32Array.from(sent, (value) => toFixed(value, fractionBits));
+      const weight = lie?.weight?.(count, WEIGHT_CAP) ?? count;
+      const values = Int32Array.from(floats, (value) => toFixed(value, fractionBits));
+      // One byte string counts once: a liar who copies changes a little.
+      if (lie !== undefined && lie.isIdentical === undefined)
+        values[0]! -= Math.sign(values[0]!) * client;
       return [{ client: u32(client), values, weight, staleness: 0 }];
     });
+    return this.#included(sent);
+  }
+
+  /** The round's inclusion set; honest clients, who copy nobody, have committed first. */
+  #included(sent: readonly ClientUpdate[]): ClientUpdate[] {
+    const records = sent.toReversed().map(({ client, values, weight }) => {
+      const root = sha256(new Uint8Array(values.buffer));
+      const commitment = { client, weight, root, baseRound: this.#round };
+      return { kind: 'commitment' as const, commitment };
+    });
+    const rules = {
+      round: this.#round,
+      roster: new Set(sent.map(({ client }) => toHex(client))),
+      weightMax: WEIGHT_CAP,
+      stalenessMax: 0,
+      quorum: 1,
+      seats: 1,
+      faults: 0,
+    };
+    const { included } = includeBlock(rules, EMPTY_INCLUSION, records).state;
+    return sent.filter(({ client }) => included.has(toHex(client)));
   }
 
   #seedOf(purpose: string): Uint8Array {

@@ -36,6 +36,7 @@ test('vectors', () => {
   assert.ok(sent('infinite').every((value) => value === Number.NEGATIVE_INFINITY));
   assert.ok(sent('negative-zero').every((value) => Object.is(value, -0)));
   near(sent('duplicate'), [-1, -2, -0.01]);
+  near(sent('collude'), [-1, -2, -0.01]);
   assert.deepEqual(sent('weight-inflation'), [-1, 2, -3]);
   assert.equal(attackOf('weight-inflation').weight!(10, 1000), 1000);
 });
