@@ -1,9 +1,11 @@
 /**
  * Accuracy of federated training, measured: how many rounds to 93 % on even and two-class data, and
- * which rules survive which attacks. Prints one line per cell, and Markdown tables with --markdown.
+ * which rules survive which attacks. One line per cell; docs/federated-experiments.md has the tables.
  *
  *   node scripts/federated-experiment.ts accuracy|attacks --train FILE.csv --test FILE.csv
- *     [--seeds 5] [--rules SPEC;SPEC] [--attacks NAME,NAME] [--rounds N]
+ *     [--seeds 5] [--rules 'SPEC;SPEC'] [--attacks NAME,NAME] [--splits even,sorted] [--rounds N]
+ *     [--uncentred] [--rate X] [--momentum X] [--keep X] [--epochs N] [--batch N] [--steps N]
+ *     [--optimiser SPEC]
  *
  * The files are comma-separated rows with the class last, features 0..16 (UCI's optical digits).
  */
@@ -38,6 +40,7 @@ const { values: flags, positionals } = parseArgs({
     steps: { type: 'string' },
     optimiser: { type: 'string' },
     keep: { type: 'string' },
+    uncentred: { type: 'boolean', default: false },
     splits: { type: 'string', default: 'even,sorted' },
   },
 });
@@ -57,8 +60,9 @@ function required<T>(checked: { ok: true; value: T } | { ok: false; detail?: str
 const medianOf = (list: readonly number[]) => list.toSorted((a, b) => a - b)[list.length >> 1]!;
 const percent = (share: number) => (100 * share).toFixed(1);
 const raw = load(flags.train);
-const train = standardised(raw, spreadOf(raw));
-const test = standardised(load(flags.test), spreadOf(raw));
+const spread = flags.uncentred ? { mean: 0, deviation: 16 } : spreadOf(raw);
+const train = standardised(raw, spread);
+const test = standardised(load(flags.test), spread);
 const seeds = Array.from({ length: Number(flags.seeds) }, (_, seed) => seed + 1);
 const model = perceptron(64, 64, 10);
 const randomOf = (seed: number) => new ChaChaWords(sha256(utf8(`partition ${seed}`)));

@@ -73,7 +73,7 @@ export function pipe(...parts: [...KeepingStage[], FinalRule]): Pipeline {
   return { stages: parts.slice(0, -1) as KeepingStage[], last: parts.at(-1) as FinalRule };
 }
 
-/** What held in every cell of the attack table of the experiments page. */
+/** Its limits, measured: docs/federated-experiments.md. */
 export const DEFAULT_PIPELINE = pipe(bucket(2), centeredClip());
 
 /** Rules that look at one coordinate at a time: sparse messages break them. */
