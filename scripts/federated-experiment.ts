@@ -1,6 +1,7 @@
 /**
- * Accuracy of federated training, measured: how many rounds to 93 % on even and two-class data, and
- * which rules survive which attacks. One line per cell; docs/federated-experiments.md has the tables.
+ * Accuracy of federated training, measured: how many rounds to 93 % on even and two-class data,
+ * and which rules survive which attacks. One line per cell; docs/federated-experiments.md has the
+ * tables.
  *
  *   node scripts/federated-experiment.ts accuracy|attacks --train FILE.csv --test FILE.csv
  *     [--seeds 5] [--rules 'SPEC;SPEC'] [--attacks NAME,NAME] [--splits even,sorted] [--rounds N]
