@@ -49,6 +49,12 @@ export const ERROR_CODES = {
     'replicas, quorum, cadre size or deadlines contradict each other',
     'need 1 <= quorum <= replicas and a cadre of 0..100',
   ),
+  UNSAFE_PLAN: row(
+    2,
+    false,
+    'a training plan pairs a rule with a codec, or with counts, that it cannot withstand',
+    'the message names the pair and what to use instead',
+  ),
   MALFORMED_FILE: row(
     2,
     false,
