@@ -116,6 +116,17 @@ export function derivePolicy(choice: PolicyChoice = {}): Policy {
   return policy;
 }
 
+/** Longest search for peers: a day. */
+export const WAIT_PEERS_MS_MAX = 86_400_000;
+
+/** How long a requester looks for peers; no part of the job. Throws BAD_POLICY. */
+export function checkWaitPeers(waitPeersMs: number): void {
+  const isWhole = Number.isSafeInteger(waitPeersMs);
+  if (isWhole && waitPeersMs >= 0 && waitPeersMs <= WAIT_PEERS_MS_MAX) return;
+  const message = `waitPeersMs ${waitPeersMs} is not an integer in 0..${WAIT_PEERS_MS_MAX}`;
+  throw new KadreError({ code: 'BAD_POLICY', data: { waitPeersMs } }, message);
+}
+
 /** Reason: `bad-policy`. */
 export function checkPolicy(policy: Policy): Checked<Policy> {
   for (const { name, min, max } of POLICY_OPTIONS) {

@@ -160,7 +160,7 @@ export const jobAnswerShape = variant('t', {
   job: struct({
     t: oneOf('job'),
     planId,
-    state: oneOf('seated', 'running', 'ended'),
+    state: oneOf('running', 'ended'),
     /** Shards accepted so far, for display. */
     accepted: integer(0, LIMITS.shardsMax),
     package: optional(planPackageShape),

@@ -3,6 +3,7 @@
  * (docs/protocol/job.md, "A job's record"). Running jobs never fall out; what ended stays as long
  * as its results do.
  */
+import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Clock, Logger } from '../base/ports.ts';
 import { type JobStore, jobIdText, type StoredJob } from '../store/job-store.ts';
@@ -17,6 +18,14 @@ export interface JobRecordsComponents {
 export const RESULTS_KEPT_MS = 24 * 3_600_000;
 /** Ended jobs remembered at most, the newest. */
 export const ENDED_JOBS_MAX = 1_024;
+
+/** Undefined for a job that did not fail. Another version may have had other codes. */
+export function recordedFailure(stored: StoredJob | undefined): KadreError | undefined {
+  if (stored?.failure === undefined) return undefined;
+  const { code, message } = stored.failure;
+  const known = Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL';
+  return new KadreError({ code: known }, message);
+}
 
 export class JobRecords {
   readonly #components: JobRecordsComponents;

@@ -5,19 +5,19 @@
  * send their records to.
  */
 import { fromHex, toHex } from '../base/bytes.ts';
-import type { ErrorCode } from '../base/error-codes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import type { BlobStore, Directory, SignalOption } from '../base/ports.ts';
 import { throwIfAborted } from '../base/signals.ts';
 import type { LedgerQuestion } from '../job/ledger/page-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import { checkWaitPeers } from '../job/policy.ts';
 import type { WhyReport } from '../job/why.ts';
 import { type JobStore, jobIdText, type StoredJob } from '../store/job-store.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { explainJob } from './ask-why.ts';
 import { JOB_MESSAGE_BYTES_MAX, type JobNotice, outcomeShape } from './job-messages.ts';
-import { JobRecords } from './job-records.ts';
+import { JobRecords, recordedFailure } from './job-records.ts';
 import type { LocalJudge } from './local-judge.ts';
 import { learnAddresses, locateJob } from './locate-job.ts';
 import {
@@ -81,8 +81,8 @@ export class Requester {
 
   /**
    * Runs a job. Resolves once a restart of this node would take it up again. Errors: OVERLOADED,
-   * STOPPED, BAD_POLICY (detached without a cadre), DISK_FAILED; everything else comes through
-   * `finished`.
+   * STOPPED, BAD_POLICY (detached without a cadre, a wait that is no time), DISK_FAILED; everything
+   * else comes through `finished`.
    */
   async submit(init: RequesterJobInit): Promise<StartedJob> {
     throwIfAborted(this.#stopping.signal);
@@ -91,6 +91,7 @@ export class Requester {
       const message = 'a detached job needs a cadre: somebody must judge without its requester';
       throw new KadreError({ code: 'BAD_POLICY' }, message);
     }
+    checkWaitPeers(waitPeersMs);
     this.#assertRoom();
     // Remembered before anybody hears of it.
     await this.#records.save({
@@ -250,10 +251,8 @@ export class Requester {
   async #pickUpStored(stored: StoredJob): Promise<StartedJob> {
     this.#assertRoom();
     if (stored.state === 'running') return this.#begin(initOf(stored), this.#startOf(stored));
-    if (stored.failure !== undefined) {
-      const { code, message } = stored.failure;
-      throw new KadreError({ code: code as ErrorCode }, message);
-    }
+    const failure = recordedFailure(stored);
+    if (failure !== undefined) throw failure;
     const start = await this.#endedStart(stored);
     return this.#jobs.get(jobIdText(stored.job)) ?? this.#begin(initOf(stored), start);
   }

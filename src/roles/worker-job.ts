@@ -342,7 +342,8 @@ export class WorkerJob {
     this.#resend = this.#components.clock.setTimer(delayMs, () => {
       for (const record of this.#sealed.records()) void this.#send(record);
       void this.#ask();
-      this.#scheduleResend(Math.min(2 * delayMs, RESEND_MS_MAX));
+      const nextMs = Math.max(RESEND_MS, 2 * delayMs);
+      this.#scheduleResend(Math.min(nextMs, RESEND_MS_MAX));
     });
   }
 

@@ -5,7 +5,7 @@
 import { KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
 import { type ResolvedSpec, resolveJob, unknownKernel } from '../job/build-spec.ts';
-import { derivePolicy, type PolicyChoice } from '../job/policy.ts';
+import { checkWaitPeers, derivePolicy, type PolicyChoice } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
 import { type ArraySpec, arrayBytes, type Kernel, type Parameters } from '../kernel/contract.ts';
 import { dtypeOf, type NdArray } from '../kernel/nd-array.ts';
@@ -17,18 +17,23 @@ import type { Work } from './types.ts';
 const NO_ROOT: Digest = new Uint8Array(32);
 
 /**
- * `policy`: what the caller chose over the network's own defaults.
+ * `options`: what the caller chose over the network's own defaults.
  * Errors: UNKNOWN_KERNEL, BAD_PARAMETER, BAD_INPUT, BAD_SHARD_COUNT, BAD_POLICY.
  */
-export function checkWork(kernel: string, work: Work, policy: PolicyChoice): ResolvedSpec {
+export function checkWork(
+  kernel: string,
+  work: Work,
+  options: PolicyChoice & { readonly waitPeersMs?: number | undefined },
+): ResolvedSpec {
   const inputs = Object.entries(work.inputs ?? {}).map(([name, array]): InputRef => {
     const { dtype, shape } = specOfArray(name, array);
     return { name, dtype, shape: [...shape], root: NO_ROOT };
   });
   const parameters: Parameters = work.parameters ?? {};
   const resolved = resolveJob({ kernelId: kernel, parameters, inputs, shards: work.shards ?? 1 });
-  const { replicas, quorum, cadre, deadlineMs } = policy;
+  const { replicas, quorum, cadre, deadlineMs, waitPeersMs = 0 } = options;
   derivePolicy({ replicas, quorum, cadre, deadlineMs });
+  checkWaitPeers(waitPeersMs);
   return resolved;
 }
 

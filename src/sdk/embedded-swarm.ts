@@ -91,8 +91,9 @@ export class EmbeddedSwarm implements Swarm {
     const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...rest } = options;
     const { requires: text, ...chosen } = rest;
     const requires = requirementOf(text);
-    const { resolved } = checkWork(kernel, work, { ...this.#init.policy, ...chosen });
-    const policy = derivePolicy({ ...this.#init.policy, ...chosen });
+    const asked = { ...this.#init.policy, ...chosen };
+    const { resolved } = checkWork(kernel, work, { ...asked, waitPeersMs });
+    const policy = derivePolicy(asked);
     const inputs = await this.#storeInputs(specs, arrays);
     const { replicas: workersMin, cadre: cadreMin } = policy;
     const wanted = { kernel, requires, workersMin, cadreMin, waitMs: waitPeersMs };
@@ -106,7 +107,7 @@ export class EmbeddedSwarm implements Swarm {
         parameters,
         inputs,
         shards,
-        policy: derivePolicy({ ...this.#init.policy, ...chosen, estimateMs }),
+        policy: derivePolicy({ ...asked, estimateMs }),
         requires,
         network: this.#init.networkId,
         nonce: random.bytes(16),

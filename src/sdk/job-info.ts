@@ -1,10 +1,10 @@
 /** A job as `list` and `describe` show it, from the running job, its record, or both. */
 import { toHex } from '../base/bytes.ts';
-import { ERROR_CODES, type ErrorCode } from '../base/error-codes.ts';
-import { type ErrorJson, KadreError } from '../base/errors.ts';
+import type { ErrorJson } from '../base/errors.ts';
 import { resolveJob } from '../job/build-spec.ts';
 import { computationIdOf, type JobSpec } from '../job/spec.ts';
 import type { JobStage } from '../job/why.ts';
+import { recordedFailure } from '../roles/job-records.ts';
 import type { RequesterJob } from '../roles/requester-job.ts';
 import type { StoredJob } from '../store/job-store.ts';
 import { requirementText } from '../swarm/requirement.ts';
@@ -46,10 +46,7 @@ export function jobInfo(jobId: string, facts: JobFacts): JobInfo {
 
 /** Of a record, with the table's advice; undefined for a job that did not fail. */
 export function errorOf(stored: StoredJob | undefined): ErrorJson | undefined {
-  if (stored?.failure === undefined) return undefined;
-  const { code, message } = stored.failure;
-  const known = Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL';
-  return new KadreError({ code: known }, message).toJSON();
+  return recordedFailure(stored)?.toJSON();
 }
 
 function stateOf({ job, stored, isRunning }: JobFacts): JobState {

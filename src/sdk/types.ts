@@ -38,7 +38,7 @@ export interface SubmitOptions extends SignalOption {
   readonly deadlineMs?: number;
   /** What workers' devices must be: `cuda>=8.0,mem>=16GiB`, `cpu`. Default: anything. */
   readonly requires?: string;
-  /** How long to wait for enough capable peers. Default 10 s. */
+  /** How long to wait for enough capable peers: 0..86,400,000. Default 10 s. */
   readonly waitPeersMs?: number;
   /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
   readonly detached?: boolean;

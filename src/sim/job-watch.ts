@@ -179,8 +179,6 @@ export class JobWatch implements WorldObserver {
       const node = this.#init.nodes().find(({ peerId }) => peerId === peer);
       if (node === undefined || this.#init.mayLie(node) || wrong.has(shard)) continue;
       if (kind === 'withheld') continue;
-      // A worker whose power was cut forgets its salts, and seals the same result differently.
-      if (kind === 'equivocation' && node.starts > 1) continue;
       this.faults.push(`honest node ${node.index} is named for ${kind} of shard ${shard}`);
     }
   }

@@ -6,6 +6,7 @@
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import { planPackageShape } from '../job/plan.ts';
+import { WAIT_PEERS_MS_MAX } from '../job/policy.ts';
 import { jobIdOf, type SignedJobSpec, signedJobSpecShape } from '../job/spec.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
@@ -30,7 +31,7 @@ const storedJobShape = struct({
   job: signedJobSpecShape,
   /** It goes on without its requester. */
   detached: boolean,
-  waitPeersMs: integer(),
+  waitPeersMs: integer(0, WAIT_PEERS_MS_MAX),
   /** Of the plan: one more for every plan of this job that came to nothing. */
   instance: integer(0, 1024),
   state: oneOf('running', 'done', 'failed', 'cancelled'),

@@ -4,11 +4,11 @@
  * replica's. Losing the file loses the seat, never safety, because the key goes with it
  * (consensus.md section 1.10).
  */
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Wal } from '../base/ports.ts';
-import { type PlanPackage, planPackageShape } from '../job/plan.ts';
+import { type PlanPackage, planIdOf, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { boolean, bytes, oneOf, struct } from '../wire/shape.ts';
@@ -98,12 +98,16 @@ export class LogPlanStore implements PlanStore {
       return undefined;
     }
     const stored = decodeCanonical(first, storedShape, LIMITS.planBytesMax + 4_096);
-    if (stored.ok && nameOf(stored.value.planId) === name) {
+    if (stored.ok && isOfItsPlan(stored.value) && nameOf(stored.value.planId) === name) {
       return { plan: stored.value, log: { wal, records: rest } };
     }
     await wal.close();
     throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `${name} does not hold its plan`);
   }
+}
+
+function isOfItsPlan({ planId, package: pkg }: StoredPlan): boolean {
+  return equalBytes(planIdOf(pkg.plan), planId);
 }
 
 function nameOf(planId: Digest): string {

@@ -4,11 +4,11 @@
  * sent, so a worker that restarts can open what it committed to (docs/protocol/wal.md, "Work
  * record"). Before the first seal there is nothing to lose, and no file.
  */
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Wal } from '../base/ports.ts';
-import { type PlanPackage, planPackageShape } from '../job/plan.ts';
+import { type PlanPackage, planIdOf, planPackageShape } from '../job/plan.ts';
 import { SALT_BYTES } from '../job/records.ts';
 import { SHARD_NUMBER_BYTES } from '../job/shard-list.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
@@ -107,13 +107,17 @@ export class LogWorkStore implements WorkStore {
       return undefined;
     }
     const isWhole = values.length === records.length && plan?.kind === 'plan';
-    if (isWhole && nameOf(plan.planId) === name) {
+    if (isWhole && isOfItsPlan(plan) && nameOf(plan.planId) === name) {
       const known = rest.filter((record) => record.kind !== 'plan');
       return { plan, records: known, log: new FileWorkLog(this.#folder, plan, wal) };
     }
     await wal.close();
     throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `${name} does not hold its work`);
   }
+}
+
+function isOfItsPlan({ planId, package: pkg }: PlanRecord): boolean {
+  return equalBytes(planIdOf(pkg.plan), planId);
 }
 
 class FileWorkLog implements WorkLog {

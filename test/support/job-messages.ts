@@ -35,48 +35,64 @@ const outcome: Outcome = {
 
 const SLOT = { node: 0, wave: 0, standing: 'entitled' } as const;
 
-export const REQUESTS: readonly JobRequest[] = [
-  { t: 'convene', seat: 0, package: draft },
-  { t: 'open', planId, skipped: [], cadre: pkg.cadre, detached: true },
-  { t: 'assign', wave: 0, shards: new Uint8Array(0), package: pkg },
-  { t: 'record', planId, record: encodeRecord(seal.record).bytes },
-  { t: 'ask', planId },
-  { t: 'certificate', planId },
-  { t: 'alive', planId },
-  { t: 'find', jobId: plan.jobId, plan: true },
-  { t: 'hold', planId },
-  { t: 'why', planId, first: 0, count: 64, open: true },
-  { t: 'doing', planId, shards },
-];
+/** Messages of every kind: one without an example does not compile. */
+type OfEachKind<M extends { readonly t: string }> = {
+  readonly [T in M['t']]: readonly [Extract<M, { t: T }>, ...Extract<M, { t: T }>[]];
+};
 
-export const ANSWERS: readonly JobAnswer[] = [
-  { t: 'entry', entry: pkg.cadre[0]! },
-  { t: 'ok' },
-  { t: 'certificate', root: digestOf(0), size: 3, content: Uint8Array.of(1, 2, 3) },
-  { t: 'certificate', root: digestOf(1), size: 300_000 },
-  { t: 'claim', ...claim, signature: signTagged(worker, TAGS.signClaim, claimBody(claim)) },
-  { t: 'refused', reason: 'busy', detail: '64 plans' },
-  { t: 'job', planId, state: 'running', accepted: 1, package: pkg },
-  { t: 'job', planId, state: 'ended', accepted: 2, outcome },
-  { t: 'held', missing: 65_536 },
-  {
-    t: 'why',
-    accepted: 1,
-    failure: '',
-    next: 2,
-    rows: [{ shard: 1, phase: 'sealing', wave: 1, workers: [SLOT, { ...SLOT, wave: 1 }] }],
-  },
-  { t: 'doing', rows: [{ shard: 1, wave: 0, step: 'running' }] },
-];
+const requests: OfEachKind<JobRequest> = {
+  convene: [{ t: 'convene', seat: 0, package: draft }],
+  open: [{ t: 'open', planId, skipped: [], cadre: pkg.cadre, detached: true }],
+  assign: [{ t: 'assign', wave: 0, shards: new Uint8Array(0), package: pkg }],
+  record: [{ t: 'record', planId, record: encodeRecord(seal.record).bytes }],
+  ask: [{ t: 'ask', planId }],
+  certificate: [{ t: 'certificate', planId }],
+  alive: [{ t: 'alive', planId }],
+  find: [{ t: 'find', jobId: plan.jobId, plan: true }],
+  hold: [{ t: 'hold', planId }],
+  why: [{ t: 'why', planId, first: 0, count: 64, open: true }],
+  doing: [{ t: 'doing', planId, shards }],
+};
+export const REQUESTS: readonly JobRequest[] = Object.values(requests).flat();
 
-export const NOTICES: readonly JobNotice[] = [
-  { t: 'closed', planId, wave: 0, shards },
-  { t: 'ended', planId },
-  { t: 'computed', planId, shards: 2, micros: 1_500 },
-  { t: 'progress', planId, accepted: 1 },
-  { t: 'outcome', outcome },
-  { t: 'suspect', planId, worker: node },
-];
+const answers: OfEachKind<JobAnswer> = {
+  entry: [{ t: 'entry', entry: pkg.cadre[0]! }],
+  ok: [{ t: 'ok' }],
+  certificate: [
+    { t: 'certificate', root: digestOf(0), size: 3, content: Uint8Array.of(1, 2, 3) },
+    { t: 'certificate', root: digestOf(1), size: 300_000 },
+  ],
+  claim: [
+    { t: 'claim', ...claim, signature: signTagged(worker, TAGS.signClaim, claimBody(claim)) },
+  ],
+  refused: [{ t: 'refused', reason: 'busy', detail: '64 plans' }],
+  job: [
+    { t: 'job', planId, state: 'running', accepted: 1, package: pkg },
+    { t: 'job', planId, state: 'ended', accepted: 2, outcome },
+  ],
+  held: [{ t: 'held', missing: 65_536 }],
+  why: [
+    {
+      t: 'why',
+      accepted: 1,
+      failure: '',
+      next: 2,
+      rows: [{ shard: 1, phase: 'sealing', wave: 1, workers: [SLOT, { ...SLOT, wave: 1 }] }],
+    },
+  ],
+  doing: [{ t: 'doing', rows: [{ shard: 1, wave: 0, step: 'running' }] }],
+};
+export const ANSWERS: readonly JobAnswer[] = Object.values(answers).flat();
+
+const notices: OfEachKind<JobNotice> = {
+  closed: [{ t: 'closed', planId, wave: 0, shards }],
+  ended: [{ t: 'ended', planId }],
+  computed: [{ t: 'computed', planId, shards: 2, micros: 1_500 }],
+  progress: [{ t: 'progress', planId, accepted: 1 }],
+  outcome: [{ t: 'outcome', outcome }],
+  suspect: [{ t: 'suspect', planId, worker: node }],
+};
+export const NOTICES: readonly JobNotice[] = Object.values(notices).flat();
 
 export const MESSAGES = [
   { kind: 'request', shape: jobRequestShape, messages: REQUESTS },

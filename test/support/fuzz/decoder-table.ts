@@ -5,11 +5,20 @@
 import type { Decoder } from './decoder.ts';
 import { localDecoders } from './local-decoders.ts';
 import { peerDecoders } from './peer-decoders.ts';
+import { roleDecoders } from './role-decoders.ts';
 import { signedDecoders } from './signed-decoders.ts';
+import { storeDecoders } from './store-decoders.ts';
 import { userDecoders } from './user-decoders.ts';
 
 export function allDecoders(): Decoder[] {
-  return [...signedDecoders(), ...peerDecoders(), ...localDecoders(), ...userDecoders()];
+  return [
+    ...signedDecoders(),
+    ...peerDecoders(),
+    ...roleDecoders(),
+    ...localDecoders(),
+    ...storeDecoders(),
+    ...userDecoders(),
+  ];
 }
 
 /** Parts of others: fuzzed through the one named. */
@@ -21,6 +30,8 @@ export const THROUGH: Readonly<Record<string, string>> = {
   'consensus/recovery.ts: decode': 'consensus/recovery.ts: recover',
   'net/envelope.ts: parseFrame': 'net/envelope.ts: checkedFrames',
   'node/api/job-request.ts: readJson': 'node/api/job-request.ts: readJobRequest',
+  'node/doctor/place.ts: checkDataDir': 'crypto/node/keystore.ts: decodeIdentity',
+  'node/doctor/place.ts: checkNetworkFile': 'swarm/network-file.ts: parseNetworkFile',
   'sim/worker-behaviours.ts: recordIn': 'job/ledger/check-record.ts: checkRecord',
   'store/log-folder.ts: openWal': 'store/plan-store.ts: LogPlanStore',
   'store/wal-frames.ts: readFrame': 'store/wal-frames.ts: scanWal',
@@ -39,6 +50,11 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'node/cli/array-files.ts: checkTargets': 'takes names of files, not content',
   'node/data-dir.ts: openDataDir': 'takes the name of a folder',
   'node/demo/array-file.ts: readArray': "the demo's own files",
+  'node/doctor/place.ts: checkDisk': 'takes the name of a folder',
+  'node/doctor/place.ts: checkPorts':
+    "the user's own addresses; what is none is a problem it shows",
+  'node/lab/kill-points.ts: nameOfRecord': 'names what passes in a lab that a test set to fail',
+  'node/lab/kill-points.ts: read': 'the file with which a test sets a lab to fail',
   'node/lab/lab.ts: awaitReady': 'the ready line of a child process',
   'node/node-record.ts: readRecord': "this user's own file; anything else reads as absent",
   'node/node-state.ts: NodeState': "this user's own file; anything else reads as empty",

@@ -1,5 +1,5 @@
 /** Decoders of this machine's own files and streams: logs, packs, runner frames, the keystore. */
-import { concatBytes, toHex, utf8 } from '../../../src/base/bytes.ts';
+import { concatBytes, utf8 } from '../../../src/base/bytes.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { FRAME, FrameReader, frameHeader } from '../../../src/compute/runner/frames.ts';
 import {
@@ -19,12 +19,8 @@ import {
   packTableBytes,
   parsePackTable,
 } from '../../../src/store/blob-pack.ts';
-import { LogPlanStore } from '../../../src/store/plan-store.ts';
-import { type LogFile, openLog } from '../../../src/store/wal.ts';
 import { encodeFrame, scanWal, WAL_HEADER } from '../../../src/store/wal-frames.ts';
-import { encodeCanonical } from '../../../src/wire/cbor.ts';
-import { makeJob } from '../job-factory.ts';
-import type { Decoder, Outcome } from './decoder.ts';
+import type { Decoder } from './decoder.ts';
 
 export function localDecoders(): Decoder[] {
   return [
@@ -39,9 +35,6 @@ export function localDecoders(): Decoder[] {
 function logDecoders(): Decoder[] {
   const records = [utf8('one'), new Uint8Array(0), new Uint8Array(40)];
   const log = concatBytes([WAL_HEADER, encodeFrame(0, records), encodeFrame(1, [utf8('two')])]);
-  const { plan } = makeJob({ nodes: 3, shards: 2, policy: { replicas: 1, cadre: 1 } });
-  const stored = { v: 1, planId: plan.planId, keySeed: new Uint8Array(32), package: plan.package };
-  const planLog = concatBytes([WAL_HEADER, encodeFrame(0, [encodeCanonical(stored)])]);
   return [
     {
       covers: ['store/wal-frames.ts: scanWal'],
@@ -56,46 +49,7 @@ function logDecoders(): Decoder[] {
         return {};
       },
     },
-    {
-      covers: ['store/plan-store.ts: LogPlanStore'],
-      form: 'bytes',
-      seeds: [planLog],
-      decode: (input) => recoverPlans(`${toHex(plan.planId)}.wal`, input),
-    },
   ];
-}
-
-/** A folder in memory with one log in it. */
-async function recoverPlans(name: string, log: Uint8Array): Promise<Outcome> {
-  let content = log;
-  let isThere = true;
-  const file: LogFile = {
-    name,
-    read: async () => content,
-    truncate: async (bytes) => {
-      content = content.slice(0, bytes);
-    },
-    write: async (bytes) => {
-      content = concatBytes([content, bytes]);
-    },
-    datasync: async () => undefined,
-    syncWhole: async () => undefined,
-    close: async () => undefined,
-  };
-  const codes: string[] = [];
-  const store = new LogPlanStore({
-    list: async () => [name],
-    open: (_, options = {}) => openLog(file, options),
-    remove: async () => {
-      isThere = false;
-    },
-  });
-  const recovered = await store.recover(({ code }) => codes.push(code));
-  if (codes.some((code) => code !== 'DATA_DIR_DAMAGED')) throw new Error(codes.join());
-  if (recovered.length + codes.length !== Number(isThere)) {
-    throw new Error('a log is neither taken up nor reported nor removed');
-  }
-  return recovered.length === 0 ? 'refused' : {};
 }
 
 function packDecoders(): Decoder[] {

@@ -1,6 +1,6 @@
 /** Decoders of what users and their programs write: command lines, files, requests to the API. */
 
-import { readJobRequest } from '../../../node/api/job-request.ts';
+import { readJobRequest, readRetryRequest } from '../../../node/api/job-request.ts';
 import { parseApiAddress } from '../../../node/api/server.ts';
 import { UploadTable } from '../../../node/api/upload-table.ts';
 import { parseParameters } from '../../../node/cli/parameter-text.ts';
@@ -11,6 +11,7 @@ import { parseLabOrder } from '../../../node/lab/lab-order.ts';
 import { parseRoles } from '../../../node/serve-node.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { assert } from '../../../src/base/errors.ts';
+import { checkWaitPeers } from '../../../src/job/policy.ts';
 import {
   type Kernel,
   kernelId,
@@ -38,7 +39,7 @@ const textOf = (input: Uint8Array): string => Buffer.from(input).toString('utf8'
 const json = (value: unknown): Uint8Array => utf8(JSON.stringify(value));
 
 export function userDecoders(): Decoder[] {
-  return [...fileDecoders(), ...requestDecoders(), ...lineDecoders()];
+  return [...fileDecoders(), ...requestDecoders(), retryDecoder(), ...lineDecoders()];
 }
 
 function fileDecoders(): Decoder[] {
@@ -91,6 +92,27 @@ function fileDecoders(): Decoder[] {
   ];
 }
 
+/** A body as it may come in. */
+async function* inTwo(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  const middle = body.length >> 1;
+  yield body.subarray(0, middle);
+  yield body.subarray(middle);
+}
+
+function retryDecoder(): Decoder {
+  return {
+    covers: ['node/api/job-request.ts: readRetryRequest'],
+    form: 'json',
+    seeds: [json({}), json({ waitPeersMs: 2_500 })],
+    throws: ['USAGE', 'BAD_POLICY'],
+    decode: async (input) => {
+      const { waitPeersMs = 0 } = await readRetryRequest(inTwo(input));
+      checkWaitPeers(waitPeersMs);
+      return {};
+    },
+  };
+}
+
 function requestDecoders(): Decoder[] {
   const uploads = new UploadTable();
   const body = (fields: object) => json({ v: 1, kernel: 'noop@1', ...fields });
@@ -110,10 +132,7 @@ function requestDecoders(): Decoder[] {
         'BAD_POLICY',
       ] as Decoder['throws'] & {},
       decode: async (input) => {
-        const chunks = async function* () {
-          yield input;
-        };
-        const { kernel, work, options } = await readJobRequest(chunks(), uploads);
+        const { kernel, work, options } = await readJobRequest(inTwo(input), uploads);
         checkWork(kernel, work, options);
         return {};
       },

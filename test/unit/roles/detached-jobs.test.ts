@@ -5,8 +5,9 @@ import { openCertificate } from '../../../src/certificate/open.ts';
 import type { Executor } from '../../../src/compute/executor.ts';
 import type { FinishedJob } from '../../../src/roles/requester-job.ts';
 import type { JobHandle, Work } from '../../../src/sdk/types.ts';
-import { MemoryJobStore } from '../../../src/store/job-store.ts';
+import { jobIdText, MemoryJobStore } from '../../../src/store/job-store.ts';
 import { verify } from '../../../src/verify.ts';
+import { storedJob } from '../../conformance/job-store.ts';
 import { unwrap } from '../../support/job-factory.ts';
 import {
   type VirtualNode,
@@ -239,6 +240,26 @@ test('inputs that nobody can hold: the job is refused and its workers stop', asy
 test('without a cadre a job cannot be detached', async () => {
   const { submit } = await world();
   assert.equal(await codeOf(submit(PRODUCT, { detached: true, cadre: 0 })), 'BAD_POLICY');
+});
+
+test('a wait that no record could hold is refused, by whichever way it comes', async () => {
+  const { swarm, home, submit } = await world();
+  const job = await submit(PRODUCT);
+  await swarm.run(job.result());
+  const again = swarm.swarmOf(home).retry(job.id, { waitPeersMs: 0.5 });
+  assert.equal(await codeOf(swarm.run(again)), 'BAD_POLICY');
+  assert.equal(home.roles.requester.list().length, 1);
+});
+
+test('a job that failed with a code of another version is told with one of this', async () => {
+  const jobs = new MemoryJobStore();
+  const failure = { code: 'OF_TOMORROW', message: 'in words that last' };
+  const failed = storedJob(1, { state: 'failed', failure, endedMs: 1_800_000_000_000 });
+  await jobs.put(failed);
+  const swarm = await VirtualSwarm.start(1);
+  const home = await swarm.add(HOME_INDEX, { ...HOME, jobs });
+  const picked = home.roles.requester.pickUp(jobIdText(failed.job));
+  await assert.rejects(swarm.run(picked), { code: 'INTERNAL', message: failure.message });
 });
 
 test('a requester that is killed takes its job up again, whenever it was', async () => {

@@ -130,6 +130,9 @@ test('what can be refused here is refused before anybody is asked', async () => 
     [['noop@1', { parameters: { items: 16 }, shards: 1e9 }], 'BAD_SHARD_COUNT'],
     [['noop@1', { parameters: { itmes: 16 } }], 'BAD_PARAMETER'],
     [['noop@1', WORK, { replicas: 2, quorum: 3 }], 'BAD_POLICY'],
+    [['noop@1', WORK, { waitPeersMs: 0.5 }], 'BAD_POLICY'],
+    [['noop@1', WORK, { waitPeersMs: Number.NaN }], 'BAD_POLICY'],
+    [['noop@1', WORK, { waitPeersMs: 86_400_001 }], 'BAD_POLICY'],
     [['gemm.f32@1', { inputs: {} }], 'BAD_INPUT'],
   ];
   for (const [call, code] of bad) {

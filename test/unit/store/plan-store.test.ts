@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { DiskLogFolder } from '../../../src/store/log-folder.ts';
 import { LogPlanStore } from '../../../src/store/plan-store.ts';
-import { makeJob } from '../../support/job-factory.ts';
+import { digestOf, makeJob } from '../../support/job-factory.ts';
 
 const { plan } = makeJob({ nodes: 4, shards: 2 });
 const stored = {
@@ -38,6 +38,14 @@ test('a plan and its records come back; a torn or foreign log is told apart', as
   );
   await back?.log.wal.close();
   await assert.rejects(store.create(stored), { code: 'DATA_DIR_DAMAGED' });
+
+  const other = await store.create({ ...stored, planId: digestOf(9) });
+  await other.wal.append([utf8('one')]);
+  await other.wal.close();
+  const [own] = await recover();
+  await own?.log.wal.close();
+  assert.deepEqual(damaged.splice(0), ['DATA_DIR_DAMAGED'], 'a package of another plan');
+  await store.remove(digestOf(9));
 
   await writeFile(join(directory, `${'00'.repeat(32)}.wal`), '');
   assert.equal((await recover()).length, 1);

@@ -4,6 +4,7 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { planIdOf } from '../../../src/job/plan.ts';
 import { DiskEndedPlanStore, type EndedPlan } from '../../../src/store/ended-plan-store.ts';
 import { DiskJobStore } from '../../../src/store/job-store.ts';
 import { DiskLogFolder } from '../../../src/store/log-folder.ts';
@@ -69,10 +70,8 @@ test('ended plans come back in batches, oldest first, and leave in batches', asy
   assert.deepEqual(await load(), [late]);
 });
 
-const { package: pkg, planId } = (() => {
-  const made = makePackage({ nodes: 4, shards: 2 });
-  return { package: made.package, planId: digestOf(9) };
-})();
+const { package: pkg } = makePackage({ nodes: 4, shards: 2 });
+const planId = planIdOf(pkg.plan);
 const SEALED = {
   kind: 'sealed' as const,
   wave: 0,
@@ -123,4 +122,11 @@ test('a torn work log keeps what was acknowledged; a foreign one is reported', a
   const recovered = await recover(store, damaged);
   for (const one of recovered) await one.log.close();
   assert.deepEqual([recovered.length, damaged], [1, ['DATA_DIR_DAMAGED']]);
+  await rm(join(directory, `${'ab'.repeat(32)}.work`));
+  const other = store.create({ planId: digestOf(9), takenMs: 5, package: pkg });
+  await other.append([SEALED]);
+  await other.close();
+  const found = await recover(store, damaged);
+  for (const one of found) await one.log.close();
+  assert.deepEqual([found.length, damaged.length], [1, 2], 'a package of another plan');
 });
