@@ -3,13 +3,16 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { equalBytes } from '../../src/base/bytes.ts';
-import { readShare } from '../../src/federated/codec/codec-settings.ts';
-import { parseCodec } from '../../src/federated/codec/codec-spec.ts';
-import { roundMask } from '../../src/federated/codec/rand-k-codec.ts';
-import { keptOf } from '../../src/federated/codec/top-k-codec.ts';
 import { toDense, type Update } from '../../src/federated/fixed-point.ts';
-import { productOf, spellUpdate } from '../oracles/update-spelling.ts';
-import { CODEC_TEXTS, codecFor, contextOf, flatSchema, SMALL_SCHEMA } from '../support/updates.ts';
+import { productOf } from '../oracles/update-spelling.ts';
+import {
+  CODEC_TEXTS,
+  codecFor,
+  contextOf,
+  flatSchema,
+  respelt,
+  SMALL_SCHEMA,
+} from '../support/updates.ts';
 
 const LENGTH = SMALL_SCHEMA.elements;
 const context = contextOf(SMALL_SCHEMA);
@@ -33,19 +36,6 @@ function decoded(text: string, bytes: Uint8Array): Update {
   const update = codecFor(text).decode(bytes, context);
   assert.ok(update.ok, `${text}: ${update.ok ? '' : update.reason}`);
   return update.value;
-}
-
-/** The spelling that a second reading of the page gives the integers, where it can. */
-function respelt(text: string, update: Update): Uint8Array | undefined {
-  const spec = parseCodec(text);
-  if (spec.name === 'powersgd' || spec.name === 'dct') return undefined;
-  const kept = spec.name === 'randk' ? keptOf(readShare(spec.settings.get('keep')!)!, LENGTH) : 0;
-  return spellUpdate(toDense(update), {
-    spec,
-    schema: SMALL_SCHEMA,
-    round: context.round,
-    ...(kept === 0 ? {} : { mask: [...roundMask(context, kept)] }),
-  });
 }
 
 for (const text of CODEC_TEXTS) {
@@ -72,7 +62,7 @@ for (const text of CODEC_TEXTS) {
       fc.assert(
         fc.property(vector, (x) => {
           const bytes = codecFor(text).encode(x, context);
-          const again = respelt(text, decoded(text, bytes));
+          const again = respelt(text, decoded(text, bytes), context);
           if (again !== undefined) assert.deepEqual(again, bytes);
         }),
         { numRuns: 25 },
@@ -90,7 +80,7 @@ for (const text of CODEC_TEXTS) {
             bent[Math.floor(place / 8) % bent.length]! ^= 1 << (place % 8);
             const update = codecFor(text).decode(bent, context);
             if (!update.ok) continue;
-            const again = respelt(text, update.value);
+            const again = respelt(text, update.value, context);
             if (again === undefined) continue;
             assert.ok(equalBytes(again, bent));
             assert.notDeepEqual(update.value, original);

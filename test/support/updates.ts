@@ -1,9 +1,13 @@
 /** Schemas, contexts and vectors for tests and golden bytes of gradient codecs. */
 import { ChaChaWords } from '../../src/crypto/portable/chacha20.ts';
-import type { ClientContext } from '../../src/federated/codec/codec.ts';
+import type { ClientContext, RoundContext } from '../../src/federated/codec/codec.ts';
+import { readShare } from '../../src/federated/codec/codec-settings.ts';
 import { codecOf, parseCodec } from '../../src/federated/codec/codec-spec.ts';
+import { roundMask } from '../../src/federated/codec/rand-k-codec.ts';
 import { makeSchema, type Tensor, type UpdateSchema } from '../../src/federated/codec/schema.ts';
-import { FRACTION_BITS_DEFAULT } from '../../src/federated/fixed-point.ts';
+import { keptOf } from '../../src/federated/codec/top-k-codec.ts';
+import { FRACTION_BITS_DEFAULT, toDense, type Update } from '../../src/federated/fixed-point.ts';
+import { spellUpdate } from '../oracles/update-spelling.ts';
 
 export function schemaOf(
   tensors: readonly Tensor[],
@@ -79,4 +83,19 @@ export const CODEC_TEXTS = [
 
 export function codecFor(text: string) {
   return codecOf(parseCodec(text));
+}
+
+/** The spelling that a second reading of the page gives the integers of an update, where it can. */
+export function respelt(
+  text: string,
+  update: Update,
+  context: RoundContext,
+): Uint8Array | undefined {
+  const { schema, round } = context;
+  const spec = parseCodec(text);
+  if (spec.name === 'powersgd' || spec.name === 'dct') return undefined;
+  const init = { spec, schema, round };
+  if (spec.name !== 'randk') return spellUpdate(toDense(update), init);
+  const kept = keptOf(readShare(spec.settings.get('keep')!)!, schema.elements);
+  return spellUpdate(toDense(update), { ...init, mask: [...roundMask(context, kept)] });
 }
