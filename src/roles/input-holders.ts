@@ -9,13 +9,17 @@ import type { OpenPlan } from '../job/open-plan.ts';
 /** Peers that are asked for one input at most; more would only delay the failure. */
 const HOLDERS_MAX = 64;
 
-/** In the order in which to ask: those that are connected first. */
+/**
+ * In the order in which to ask: those that are connected first. This node is among them only where
+ * it is the requester and works on a job of its own.
+ */
 export function holdersOf(network: Network, plan: OpenPlan): readonly PeerId[] {
   const members = plan.seats.map((seat) => peerIdOf(seat.node));
   const workers = plan.workers.map((index) => peerIdOf(plan.nodes[index]!));
-  const everyone = new Set([peerIdOf(plan.spec.requester), ...members, ...workers]);
-  everyone.delete(network.self);
-  const connected = new Set(network.connectedPeers());
+  const requester = peerIdOf(plan.spec.requester);
+  const everyone = new Set([requester, ...members, ...workers]);
+  if (network.self !== requester) everyone.delete(network.self);
+  const connected = new Set([network.self, ...network.connectedPeers()]);
   const all = [...everyone];
   const near = all.filter((peer) => connected.has(peer));
   return [...near, ...all.filter((peer) => !connected.has(peer))].slice(0, HOLDERS_MAX);

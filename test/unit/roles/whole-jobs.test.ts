@@ -219,6 +219,17 @@ function ownAnswer(index: number): (inner: Executor) => Executor {
   });
 }
 
+test('a node that is alone works on its own job, inputs and all', async () => {
+  await withSwarm(1, async (swarm) => {
+    const a = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] };
+    const own = swarm.swarmOf(swarm.nodes[0]!, async () => {});
+    const policy = { replicas: 1, quorum: 1, cadre: 1 };
+    const job = await swarm.run(own.submit('gemm.f32@1', { inputs: { a, b: a } }, policy));
+    const { outputs } = await swarm.run(job.result());
+    assert.deepEqual(outputs.c!.data, Float32Array.of(7, 10, 15, 22));
+  });
+});
+
 test('workers that never agree: the job fails with NO_AGREEMENT', async () => {
   const workers = Array.from({ length: 7 }, (_, index): VirtualNodeInit => {
     return { roles: ['worker'], hooks: { wrapExecutor: ownAnswer(index) } };
