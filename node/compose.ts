@@ -43,12 +43,18 @@ const STOP_TIMEOUT_MS = 1_000;
 const BLOB_BYTES_MAX = 64 * 2 ** 30;
 /** Measuring all kernels at a first start. */
 const SPEED_BUDGET_MS = 200;
+/** An advert has room for 16 devices, the processor among them. */
+const GPUS_MAX = 15;
 
 export const composeNode: ComposeNode = async (config, hooks = {}) => {
   const threads = Math.max(1, Math.floor(availableParallelism() * config.share));
   const runner = new RunnerExecutor(
     { clock: systemClock, logger: config.log },
-    { threads, ...(hooks.addonFiles && { addonFiles: hooks.addonFiles }) },
+    {
+      threads,
+      gpu: config.gpu,
+      ...(hooks.addonFiles && { addonFiles: hooks.addonFiles }),
+    },
   );
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
@@ -148,15 +154,22 @@ interface OfferParts {
 
 function offerOf(parts: OfferParts): OfferInit {
   const { config, executor, runner, speeds, state, threads, stores } = parts;
-  const { backend, cpuFeatures } = runner.details;
-  const device: Device = {
+  const { backend, gpus, cpuFeatures } = runner.details;
+  const processor: Device = {
     kind: 'cpu',
-    name: backend.name,
+    name: [backend.name, ...Object.values(backend.elsewhere ?? {})].find(isProcessor) ?? 'cpu/js',
     model: (cpus()[0]?.model ?? 'unknown').slice(0, 128),
     cores: threads,
     memory: Math.floor(totalmem() * config.share),
     features: cpuFeatures.slice(0, 64),
   };
+  const devices: Device[] = [
+    processor,
+    ...gpus.slice(0, GPUS_MAX).map(({ backend: name, model, capability, memory, driver }) => {
+      const facts = { name, model: model.slice(0, 128), capability, memory, driver };
+      return { kind: 'cuda', ...facts } as const;
+    }),
+  ];
   const kernels: AdvertFacts['kernels'] = backend.kernels.map((id) => ({
     id,
     digest: kernelDigest(findKernel(id)!),
@@ -172,9 +185,11 @@ function offerOf(parts: OfferParts): OfferInit {
     software: SOFTWARE,
     lastSequence: state.sequence,
     onSequence: (sequence) => state.update({ sequence }),
-    facts: () => ({ devices: [device], kernels }),
+    facts: () => ({ devices, kernels }),
   };
 }
+
+const isProcessor = (backend: string): boolean => backend.startsWith('cpu/');
 
 interface RunningParts {
   readonly ports: RolePorts;

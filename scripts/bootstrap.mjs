@@ -20,6 +20,7 @@ const PINNED_NODE = path.join(MODULES, 'node', 'bin', 'node');
 const BUILD = path.join(ROOT, 'build');
 const NATIVE_STAMP = path.join(BUILD, 'bootstrap-native.json');
 const NATIVE_BUILDER = path.join(ROOT, 'scripts', 'build-native.ts');
+const DEVICE_BUILDER = path.join(ROOT, 'scripts', 'native', 'device-code.ts');
 const ADDON = path.join(BUILD, 'kadre.node');
 
 /** What can be run: the program, arguments put before the caller's, whether it needs the addon. */
@@ -39,6 +40,7 @@ const TASKS = {
   fuzz: { entry: 'test/fuzz/main.ts', native: true },
   bench: { entry: 'test/bench/main.ts', native: true },
   'kill-points': { entry: 'test/kill/main.ts', native: true },
+  'gpu-check': { entry: 'scripts/gpu-check.ts', native: true },
   sim: { entry: 'scripts/sim.ts', native: false },
   'sim:bugs': { entry: 'scripts/sim-bugs.ts', native: false },
 };
@@ -140,21 +142,22 @@ function filesUnder(folder) {
   });
 }
 
-function hasCompiler() {
+/** Which of the compilers that a native build may use are here: of the host, then of GPUs. */
+function compilersFound() {
   const folders = (process.env.PATH ?? '').split(path.delimiter);
-  const names = [process.env.CXX, 'g++', 'clang++', 'c++'].filter(Boolean);
-  return names.some((name) =>
+  const names = [process.env.CXX, 'g++', 'clang++', 'c++', process.env.NVCC ?? 'nvcc'];
+  const isThere = (name) =>
     path.isAbsolute(name)
       ? fs.existsSync(name)
-      : folders.some((folder) => fs.existsSync(path.join(folder, name))),
-  );
+      : folders.some((folder) => fs.existsSync(path.join(folder, name)));
+  return names.filter((name) => name && isThere(name)).join();
 }
 
 /** Everything that a native build depends on, in one hash. */
 function nativeFingerprint() {
   const hash = createHash('sha256');
-  hash.update(`${os.platform()} ${os.arch()} compiler:${hasCompiler()} ${nodeBinary()}\0`);
-  const files = [NATIVE_BUILDER, path.join(ROOT, 'package-lock.json')];
+  hash.update(`${os.platform()} ${os.arch()} compilers:${compilersFound()} ${nodeBinary()}\0`);
+  const files = [NATIVE_BUILDER, DEVICE_BUILDER, path.join(ROOT, 'package-lock.json')];
   for (const file of [...files, ...filesUnder(path.join(ROOT, 'src', 'native')).sort()]) {
     hash
       .update(`${path.relative(ROOT, file)}\0`)

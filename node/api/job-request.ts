@@ -92,10 +92,13 @@ function optionsOf(value: unknown): SubmitOptions {
   for (const [name, entry] of Object.entries(given)) {
     if (name === 'detached') {
       if (typeof entry !== 'boolean') throw bad('`detached` must be true or false');
-      continue;
+    } else if (name === 'requires') {
+      if (typeof entry !== 'string') throw bad('`requires` must be a text');
+    } else if (!NUMBERS.includes(name)) {
+      throw bad(`unknown option \`${name.slice(0, 64)}\``);
+    } else if (typeof entry !== 'number' || !(entry >= 0)) {
+      throw bad(`\`${name}\` must be a number`);
     }
-    if (!NUMBERS.includes(name)) throw bad(`unknown option \`${name.slice(0, 64)}\``);
-    if (typeof entry !== 'number' || !(entry >= 0)) throw bad(`\`${name}\` must be a number`);
   }
   return given as SubmitOptions;
 }

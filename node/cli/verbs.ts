@@ -57,6 +57,12 @@ const JOB_OPTIONS: readonly OptionRow[] = [
     why: `committee seats, 0 to ${LIMITS.cadreSeatsMax}; 0: no certificate, 1: one node's word`,
   },
   {
+    name: 'require',
+    kind: 'text',
+    placeholder: 'LIST',
+    why: "what workers' devices must be, e.g. cuda>=8.0,mem>=16GiB",
+  },
+  {
     name: 'deadline',
     kind: 'seconds',
     placeholder: 'SECONDS',

@@ -56,7 +56,7 @@ async function kernelSpeeds(
   logger: Logger,
   { signal }: SignalOption,
 ): Promise<KernelSpeed[]> {
-  const { names } = await nativeBackends();
+  const { names } = await nativeBackends({ clock: systemClock, logger });
   const inits: RunnerInit[] = [
     ...names.map((name): RunnerInit => ({ backend: 'native', name })),
     { backend: 'js' },

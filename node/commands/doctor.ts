@@ -24,6 +24,7 @@ export const doctor: Command = async (context) => {
 
 async function allChecks(context: CommandContext): Promise<readonly CheckResult[]> {
   const { arguments: given, env, signal, log } = context;
+  const components = { clock: systemClock, logger: log };
   const dataDir = dataDirOf(given, env);
   const running = await findNode(dataDir);
   const groups = [
@@ -42,8 +43,8 @@ async function allChecks(context: CommandContext): Promise<readonly CheckResult[
       if (running !== undefined) return [joined, await checkNode(running, context)];
       return [joined, ...(await checkPorts(listen, api))];
     }),
-    await guarded('addon', checkBackends),
-    await guarded('runner', () => checkRunner({ clock: systemClock, logger: log }, { signal })),
+    await guarded('addon', () => checkBackends(components)),
+    await guarded('runner', () => checkRunner(components, { signal })),
   ];
   return groups.flat();
 }

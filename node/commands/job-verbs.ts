@@ -77,6 +77,7 @@ function describeLines(info: JobInfo): string[] {
     `  ${info.accepted} of ${info.shards} shards accepted`,
     `  ${kernel} ${JSON.stringify(parameters)}`,
     `  ${info.replicas} replicas, ${info.quorum} must agree, cadre of ${info.cadre}`,
+    ...(info.requires === undefined ? [] : [`  on ${info.requires} only`]),
     `  computation ${info.computationId}`,
     ...formatTable([...arrays('in', inputs), ...arrays('out', outputs)]),
     ...(error === undefined ? [] : [`  ${error.code}: ${error.message}`, `  ${error.advice}`]),

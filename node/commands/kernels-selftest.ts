@@ -7,8 +7,15 @@ import { exitOf, formatTable } from '../cli/output.ts';
 
 export const kernelsSelftest: Command = async ({ output, signal, log }) => {
   const components = { clock: systemClock, logger: log };
-  const { rows: results, addonFailures } = await selftestAll(components, { signal });
-  const absent = addonFailures.map(({ file, reason, remedy }) => `${file}: ${reason}; ${remedy}`);
+  const {
+    rows: results,
+    addonFailures,
+    absent: unusable,
+  } = await selftestAll(components, { signal });
+  const absent = [
+    ...addonFailures.map(({ file, reason, remedy }) => `${file}: ${reason}; ${remedy}`),
+    ...unusable.map(({ name, problem }) => `${name}: ${problem}`),
+  ];
   const backends = [...new Set(results.map(({ backend }) => backend))];
   const failed = results.filter((row) => !row.ok);
   const report = { v: 1, ok: failed.length === 0, backends, absent, results } as const;

@@ -7,7 +7,7 @@ import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import { abortable, throwIfAborted } from '../../src/base/signals.ts';
 import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
-import { checkWork, requireKernel } from '../../src/sdk/check-work.ts';
+import { checkWork, requireKernel, requirementOf } from '../../src/sdk/check-work.ts';
 import { loadNetwork } from '../../src/sdk/load-network.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
 import { checkTargets, namedFiles, readArray } from '../cli/array-files.ts';
@@ -145,6 +145,11 @@ function submitOptionsOf(given: Arguments): SubmitOptions {
   if (cadre !== undefined) options.cadre = cadre;
   if (deadline !== undefined) options.deadlineMs = Math.max(1, Math.round(deadline * 1000));
   if (given.flag('detach-on-interrupt')) options.detached = true;
+  const requires = given.text('require');
+  if (requires !== undefined) {
+    requirementOf(requires);
+    options.requires = requires;
+  }
   options.waitPeersMs = Math.round((given.number('wait-peers') ?? 10) * 1000);
   return options;
 }

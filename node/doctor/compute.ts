@@ -1,7 +1,7 @@
 /** What computes: the addon, every backend with its reason, the runner and its golden digests. */
 import type { Clock, Logger, SignalOption } from '../../src/base/ports.ts';
 import { loadAddon } from '../../src/compute/addon.ts';
-import { selftestAll } from '../../src/compute/selftest-all.ts';
+import { nativeBackends, selftestAll } from '../../src/compute/selftest-all.ts';
 import { type CheckResult, ok, problem, warning } from './check.ts';
 
 interface Tried {
@@ -12,16 +12,21 @@ interface Tried {
 
 const ADVICE = 'build the addon again; if it stays, report it with this output';
 
-export async function checkBackends(): Promise<readonly CheckResult[]> {
+interface RunnerPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export async function checkBackends(components: RunnerPorts): Promise<readonly CheckResult[]> {
   try {
     const addon = await loadAddon();
-    const backends = addon.backends().map(({ name, problem: why }) =>
-      why === null
-        ? ok(`backend ${name}`, 'works')
-        : // Not a fault of the machine: another backend is used.
-          ok(`backend ${name}`, `not used: ${why}`),
-    );
-    return [ok('addon', `loaded; CPU has ${addon.cpuFeatures().join(' ')}`), ...backends];
+    const { names, absent } = await nativeBackends(components);
+    return [
+      ok('addon', `loaded; CPU has ${addon.cpuFeatures().join(' ')}`),
+      ...names.map((name) => ok(`backend ${name}`, 'works')),
+      // Not a fault of the machine: another backend is used.
+      ...absent.map(({ name, problem: why }) => ok(`backend ${name}`, `not used: ${why}`)),
+    ];
   } catch (cause) {
     const { message, data } = cause as Error & { data?: { tried?: readonly Tried[] } };
     const [tried] = data?.tried ?? [];
@@ -33,7 +38,7 @@ export async function checkBackends(): Promise<readonly CheckResult[]> {
 }
 
 export async function checkRunner(
-  components: { readonly clock: Clock; readonly logger: Logger },
+  components: RunnerPorts,
   options: SignalOption,
 ): Promise<readonly CheckResult[]> {
   const { rows } = await selftestAll(components, options);

@@ -157,6 +157,7 @@ function mortalStores(stores: NodeStores, reach: Reach): NodeStores {
     close: () => inner.close(),
   });
   const workLog = (inner: WorkLog): WorkLog => ({
+    prepare: () => inner.prepare(),
     append: (records) => around(reach, 'write work', () => inner.append(records)),
     remove: () => around(reach, 'remove work', () => inner.remove()),
     close: () => inner.close(),

@@ -153,7 +153,8 @@ async function startNode(start: NodeStart): Promise<LabNode> {
       bootstrap: [],
       roles: 'worker,cadre',
       share: 1,
-      gpu: true,
+      // A context per node would fill the GPU before the nodes are up.
+      gpu: false,
       mdns: false,
       api: '127.0.0.1:0',
       logLevel: init.logLevel,

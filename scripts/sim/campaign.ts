@@ -1,6 +1,6 @@
 /** Many seeds over several processes, until one breaks an invariant or all are run. */
 import type { SeedLine, SeedRange } from './run-range.ts';
-import { startSeedWorker } from './seed-worker.ts';
+import { type SeedWorker, startSeedWorker } from './seed-worker.ts';
 
 export interface CampaignInit {
   /** The folder whose `src` is run. */
@@ -21,24 +21,38 @@ export interface CampaignEnd {
   readonly failure: SeedLine | undefined;
 }
 
-/** Neighbouring seeds go to different processes, so that the first failure is about the lowest. */
+/** Worlds leave timers and signals behind: a process that ran this many is replaced. */
+const SEEDS_PER_PROCESS = 100;
+
+/**
+ * Seeds go out in blocks, in order, so that the first failure is about the lowest. It stops what
+ * else is running.
+ */
 export async function runCampaign(init: CampaignInit): Promise<CampaignEnd> {
-  const { root, scenario, nodes, from, seeds, workers: step } = init;
+  const { root, scenario, nodes, from, seeds } = init;
   let done = 0;
+  let next = from;
   let failure: SeedLine | undefined;
+  const running = new Set<SeedWorker>();
   const onLine = (line: SeedLine) => {
     done += 1;
     init.onProgress?.(done);
     if (line.violations.length === 0 || line.seed > (failure?.seed ?? Infinity)) return;
     failure = line;
-    for (const worker of workers) worker.stop();
+    for (const worker of running) worker.stop();
   };
-  const workers = Array.from({ length: Math.min(step, seeds) }, (_, i) => {
-    const count = Math.floor((seeds - i + step - 1) / step);
-    const range: SeedRange = { scenario, nodes, from: from + i, count, step };
-    return startSeedWorker(root, range, onLine);
-  });
-  await Promise.all(workers.map(({ finished }) => finished));
+  const work = async () => {
+    while (next < from + seeds && failure === undefined) {
+      const count = Math.min(SEEDS_PER_PROCESS, from + seeds - next);
+      const range: SeedRange = { scenario, nodes, from: next, count };
+      next += count;
+      const worker = startSeedWorker(root, range, onLine);
+      running.add(worker);
+      await worker.finished;
+      running.delete(worker);
+    }
+  };
+  await Promise.all(Array.from({ length: init.workers }, work));
   return { done, failure };
 }
 

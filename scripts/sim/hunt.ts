@@ -24,7 +24,7 @@ export async function hunt(bug: PlantedBug, { root, nodes, seedsMax }: HuntInit)
   const copy = path.join(root, 'build', 'planted', `${bug.name}-${process.pid}`);
   try {
     plant(bug, root, copy);
-    const range = { scenario: bug.scenario, nodes, from: 1, count: seedsMax, step: 1 };
+    const range = { scenario: bug.scenario, nodes, from: 1, count: seedsMax };
     let found: Pick<Hunt, 'seeds' | 'violation'> = { seeds: undefined, violation: undefined };
     const worker = startSeedWorker(copy, range, ({ seed, violations }) => {
       if (found.seeds !== undefined || violations.length === 0) return;

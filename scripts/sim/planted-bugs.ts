@@ -165,4 +165,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'if (!verifyEd25519(cadre[seat]!.key, message, signature) && seat < 0) {',
     scenario: 'byzantine-cadre',
   },
+  {
+    name: 'seals-without-a-name',
+    area: 'store',
+    file: 'src/store/work-store.ts',
+    find: 'this.#folder.open(nameOf(this.#plan.planId))',
+    replace: "this.#folder.open(nameOf(this.#plan.planId), { entry: 'lazy' })",
+    scenario: 'crashes',
+  },
 ];

@@ -61,7 +61,8 @@ const FOLDERS = [
   { name: 'fuzz', concurrency: CORES, testTimeoutMs: 120_000 },
   { name: 'sim', concurrency: CORES, testTimeoutMs: 180_000 },
   { name: 'browser', concurrency: 1, testTimeoutMs: 120_000 },
-  { name: 'gpu', concurrency: 1, testTimeoutMs: 120_000 },
+  // Each of them compiles for seven architectures, or starts many processes.
+  { name: 'gpu', concurrency: 1, testTimeoutMs: 300_000 },
   // Real processes and sockets: several at once would only measure each other.
   { name: 'e2e', concurrency: 1, testTimeoutMs: 180_000 },
 ];

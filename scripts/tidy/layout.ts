@@ -48,7 +48,17 @@ const TEST_FACTORIES = 'test/support/';
 const ROLES_NEVER = ['net'];
 
 /** Decisions: pure, the same on every machine, and in a browser. */
-const PORTABLE = ['base', 'wire', 'blob', 'kernel', 'swarm', 'job', 'certificate', 'roles'];
+const PORTABLE = [
+  'base',
+  'wire',
+  'blob',
+  'kernel',
+  'swarm',
+  'job',
+  'certificate',
+  'federated',
+  'roles',
+];
 
 interface Owner {
   readonly what: string;

@@ -10,7 +10,8 @@ import { executeRecords } from '../../src/job/ledger/execute-records.ts';
 import { ledgerGenesis } from '../../src/job/ledger/ledger-state.ts';
 import { resultLeaves } from '../../src/job/ledger/read-ledger.ts';
 import { resultLeafBytes } from '../../src/job/ledger/results.ts';
-import { computationIdOf } from '../../src/job/spec.ts';
+import { computationIdOf, jobIdOf } from '../../src/job/spec.ts';
+import { parseRequirement } from '../../src/swarm/requirement.ts';
 import { encodeCanonical } from '../../src/wire/cbor.ts';
 import {
   cancelOf,
@@ -86,6 +87,10 @@ const vectors = {
   cadreRoot: toHex(plan.cadreRoot),
   workers: plan.workers,
   order: plan.placement.order(0),
+  requirements: ['cuda>=8.0,mem>=16GiB', 'cuda', 'cpu', 'mem>=512MiB'].map((text) => {
+    const spec = { ...plan.spec, requires: unwrap(parseRequirement(text)) };
+    return { text, spec: toHex(encodeCanonical(spec)), jobId: toHex(jobIdOf(spec)) };
+  }),
   lone,
   ledger: executed(),
 };

@@ -49,6 +49,12 @@ export const ERROR_CODES = {
     'replicas, quorum, cadre size or deadlines contradict each other',
     'need 1 <= quorum <= replicas and a cadre of 0..100',
   ),
+  UNSAFE_PLAN: row(
+    2,
+    false,
+    'a training plan pairs a rule with a codec, or with counts, that it cannot withstand',
+    'the message names the pair and what to use instead',
+  ),
   MALFORMED_FILE: row(
     2,
     false,
@@ -60,6 +66,12 @@ export const ERROR_CODES = {
     false,
     'the certificate file is missing or unreadable',
     'check the path',
+  ),
+  BAD_CODEC: row(
+    2,
+    false,
+    'the text of a gradient codec is malformed',
+    'see the grammar of --codec in docs/protocol/federated-codec.md',
   ),
   BAD_CONFIG: row(
     2,
@@ -110,6 +122,12 @@ export const ERROR_CODES = {
     false,
     'the kernel itself failed on its inputs',
     'the message names the kernel and the reason',
+  ),
+  BAD_UPDATE: row(
+    4,
+    false,
+    'local training gave an update that cannot be sent: a NaN, an infinity or a wrong length',
+    'lower the learning rate, or clip the gradient',
   ),
   JOB_UNKNOWN: row(
     4,

@@ -5,9 +5,10 @@
 import type { Digest } from '../base/ids.ts';
 import { accept, type Checked, refuse } from '../base/verdict.ts';
 import type { JobSpec } from '../job/spec.ts';
+import { workerSpeed } from '../job/worker-speed.ts';
 import { capWeights, place } from '../swarm/placement.ts';
 import { LIMITS } from '../wire/limits.ts';
-import { mayCadreWork, speedOf } from './check-results.ts';
+import { mayCadreWork } from './check-results.ts';
 import type { RosterView } from './check-roster.ts';
 import type { ResultColumns } from './result-columns.ts';
 
@@ -62,7 +63,7 @@ function workerCandidates(question: EntitlementQuestion): {
   const positions: number[] = [];
   const speeds: number[] = [];
   for (const position of roster.positions) {
-    const speed = speedOf(roster.at(position)!.advert, spec);
+    const speed = workerSpeed(roster.at(position)!.advert, spec);
     if (speed === undefined || seats.has(position)) continue;
     positions.push(position);
     speeds.push(speed);

@@ -2,11 +2,11 @@
  * The result leaves without hashing: outputs, exact tiling, workers, quorum
  * (docs/protocol/certificate.md, section 3); and, apart, their root.
  */
-import { equalBytes } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import { type Refusal, refuse } from '../base/verdict.ts';
 import { type ResultLeaf, resultLeafHashes, resultsRootOf } from '../job/ledger/results.ts';
 import type { JobSpec } from '../job/spec.ts';
+import { workerSpeed } from '../job/worker-speed.ts';
 import type { ArraySpec, Region, ResolvedKernel } from '../kernel/contract.ts';
 import { LIMITS } from '../wire/limits.ts';
 import type { RosterView } from './check-roster.ts';
@@ -102,19 +102,7 @@ export function mayCadreWork(spec: JobSpec, rosterCount: number): boolean {
 function judgeWorker(spec: JobSpec, roster: RosterView, position: number): Refusal | undefined {
   const signed = roster.at(position);
   if (signed === undefined) return refuse('worker-not-in-roster');
-  return speedOf(signed.advert, spec) === undefined ? refuse('worker-not-capable') : undefined;
-}
-
-/** The offered speed of this very kernel; undefined when the node cannot work on the job. */
-export function speedOf(
-  advert: NonNullable<ReturnType<RosterView['at']>>['advert'],
-  spec: JobSpec,
-): number | undefined {
-  if (!advert.roles.includes('worker')) return undefined;
-  const offers = advert.kernels.filter(
-    ({ id, digest }) => id === spec.kernel && equalBytes(digest, spec.kernelDigest),
-  );
-  return offers.length === 0 ? undefined : Math.max(...offers.map(({ speed }) => speed));
+  return workerSpeed(signed.advert, spec) === undefined ? refuse('worker-not-capable') : undefined;
 }
 
 /** The results root over all leaves, as the ledger computes it. */

@@ -8,17 +8,12 @@ import type { Digest, NodeId } from '../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
 import { cadreRootOf } from '../job/plan.ts';
 import type { JobSpec } from '../job/spec.ts';
+import { workerSpeed } from '../job/worker-speed.ts';
 import { type CadreFacts, checkCadre } from './check-cadre.ts';
 import { checkCommit, checkHeaders } from './check-commit.ts';
 import { checkEntitlement, type Entitlement } from './check-entitlement.ts';
 import { checkReceiptSignatures, openReceipts } from './check-receipts.ts';
-import {
-  checkRegions,
-  checkWorkers,
-  mayCadreWork,
-  rootOfColumns,
-  speedOf,
-} from './check-results.ts';
+import { checkRegions, checkWorkers, mayCadreWork, rootOfColumns } from './check-results.ts';
 import { checkRoster, type RosterView } from './check-roster.ts';
 import { checkSignatures } from './check-signatures.ts';
 import { checkSpec, type SpecFacts } from './check-spec.ts';
@@ -87,7 +82,7 @@ export function openCertificate(encoded: Uint8Array): Checked<OpenedCertificate>
 function hasOverlap(spec: JobSpec, { roster, cadre }: Parties): boolean {
   return (
     mayCadreWork(spec, roster.count) &&
-    cadre.positions.some((position) => speedOf(roster.at(position)!.advert, spec) !== undefined)
+    cadre.positions.some((position) => workerSpeed(roster.at(position)!.advert, spec) !== undefined)
   );
 }
 

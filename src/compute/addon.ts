@@ -17,8 +17,13 @@ import { sha256 } from '../crypto/portable/hash.ts';
 /** What src/native/napi/addon.cc exports. */
 export interface Addon {
   readonly interfaceVersion: number;
-  /** Best first; `problem` is null for one that works on this machine. */
-  backends(): { name: string; problem: string | null }[];
+  /**
+   * Best first. With `gpu` GPUs too: that opens a context on each, which only a process that may be
+   * killed at any time should own.
+   */
+  backends(gpu?: boolean): BackendCandidate[];
+  /** Devices of the GPU backends that work; none before they were asked for. */
+  gpus(): GpuFacts[];
   cpuFeatures(): string[];
   /** Once, before the first `run`; returns how many threads there are. */
   startThreads(count: number): number;
@@ -28,7 +33,65 @@ export interface Addon {
   run(...call: NativeCall): Promise<void>;
   /** Element-wise fmaf into `out`. */
   fma(a: Float32Array, b: Float32Array, c: Float32Array, out: Float32Array): void;
+  /** The hot loops of gradient codecs, on the calling thread: src/native/federated. */
+  readonly codecs: NativeCodecs;
 }
+
+export interface BackendCandidate {
+  readonly name: string;
+  /** Null for one that works on this machine, else a reason: `no-driver`, `no-avx512f`, ... */
+  readonly problem: string | null;
+}
+
+export interface GpuFacts {
+  /** `cuda/sm_90`; several devices of one architecture share a backend. */
+  readonly backend: string;
+  readonly model: string;
+  /** Compute capability times ten. */
+  readonly capability: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Newest CUDA that the driver supports: 12040 is 12.4. */
+  readonly driver: number;
+}
+
+/** Arguments are checked: a wrong length or number throws a TypeError. */
+export interface NativeCodecs {
+  /** Instruction sets that work here, best first: the first argument of all others. */
+  variants(): string[];
+  firstNotFinite(variant: string, x: Float32Array): number;
+  encodeBlocks(
+    ...call: [...shape: BlockShape, fractionBits: number, x: Float32Array, ...sections: TwoSections]
+  ): void;
+  /** The reason why there are no integers, or null. */
+  decodeBlocks(
+    ...call: [...shape: BlockShape, ...sections: TwoSections, out: Int32Array]
+  ): string | null;
+  /** sum += weight · integers; the reason, and `sum` unchanged, when there are none. */
+  accumulateBlocks(
+    ...call: [...shape: BlockShape, weight: number, ...sections: TwoSections, sum: Float64Array]
+  ): string | null;
+  selectLargest(variant: string, k: number, x: Float32Array, out: Uint32Array): number;
+  selectChunks(
+    ...call: [variant: string, log2: number, keep: number, x: Float32Array, out: Uint32Array]
+  ): number;
+  /** Factors are columns after one another: P = M Q, or Q = transpose of M times P. */
+  product(
+    ...call: [
+      variant: string,
+      isTransposed: 0 | 1,
+      rows: number,
+      columns: number,
+      rank: number,
+      matrix: Float32Array,
+      factor: Float32Array,
+      out: Float32Array,
+    ]
+  ): void;
+}
+
+type BlockShape = [variant: string, blockLog2: number, bits: number];
+type TwoSections = [scales: Uint8Array, values: Uint8Array];
 
 /** Backend name, kernel number, extents, inputs, outputs: see src/native/backend.h. */
 export type NativeCall = [
@@ -45,7 +108,7 @@ export interface AddonFailure {
   readonly remedy: string;
 }
 
-const INTERFACE_VERSION = 1;
+const INTERFACE_VERSION = 3;
 const PROBE_TIMEOUT_MS = 10_000;
 /** A checkout has a script for it, an installed package the compiled builder. */
 const BUILD_COMMAND = import.meta.url.endsWith('.ts')

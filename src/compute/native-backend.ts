@@ -1,6 +1,6 @@
 /**
- * The native backends of this process: those of the addon that work on this machine. Short calls
- * run on the calling thread, because handing one over costs more than it does.
+ * The native backends of this process: those of the addon that work on this machine. Short calls on
+ * a CPU run on the calling thread, because handing one over costs more than it does.
  */
 import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
@@ -11,21 +11,27 @@ import { KERNEL_CODES } from './kernels/table.ts';
 /** Operations and bytes up to which a call stays on the calling thread: some ten microseconds. */
 const SHORT_CALL_COST = 500_000;
 
+/** What there is device code for (src/native/cuda/kernels.cu). */
+const DEVICE_KERNELS = ['gemm.f32@1', 'noop@1'];
+
+export const isDevice = (backend: string): boolean => backend.startsWith('cuda/');
+
 export interface NativeBackendInit {
   /** Default: as many as there are processors. */
   readonly threads?: number;
-  /** Only the backend of this name; default: all that work. */
+  /** Only the backend of this name; default: all CPU variants that work. */
   readonly name?: string;
 }
 
 /**
- * Best first, at least one. Throws ADDON_LOAD_FAILED when the addon loads but none of its backends
- * works here.
+ * Starts the addon's threads. Best first, at least one. Throws ADDON_LOAD_FAILED when the addon
+ * loads but none of its backends works here, or not the one of this name.
  */
 export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): KernelBackend[] {
-  const candidates = addon.backends();
+  const candidates = addon.backends(init.name !== undefined && isDevice(init.name));
   const working = candidates.filter(
-    ({ name, problem }) => problem === null && name === (init.name ?? name),
+    ({ name, problem }) =>
+      problem === null && (init.name === undefined ? !isDevice(name) : name === init.name),
   );
   if (working.length === 0) {
     const tried = candidates.map(({ name, problem }) => ({ file: name, reason: problem }));
@@ -35,13 +41,18 @@ export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): Kern
     );
   }
   addon.startThreads(init.threads ?? availableParallelism());
-  return working.map(({ name }) => ({
+  return working.map(({ name }) => bindBackend(addon, name));
+}
+
+/** A backend that works, in an addon whose threads have been started. */
+export function bindBackend(addon: Addon, name: string): KernelBackend {
+  return {
     name,
-    kernels: [...KERNEL_CODES.keys()],
+    kernels: isDevice(name) ? DEVICE_KERNELS : [...KERNEL_CODES.keys()],
     concurrent: true,
     pauseOperations: 1_000_000_000,
     run: (call) => runNative(addon, name, call),
-  }));
+  };
 }
 
 function runNative(
@@ -56,8 +67,23 @@ function runNative(
   const outputs = outputBuffers(call);
   const { extents, inputs } = code.native(call);
   const native: NativeCall = [backend, code.nativeKernel, extents, inputs, outputs];
+  // A device may hang: only a thread of the addon may wait for one.
+  if (isDevice(backend)) return addon.run(...native).then(() => outputs, failDevice);
   const { operations, bytes } = call.resolved.cost(call.shardCount, call.shard);
   if (operations + bytes > SHORT_CALL_COST) return addon.run(...native).then(() => outputs);
   addon.runNow(...native);
   return outputs;
+}
+
+/**
+ * Of a device call that failed: nothing is wrong with the device, or this process is done with it.
+ */
+function failDevice(cause: unknown): never {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const isFault = reason.startsWith('device-fault');
+  throw new KadreError(
+    { code: isFault ? 'RUNNER_FAILED' : 'KERNEL_FAILED', data: { reason } },
+    `the GPU refused a call: ${reason}`,
+    { cause },
+  );
 }

@@ -12,6 +12,7 @@ import { accept, type Checked, refuse } from '../base/verdict.ts';
 import { isSignedBy, signTagged } from '../crypto/portable/signed.ts';
 import { type Kernel, kernelId, type Parameters, type ResolvedKernel } from '../kernel/contract.ts';
 import { findKernel, KERNELS, kernelDigest } from '../kernel/registry.ts';
+import type { Requirement } from '../swarm/requirement.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { TAGS } from '../wire/tags.ts';
@@ -31,6 +32,8 @@ export interface SpecInit {
   readonly inputs: readonly InputRef[];
   readonly shards: number;
   readonly policy: Policy;
+  /** What workers' devices must be; absent: anything. */
+  readonly requires?: Requirement | undefined;
   readonly network: string;
   /** 16 fresh random bytes: two submissions of one computation are two jobs. */
   readonly nonce: Uint8Array;
@@ -57,6 +60,7 @@ export function buildSpec(init: SpecInit, signer: Signer): SignedJobSpec {
     inputs: resolved.inputs.map((input) => ({ ...input, root: byName.get(input.name)!.root })),
     shards: init.shards,
     policy: policy.value,
+    ...(init.requires === undefined ? {} : { requires: init.requires }),
     network: init.network,
     nonce: init.nonce,
     requester: signer.nodeId,

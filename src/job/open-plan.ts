@@ -24,6 +24,7 @@ import {
   seedOf,
 } from './plan.ts';
 import { type JobSpec, jobIdOf, type Policy } from './spec.ts';
+import { workerSpeed } from './worker-speed.ts';
 
 export interface PlanChecks {
   readonly network: string;
@@ -44,7 +45,7 @@ export interface PlanBase {
   readonly nodes: readonly NodeId[];
   /** Cadre-capable roster indexes by rank. */
   readonly cadreRanks: readonly number[];
-  /** Roster indexes of the nodes that offer the kernel as workers, ascending. */
+  /** Roster indexes of the nodes that may work on the job, ascending. */
   readonly offering: readonly number[];
   /** Position of a node in the roster. */
   rosterIndexOf(node: NodeId): number | undefined;
@@ -160,18 +161,11 @@ function describe(pkg: PlanPackage, jobId: Digest, kernel: ResolvedKernel): Plan
     policy: spec.policy,
     nodes,
     cadreRanks: ranks.map((at) => capable[at]!),
-    offering: [...nodes.keys()].filter((i) => speedOf(pkg.roster[i]!, spec) !== undefined),
+    offering: [...nodes.keys()].filter(
+      (i) => workerSpeed(pkg.roster[i]!.advert, spec) !== undefined,
+    ),
     rosterIndexOf: (node) => indexes.get(toHex(node)),
   };
-}
-
-/** The speed at which a worker offers exactly this kernel; undefined when it does not. */
-function speedOf({ advert }: SignedAdvert, spec: JobSpec): number | undefined {
-  if (!advert.roles.includes('worker')) return undefined;
-  const offers = advert.kernels.filter(
-    ({ id, digest }) => id === spec.kernel && equalBytes(digest, spec.kernelDigest),
-  );
-  return offers.length === 0 ? undefined : Math.max(...offers.map(({ speed }) => speed));
 }
 
 /** What is wrong with skipped ranks and entries; undefined when they follow from the roster. */
@@ -207,7 +201,9 @@ function seatAndPlace(base: PlanBase): Checked<OpenPlan> {
   // Cadre and workers are disjoint when the roster has at least n + 2R nodes (job.md section 2).
   const isDisjoint = nodes.length >= n + 2 * policy.replicas;
   const workers = isDisjoint ? offering.filter((index) => !isSeated(index)) : offering;
-  const weights = capWeights(workers.map((i) => speedOf(base.package.roster[i]!, spec)!));
+  const weights = capWeights(
+    workers.map((i) => workerSpeed(base.package.roster[i]!.advert, spec)!),
+  );
   const candidates: Candidate[] = workers.map((index, at) => ({
     node: nodes[index]!,
     weight: weights[at]!,

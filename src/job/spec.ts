@@ -5,6 +5,7 @@
 import { type Digest, NODE_ID_BYTES, SIGNATURE_BYTES } from '../base/ids.ts';
 import { taggedHash } from '../crypto/portable/hash.ts';
 import { DTYPES } from '../kernel/contract.ts';
+import { requirementShape } from '../swarm/requirement.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import {
@@ -14,6 +15,7 @@ import {
   integer,
   list,
   oneOf,
+  optional,
   type Shape,
   struct,
   text,
@@ -61,6 +63,8 @@ export const jobSpecShape = struct({
   inputs: list(inputRefShape, 64),
   shards: integer(1, LIMITS.shardsMax),
   policy: policyShape,
+  /** What workers' devices must be; absent: anything. */
+  requires: optional(requirementShape),
   network: text(64),
   nonce: bytes(16),
   requester: bytes(NODE_ID_BYTES),

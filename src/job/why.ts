@@ -141,16 +141,20 @@ const STAGE_WORDS: Readonly<Record<JobStage, string>> = {
   failed: 'failed',
 };
 
-/** The job as a whole. `needs`: what a job that looks for peers still lacks. */
+/** The job as a whole. `reason`: what one that looks for peers lacks, or why one failed. */
 export function jobWords(
   stage: JobStage,
   { accepted, shards, judges }: Pick<WhyReport, 'accepted' | 'shards' | 'judges'>,
-  needs: string,
+  reason: string | undefined,
 ): string {
-  if (stage === 'finding-peers') return `${STAGE_WORDS[stage]}: ${needs}`;
+  if (stage === 'finding-peers') return `${STAGE_WORDS[stage]}: ${reason}`;
   const silent = judges.filter(({ answer }) => answer !== 'ok');
   const said = silent.map(({ peer, answer }) => `${peer}: ${answer}`).join(', ');
   const judged = `${silent.length} of ${judges.length} judges say nothing (${said})`;
-  const progress = `${STAGE_WORDS[stage]}: ${accepted} of ${shards} shards accepted`;
-  return silent.length === 0 ? progress : `${progress}; ${judged}`;
+  const parts = [
+    ...(reason === undefined ? [] : [reason]),
+    `${accepted} of ${shards} shards accepted`,
+    ...(silent.length === 0 ? [] : [judged]),
+  ];
+  return `${STAGE_WORDS[stage]}: ${parts.join('; ')}`;
 }

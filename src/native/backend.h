@@ -48,10 +48,15 @@ struct kadre_backend {
    * processor that has the instructions this file was compiled for.
    */
   const char *(*probe)(void);
-  /* Into how many parts, at most `threads`, this call is worth cutting; >= 1. */
-  uint32_t (*parts)(const struct kadre_task *task, uint32_t threads);
+  /*
+   * Into how many parts, at most `threads`, this call is worth cutting; >= 1. `self` is this
+   * structure: a backend with devices keeps them behind it.
+   */
+  uint32_t (*parts)(const struct kadre_backend *self, const struct kadre_task *task,
+                    uint32_t threads);
   /* Runs one part on the calling thread; parts write disjoint outputs. NULL, or a reason. */
-  const char *(*run)(const struct kadre_task *task, uint32_t part, uint32_t parts);
+  const char *(*run)(const struct kadre_backend *self, const struct kadre_task *task, uint32_t part,
+                     uint32_t parts);
 };
 
 /* Best first in the addon's table (napi/addon.cc); a variant that was not compiled is absent. */

@@ -20,6 +20,7 @@ import {
   type WorkerStep,
 } from '../job/why.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
+import { offersFor, requirementText } from '../swarm/requirement.ts';
 import { decodeMessage, encodeMessage, type JobAnswer, jobAnswerShape } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
 
@@ -43,11 +44,13 @@ export interface ExplainedJob {
   readonly stage: JobStage;
   readonly spec: JobSpec;
   readonly plan: OpenPlan | undefined;
+  /** Why it failed or was cancelled; undefined for any other job. */
+  readonly error: { readonly message: string } | undefined;
 }
 
 export async function explainJob(
   { network, book }: { readonly network: Network; readonly book: AdvertBook },
-  { id, stage, spec, plan }: ExplainedJob,
+  { id, stage, spec, plan, error }: ExplainedJob,
   question: LedgerQuestion,
   options: SignalOption = {},
 ): Promise<WhyReport> {
@@ -56,10 +59,20 @@ export async function explainJob(
     plan === undefined || isOver
       ? untold(spec, stage)
       : await askAll(network, plan, question, options);
-  const { kernel, policy } = spec;
-  const wanted = `${policy.replicas} workers that run ${kernel} and ${policy.cadre} for a cadre`;
-  const needs = `it needs ${wanted}; ${book.all().length} nodes are known`;
-  return { jobId: id, stage, ...report, words: jobWords(stage, report, needs) };
+  const reason = stage === 'finding-peers' ? needsOf(spec, book) : error?.message;
+  return { jobId: id, stage, ...report, words: jobWords(stage, report, reason) };
+}
+
+/** What a job that looks for peers lacks: how many it needs, and how many of them are known. */
+function needsOf({ kernel, policy, requires }: JobSpec, book: AdvertBook): string {
+  const adverts = book.all().map(({ advert }) => advert);
+  const workers = adverts.filter((advert) => offersFor(advert, kernel, requires).length > 0).length;
+  const members = adverts.filter(({ roles }) => roles.includes('cadre')).length;
+  const on = requires === undefined ? '' : ` on ${requirementText(requires)}`;
+  const wanted = `${policy.replicas} workers that run ${kernel}${on} and ${policy.cadre} for a cadre`;
+  const known = `${adverts.length} nodes are known, ${workers} such workers, ${members} for a cadre`;
+  const isUnmet = requires !== undefined && workers === 0;
+  return `it needs ${wanted}; ${known}${isUnmet ? '; no known node meets what it requires' : ''}`;
 }
 
 /** Everything of the report but the job's id, stage and words. */

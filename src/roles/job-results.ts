@@ -33,7 +33,8 @@ const PAUSE_MS_MAX = 4_000;
 
 /**
  * Asks the judges that were believed, then the others, and again for a while those who gave no
- * answer. Errors: CERTIFICATE_INVALID when none offers a certificate of this plan that holds.
+ * answer. Errors: CERTIFICATE_INVALID when all offer what does not hold, CADRE_LOST when those that
+ * could offer a better one have none any more.
  */
 export async function fetchCertificate(
   { network, clock }: { readonly network: Network; readonly clock: Clock },
@@ -48,8 +49,9 @@ export async function fetchCertificate(
     if ('results' in asked) return asked.results;
     const { failures, mayComeBack } = asked;
     if (!mayComeBack || clock.monotonicMs() + pauseMs > untilMs) {
+      const code = mayComeBack ? 'CADRE_LOST' : 'CERTIFICATE_INVALID';
       throw new KadreError(
-        { code: 'CERTIFICATE_INVALID', data: { failures } },
+        { code, data: { failures } },
         `no member offers a valid certificate: ${failures.join('; ')}`,
       );
     }

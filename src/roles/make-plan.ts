@@ -68,9 +68,10 @@ async function freeze(
   { job, waitPeersMs, instance }: MakePlanInit,
   options: SignalOption,
 ): Promise<{ draft: PlanPackage; order: readonly NodeId[] }> {
-  const { policy, kernel } = job.spec;
+  const { policy, kernel, requires } = job.spec;
   const wanted = {
     kernel,
+    requires,
     workersMin: policy.replicas,
     cadreMin: policy.cadre,
     waitMs: waitPeersMs,

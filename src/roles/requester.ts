@@ -174,7 +174,8 @@ export class Requester {
     const opened = stored.plan === undefined ? undefined : this.#components.plans.open(stored.plan);
     const plan = opened?.ok ? opened.value : undefined;
     const stage = stored.state === 'done' ? 'done' : 'failed';
-    const job = { id: jobId, stage, spec: stored.job.spec, plan } as const;
+    const { failure: error } = stored;
+    const job = { id: jobId, stage, spec: stored.job.spec, plan, error } as const;
     return explainJob(this.#components, job, question, options);
   }
 

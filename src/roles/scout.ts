@@ -9,6 +9,12 @@ import type { Clock, Directory, Logger, Network, SignalOption } from '../base/po
 import { anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
+import {
+  deviceClasses,
+  offersFor,
+  type Requirement,
+  requirementText,
+} from '../swarm/requirement.ts';
 import { LIMITS } from '../wire/limits.ts';
 
 export interface ScoutComponents {
@@ -22,6 +28,8 @@ export interface ScoutComponents {
 export interface Wanted {
   /** Kernel id that workers must offer. */
   readonly kernel: string;
+  /** What their devices must be; absent: anything. */
+  readonly requires?: Requirement | undefined;
   readonly workersMin: number;
   readonly cadreMin: number;
   /** How long to look before giving up. */
@@ -52,7 +60,7 @@ export class Scout {
     const deadlineMs = clock.monotonicMs() + wanted.waitMs;
     for (;;) {
       throwIfAborted(options.signal);
-      if (this.#isEnough(wanted) && this.#isFresh(wanted.kernel)) return this.#fit(wanted);
+      if (this.#isEnough(wanted) && this.#isFresh(wanted)) return this.#fit(wanted);
       await this.#search(wanted, deadlineMs, options);
       if (this.#isEnough(wanted)) return this.#fit(wanted);
       if (clock.monotonicMs() >= deadlineMs) throw this.#notEnough(wanted);
@@ -87,10 +95,10 @@ export class Scout {
     try {
       await Promise.all([
         this.#learnNeighbours(signal, learned),
-        this.#searchClass(`kernel/${wanted.kernel}`, signal, learned),
+        ...classesOf(wanted).map((name) => this.#searchClass(name, signal, learned)),
         wanted.cadreMin > 0 ? this.#searchClass('role/cadre', signal, learned) : undefined,
       ]);
-      this.#searchedAtMs.set(wanted.kernel, clock.monotonicMs());
+      this.#searchedAtMs.set(searchOf(wanted), clock.monotonicMs());
     } finally {
       hardStop.cancel();
       settle?.cancel();
@@ -145,36 +153,38 @@ export class Scout {
     );
   }
 
-  #isFresh(kernel: string): boolean {
-    const atMs = this.#searchedAtMs.get(kernel);
+  #isFresh(wanted: Wanted): boolean {
+    const atMs = this.#searchedAtMs.get(searchOf(wanted));
     return atMs !== undefined && this.#components.clock.monotonicMs() - atMs < SEARCH_FRESH_MS;
   }
 
   #fit(wanted: Wanted): readonly SignedAdvert[] {
     return this.#components.book
       .all()
-      .filter(({ advert }) => isWorker(advert, wanted.kernel) || isCadre(advert))
+      .filter(({ advert }) => isWorker(advert, wanted) || isCadre(advert))
       .slice(0, LIMITS.rosterAdvertsMax);
   }
 
   #isEnough(wanted: Wanted): boolean {
-    const { workers, cadre } = this.#count(wanted.kernel);
+    const { workers, cadre } = this.#count(wanted);
     return workers >= wanted.workersMin && cadre >= wanted.cadreMin;
   }
 
-  #count(kernel: string): { workers: number; cadre: number } {
+  #count(wanted: Wanted): { workers: number; cadre: number } {
     const adverts = this.#components.book.all();
     return {
-      workers: adverts.filter(({ advert }) => isWorker(advert, kernel)).length,
+      workers: adverts.filter(({ advert }) => isWorker(advert, wanted)).length,
       cadre: adverts.filter(({ advert }) => isCadre(advert)).length,
     };
   }
 
   #notEnough(wanted: Wanted): KadreError {
-    const found = this.#count(wanted.kernel);
+    const found = this.#count(wanted);
+    const { requires } = wanted;
+    const asked = requires === undefined ? '' : ` on ${requirementText(requires)}`;
     return new KadreError(
       { code: 'NOT_ENOUGH_PEERS', data: { ...found, ...wanted } },
-      `found ${found.workers} workers for ${wanted.kernel} (need ${wanted.workersMin}) and ` +
+      `found ${found.workers} workers for ${wanted.kernel}${asked} (need ${wanted.workersMin}) and ` +
         `${found.cadre} cadre-capable peers (need ${wanted.cadreMin}) in ${wanted.waitMs} ms`,
     );
   }
@@ -182,8 +192,18 @@ export class Scout {
 
 type AdvertBody = SignedAdvert['advert'];
 
-function isWorker(advert: AdvertBody, kernel: string): boolean {
-  return advert.roles.includes('worker') && advert.kernels.some((offer) => offer.id === kernel);
+/** What a search looked for, apart from how many. */
+function searchOf({ kernel, requires }: Wanted): string {
+  return `${kernel} ${JSON.stringify(requires ?? null)}`;
+}
+
+/** Where workers may be found: among many that offer the kernel, few may have the device. */
+function classesOf({ kernel, requires }: Wanted): string[] {
+  return [`kernel/${kernel}`, ...deviceClasses(requires)];
+}
+
+function isWorker(advert: AdvertBody, { kernel, requires }: Wanted): boolean {
+  return offersFor(advert, kernel, requires).length > 0;
 }
 
 function isCadre(advert: AdvertBody): boolean {

@@ -48,6 +48,8 @@ const CHUNK_MS = 250;
  * last news of the job, then ever more seldom, because all judges may be gone.
  */
 const RESEND_MS = 3_000;
+/** After a restart: who must reveal soon does not wait long for a judge it could not reach. */
+const RESEND_MS_MIN = 500;
 const RESEND_MS_MAX = 60_000;
 /** Shards sealed in one record at most, whatever they cost. */
 const CHUNK_SHARDS_MAX = 16_384;
@@ -96,8 +98,10 @@ export class WorkerJob {
   assign(wave: number, shards: readonly number[]): void {
     const fresh = this.#take(wave, shards);
     for (const shard of fresh) this.#queue.push({ wave, shard });
-    if (fresh.length > 0)
+    if (fresh.length > 0) {
       this.#unlogged.push({ kind: 'assigned', wave, shards: packShards(fresh) });
+      this.#log.prepare();
+    }
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
   }
@@ -342,7 +346,8 @@ export class WorkerJob {
     this.#resend = this.#components.clock.setTimer(delayMs, () => {
       for (const record of this.#sealed.records()) void this.#send(record);
       void this.#ask();
-      this.#scheduleResend(Math.min(2 * delayMs, RESEND_MS_MAX));
+      const nextMs = Math.max(RESEND_MS_MIN, 2 * delayMs);
+      this.#scheduleResend(Math.min(nextMs, RESEND_MS_MAX));
     });
   }
 

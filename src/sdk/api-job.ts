@@ -13,6 +13,7 @@ import { computationIdOf, jobIdOf, jobSpecShape } from '../job/spec.ts';
 import type { WhyReport } from '../job/why.ts';
 import { arrayBytes, type ResolvedKernel } from '../kernel/contract.ts';
 import { arrayOfBytes, type NdArray } from '../kernel/nd-array.ts';
+import { isSameRequirement, type Requirement } from '../swarm/requirement.ts';
 import { decodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { type ApiClient, errorOfJson } from './api-client.ts';
@@ -39,6 +40,8 @@ export interface Expected {
   /** Undefined where the node was left to choose. */
   readonly shards: number | undefined;
   readonly options: Pick<SubmitOptions, 'replicas' | 'quorum' | 'cadre'>;
+  /** What workers' devices must be; undefined: anything. */
+  readonly requires: Requirement | undefined;
   /** As far as they are here. */
   readonly inputs: Readonly<Record<string, NdArray>>;
 }
@@ -58,12 +61,12 @@ export function expectedOfSpec(bytes: Uint8Array): { jobId: string; expected: Ex
     );
   }
   const spec = decoded.value;
-  const { kernel, parameters, inputs, shards, policy } = spec;
+  const { kernel, parameters, inputs, shards, policy, requires } = spec;
   const { resolved } = resolveJob({ kernelId: kernel, parameters, inputs, shards });
   const { replicas, quorum, cadre } = policy;
   const computationId = toHex(computationIdOf(spec));
   const options = { replicas, quorum, cadre };
-  const expected = { kernel, computationId, resolved, shards, options, inputs: {} };
+  const expected = { kernel, computationId, resolved, shards, options, requires, inputs: {} };
   return { jobId: toHex(jobIdOf(spec)), expected };
 }
 
@@ -212,7 +215,7 @@ function checkCertificate(
 function differenceFrom(
   { spec, jobId: certified }: OpenedCertificate,
   jobId: string,
-  { computationId, kernel, options, shards }: Expected,
+  { computationId, kernel, options, requires, shards }: Expected,
 ): string | undefined {
   const { replicas, quorum, cadre } = options;
   if (toHex(certified) !== jobId) return 'the job id';
@@ -222,6 +225,7 @@ function differenceFrom(
   if (replicas !== undefined && spec.policy.replicas !== replicas) return 'the number of replicas';
   if (quorum !== undefined && spec.policy.quorum !== quorum) return 'the quorum';
   if (cadre !== undefined && spec.policy.cadre !== cadre) return 'the cadre size';
+  if (!isSameRequirement(requires, spec.requires)) return 'the requirement';
   return undefined;
 }
 

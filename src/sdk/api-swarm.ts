@@ -12,9 +12,10 @@ import { computationIdOf } from '../job/spec.ts';
 import type { Dtype } from '../kernel/contract.ts';
 import { bytesOfArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
+import { isSameRequirement } from '../swarm/requirement.ts';
 import { ApiClient } from './api-client.ts';
 import { ApiJob, type Expected, expectedOfSpec } from './api-job.ts';
-import { checkWork, specOfArray } from './check-work.ts';
+import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import { jobIdPrefix } from './find-job.ts';
 import { mapJobs } from './map-jobs.ts';
 import type {
@@ -54,6 +55,7 @@ class ApiSwarm implements Swarm {
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
     const { signal, ...policy } = options;
+    const requires = requirementOf(options.requires);
     const inputs = work.inputs ?? {};
     const specs = Object.entries(inputs).map(([name, array]) => specOfArray(name, array));
     const { resolved, kernel: known } = checkWork(kernel, work, policy);
@@ -94,6 +96,7 @@ class ApiSwarm implements Swarm {
       resolved,
       shards: work.shards,
       options: policy,
+      requires,
       inputs,
     };
     return this.#handle(jobId, expected, { signal, isOwn: policy.detached !== true });
@@ -185,6 +188,7 @@ function isSameWork(a: Expected, b: Expected): boolean {
     a.shards === b.shards &&
     replicas === b.options.replicas &&
     quorum === b.options.quorum &&
-    cadre === b.options.cadre
+    cadre === b.options.cadre &&
+    isSameRequirement(a.requires, b.requires)
   );
 }

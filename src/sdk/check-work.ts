@@ -10,6 +10,7 @@ import type { InputRef } from '../job/spec.ts';
 import { type ArraySpec, arrayBytes, type Kernel, type Parameters } from '../kernel/contract.ts';
 import { dtypeOf, type NdArray } from '../kernel/nd-array.ts';
 import { findKernel } from '../kernel/registry.ts';
+import { parseRequirement, type Requirement } from '../swarm/requirement.ts';
 import type { Work } from './types.ts';
 
 /** Stands for a root where only dtypes and shapes matter. */
@@ -34,6 +35,14 @@ export function checkWork(
   derivePolicy({ replicas, quorum, cadre, deadlineMs });
   checkWaitPeers(waitPeersMs);
   return resolved;
+}
+
+/** Reads `SubmitOptions.requires`. Errors: BAD_POLICY. */
+export function requirementOf(text: string | undefined): Requirement | undefined {
+  if (text === undefined) return undefined;
+  const parsed = parseRequirement(text);
+  if (parsed.ok) return parsed.value;
+  throw new KadreError({ code: 'BAD_POLICY' }, parsed.detail ?? parsed.reason);
 }
 
 /** Errors: UNKNOWN_KERNEL, with the nearest known name. */

@@ -19,7 +19,8 @@ import type { StartedJob } from '../roles/requester.ts';
 import { jobIdText } from '../store/job-store.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
-import { checkWork, specOfArray } from './check-work.ts';
+import { offersFor, type Requirement } from '../swarm/requirement.ts';
+import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import { EmbeddedJob } from './embedded-job.ts';
 import { jobIdPrefix, matchJobId } from './find-job.ts';
 import { jobInfo } from './job-info.ts';
@@ -87,15 +88,17 @@ export class EmbeddedSwarm implements Swarm {
     const arrays = Object.entries(work.inputs ?? {});
     const specs = arrays.map(([name, array]) => specOfArray(name, array));
     const parameters = work.parameters ?? {};
-    const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...chosen } = options;
+    const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...rest } = options;
+    const { requires: text, ...chosen } = rest;
+    const requires = requirementOf(text);
     const asked = { ...this.#init.policy, ...chosen };
     const { resolved } = checkWork(kernel, work, { ...asked, waitPeersMs });
     const policy = derivePolicy(asked);
     const inputs = await this.#storeInputs(specs, arrays);
     const { replicas: workersMin, cadre: cadreMin } = policy;
-    const wanted = { kernel, workersMin, cadreMin, waitMs: waitPeersMs };
+    const wanted = { kernel, requires, workersMin, cadreMin, waitMs: waitPeersMs };
     const adverts = await coded(roles.scout.gather(wanted, { signal }), signal);
-    const speeds = speedsOf(adverts, kernel);
+    const speeds = speedsOf(adverts, { kernel, requires });
     const shards = work.shards ?? shardCountFor(resolved, speeds.length);
     const estimateMs = estimateFor(resolved, { shards, replicas: policy.replicas, speeds });
     const job = buildSpec(
@@ -105,6 +108,7 @@ export class EmbeddedSwarm implements Swarm {
         inputs,
         shards,
         policy: derivePolicy({ ...asked, estimateMs }),
+        requires,
         network: this.#init.networkId,
         nonce: random.bytes(16),
       },
@@ -163,11 +167,10 @@ export class EmbeddedSwarm implements Swarm {
       known.map(({ job }) => jobIdText(job)),
     );
     const { job, detached, waitPeersMs } = requester.find(jobId)!;
-    const { kernel, parameters, inputs, shards, policy, network } = job.spec;
-    for (const { name, root } of inputs) await this.#assertHeld(name, root);
+    const { kernel: kernelId, ...work } = job.spec;
+    for (const { name, root } of work.inputs) await this.#assertHeld(name, root);
     const nonce = this.#components.random.bytes(16);
-    const again = { kernelId: kernel, parameters, inputs, shards, policy, network, nonce };
-    const signed = buildSpec(again, this.#components.signer);
+    const signed = buildSpec({ ...work, kernelId, nonce }, this.#components.signer);
     const init = { job: signed, detached, waitPeersMs: options.waitPeersMs ?? waitPeersMs };
     const started = await requester.submit(init);
     return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
@@ -266,12 +269,13 @@ async function coded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   }
 }
 
-function speedsOf(adverts: readonly SignedAdvert[], kernel: string): number[] {
+function speedsOf(
+  adverts: readonly SignedAdvert[],
+  { kernel, requires }: { readonly kernel: string; readonly requires: Requirement | undefined },
+): number[] {
   return adverts.flatMap(({ advert }) => {
-    const offers = advert.kernels.filter((offer) => offer.id === kernel);
-    return advert.roles.includes('worker') && offers.length > 0
-      ? [Math.max(...offers.map((offer) => offer.speed))]
-      : [];
+    const offers = offersFor(advert, kernel, requires);
+    return offers.length > 0 ? [Math.max(...offers.map((offer) => offer.speed))] : [];
   });
 }
 

@@ -7,6 +7,7 @@ import type { JobStage } from '../job/why.ts';
 import { recordedFailure } from '../roles/job-records.ts';
 import type { RequesterJob } from '../roles/requester-job.ts';
 import type { StoredJob } from '../store/job-store.ts';
+import { requirementText } from '../swarm/requirement.ts';
 import type { JobInfo, JobState } from './types.ts';
 
 export interface JobFacts {
@@ -19,7 +20,7 @@ export interface JobFacts {
 
 export function jobInfo(jobId: string, facts: JobFacts): JobInfo {
   const { spec, job, stored } = facts;
-  const { kernel, parameters, inputs, shards, policy } = spec;
+  const { kernel, parameters, inputs, shards, policy, requires } = spec;
   const state = stateOf(facts);
   const error = job?.error ?? errorOf(stored);
   return {
@@ -37,6 +38,7 @@ export function jobInfo(jobId: string, facts: JobFacts): JobInfo {
     replicas: policy.replicas,
     quorum: policy.quorum,
     cadre: policy.cadre,
+    ...(requires === undefined ? {} : { requires: requirementText(requires) }),
     submittedMs: stored?.submittedMs ?? null,
     ...(error === undefined ? {} : { error }),
   };

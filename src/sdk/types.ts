@@ -36,6 +36,8 @@ export interface SubmitOptions extends SignalOption {
   readonly cadre?: number;
   /** The job fails when not done by then. */
   readonly deadlineMs?: number;
+  /** What workers' devices must be: `cuda>=8.0,mem>=16GiB`, `cpu`. Default: anything. */
+  readonly requires?: string;
   /** How long to wait for enough capable peers: 0..86,400,000. Default 10 s. */
   readonly waitPeersMs?: number;
   /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
@@ -146,6 +148,8 @@ export interface JobInfo {
   readonly quorum: number;
   /** Seats. */
   readonly cadre: number;
+  /** What workers' devices must be, as `SubmitOptions` says it; absent: anything. */
+  readonly requires?: string;
   /** Wall time, ms since 1970; null for a job of somebody else. */
   readonly submittedMs: number | null;
   /** Why it failed or was cancelled. */
@@ -242,9 +246,9 @@ export interface Swarm extends AsyncDisposable {
    */
   job(id: string, options?: SignalOption): Promise<JobHandle>;
   /**
-   * The same work as a new job: kernel, parameters, inputs, shards and policy of one of this
-   * requester's jobs, with a fresh nonce. Errors: JOB_UNKNOWN, BLOB_UNAVAILABLE for an input that
-   * is not held any more, and those of `submit`.
+   * The same work as a new job: kernel, parameters, inputs, shards, policy and requirement of one
+   * of this requester's jobs, with a fresh nonce. Errors: JOB_UNKNOWN, BLOB_UNAVAILABLE for an
+   * input that is not held any more, and those of `submit`.
    */
   retry(id: string, options?: RetryOptions): Promise<JobHandle>;
   /** Jobs that this swarm's requester knows, oldest first. */

@@ -59,8 +59,9 @@ export class ConsensusWatch implements WorldObserver {
   readonly #deliveries = new Map<string, Delivery>();
   /** I3, I10: what every honest key signed, in order. */
   readonly #signed = new Map<string, readonly Signed[]>();
-  /** Signatures that have left their machine. */
+  /** Signatures that have left their machine, and those that have not. */
   readonly #spoken = new Set<string>();
+  readonly #unspoken = new Map<string, Signed>();
   /** I3: the one proposal of an honest leader, by plan and round. */
   readonly #proposed = new Map<string, string>();
   /** Sent messages that were looked at. */
@@ -92,8 +93,8 @@ export class ConsensusWatch implements WorldObserver {
     if (signed === undefined || signed.tag === 'PROPOSAL') return;
     const body = readFields(signed.body);
     if (body === undefined) return;
-    const key = textOf(publicKey);
     const pen: Signed = {
+      key: textOf(publicKey),
       tag: signed.tag,
       round: numberAt(body, 'round'),
       reported: numberAt(body, 'highQcRound'),
@@ -101,17 +102,14 @@ export class ConsensusWatch implements WorldObserver {
       signature: textOf(signature),
       start: node.starts,
     };
-    const before = this.#signed.get(key) ?? [];
-    const counted = before.filter(
-      (past) => past.start === pen.start || this.#spoken.has(past.signature),
+    const before = this.#signed.get(pen.key) ?? [];
+    this.#judge(
+      node,
+      pen,
+      before.filter((past) => past.start === pen.start || this.#spoken.has(past.signature)),
     );
-    const name = `node ${node.index} signed a ${pen.tag} of round ${pen.round}`;
-    if (counted.some((past) => isSameSlot(past, pen) && past.body !== pen.body)) {
-      this.faults.push(`I3: ${name} twice`);
-    }
-    const why = outOfOrder(counted, pen);
-    if (why !== undefined) this.faults.push(`I10: ${name} ${why}`);
-    this.#signed.set(key, [...before, pen]);
+    this.#signed.set(pen.key, [...before, pen]);
+    this.#unspoken.set(pen.signature, pen);
   }
 
   sent(from: SimNode, { protocol, kind, bytes }: Packet): void {
@@ -133,7 +131,7 @@ export class ConsensusWatch implements WorldObserver {
     }
     this.#checkKept(from, planId);
     if (SIGNED_KINDS.has(String(message.kind))) {
-      this.#spoken.add(textOf(bytesAt(message, 'sig')));
+      this.#speak(from, textOf(bytesAt(message, 'sig')));
       this.#checkDurable(from, message, bytes);
     }
     this.#note(from, planId, message);
@@ -154,6 +152,32 @@ export class ConsensusWatch implements WorldObserver {
     }
     delivery.height = height;
     this.#finalise(planId, height, { id: String(fields.blockId), rule: 'I1' });
+  }
+
+  /**
+   * What was signed before a power cut may be sent after it, when the disk kept it: it is then
+   * judged beside everything else that has left the machine, signed before it or since.
+   */
+  #speak(node: SimNode, signature: string): void {
+    const pen = this.#unspoken.get(signature);
+    if (pen === undefined) return;
+    this.#unspoken.delete(signature);
+    const signed = this.#signed.get(pen.key) ?? [];
+    const at = signed.indexOf(pen);
+    const wasSpoken = (other: Signed) =>
+      other.start !== pen.start && this.#spoken.has(other.signature);
+    this.#judge(node, pen, signed.slice(0, at).filter(wasSpoken));
+    for (const later of signed.slice(at + 1).filter(wasSpoken)) this.#judge(node, later, [pen]);
+    this.#spoken.add(signature);
+  }
+
+  #judge(node: SimNode, pen: Signed, before: readonly Signed[]): void {
+    const name = `node ${node.index} signed a ${pen.tag} of round ${pen.round}`;
+    if (before.some((past) => isSameSlot(past, pen) && past.body !== pen.body)) {
+      this.faults.push(`I3: ${name} twice`);
+    }
+    const why = outOfOrder(before, pen);
+    if (why !== undefined) this.faults.push(`I10: ${name} ${why}`);
   }
 
   #chainOf(planId: string): Chain {
@@ -261,6 +285,7 @@ export class ConsensusWatch implements WorldObserver {
 
 /** One signature of a vote, a timeout or a commit vote. */
 interface Signed {
+  readonly key: string;
   readonly tag: string;
   readonly round: number;
   /** Round of the highest certificate that a timeout admits to know. */

@@ -8,6 +8,7 @@ import { openCertificate } from '../certificate/open.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { FinishedJob } from '../roles/requester-job.ts';
 import { capWeights } from '../swarm/placement.ts';
+import { offersFor } from '../swarm/requirement.ts';
 import type { ConsensusWatch } from './consensus-watch.ts';
 import { type OpenedResults, readOpened, shardResult } from './ledger-reader.ts';
 import { referencePlacement } from './placement-oracle.ts';
@@ -90,8 +91,8 @@ export class JobWatch implements WorldObserver {
   #checkPlacement(plan: OpenPlan): number[][] {
     const { seed, spec, policy, workers, nodes, placement } = plan;
     const speeds = workers.map((index) => {
-      const { kernels } = plan.package.roster[index]!.advert;
-      return Math.max(...kernels.filter(({ id }) => id === spec.kernel).map(({ speed }) => speed));
+      const offers = offersFor(plan.package.roster[index]!.advert, spec.kernel, spec.requires);
+      return Math.max(...offers.map(({ speed }) => speed));
     });
     const weights = capWeights(speeds);
     const candidates = workers.map((index, at) => ({ node: nodes[index]!, weight: weights[at]! }));
@@ -178,8 +179,6 @@ export class JobWatch implements WorldObserver {
       const node = this.#init.nodes().find(({ peerId }) => peerId === peer);
       if (node === undefined || this.#init.mayLie(node) || wrong.has(shard)) continue;
       if (kind === 'withheld') continue;
-      // A worker whose power was cut forgets its salts, and seals the same result differently.
-      if (kind === 'equivocation' && node.starts > 1) continue;
       this.faults.push(`honest node ${node.index} is named for ${kind} of shard ${shard}`);
     }
   }

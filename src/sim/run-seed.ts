@@ -41,6 +41,8 @@ export interface SimReport extends SimOptions {
 export const LIVENESS_BOUND_MS = 300_000;
 /** Long enough for every node to have announced itself. */
 const JOINING_MS = 1_500;
+/** Far more than any seed needs: beyond it something repeats without end. */
+const TIMERS_MAX = 20_000;
 /** Violations that one report lists. */
 const VIOLATIONS_MAX = 16;
 
@@ -65,9 +67,13 @@ export async function runSeed(options: SimOptions): Promise<SimReport> {
   new Weather(world, { cast, scenario }).begin();
   for (const job of jobs) submitSoon(world, cast, job);
   const untilMs = world.clock.monotonicMs() + FAULTY_MS + LIVENESS_BOUND_MS;
-  const isOver = () => chain.faults.length > 0 || jobs.every(({ end }) => end !== undefined);
+  const runsAway = () => world.clock.fired > TIMERS_MAX;
+  const isStopped = () => chain.faults.length > 0 || runsAway();
+  const isOver = () => isStopped() || jobs.every(({ end }) => end !== undefined);
   await world.clock.runUntil(untilMs, isOver);
-  for (const job of jobs) if (chain.faults.length === 0) await results.judge(job);
+  if (runsAway())
+    chain.faults.push(`more than ${TIMERS_MAX} timers: something repeats without end`);
+  for (const job of jobs) if (!isStopped()) await results.judge(job);
   const violations = [...chain.faults, ...results.faults, ...failures(scenario, jobs)];
   return {
     ...options,

@@ -21,6 +21,7 @@ export class VirtualClock implements Clock {
   #nowMs = 0;
   #sequence = 0;
   #pending = 0;
+  #fired = 0;
 
   wallMs(): number {
     return EPOCH_MS + Math.floor(this.#nowMs);
@@ -56,6 +57,11 @@ export class VirtualClock implements Clock {
     return this.#pending;
   }
 
+  /** Timers that have fired so far. */
+  get fired(): number {
+    return this.#fired;
+  }
+
   /** Lets pass this much time, event by event. */
   async advance(ms: number): Promise<void> {
     await this.runUntil(this.#nowMs + ms, () => false);
@@ -89,6 +95,7 @@ export class VirtualClock implements Clock {
       const { run } = next;
       next.run = undefined;
       this.#pending -= 1;
+      this.#fired += 1;
       run();
       await settled();
     }

@@ -2,7 +2,7 @@
  * What a worker must remember of a plan: one log per plan, whose first record is the plan package
  * and whose others are what it was assigned and what it sealed. A seal is in the log before it is
  * sent, so a worker that restarts can open what it committed to (docs/protocol/wal.md, "Work
- * record"). Before the first seal there is nothing to lose, and no file.
+ * record"). Before the first seal there is nothing to lose, and nothing in it.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
@@ -48,6 +48,8 @@ export type SealedRecord = Extract<WorkRecord, { kind: 'sealed' }>;
 const RECORD_BYTES_MAX = 4 * LIMITS.recordBytesMax;
 
 export interface WorkLog {
+  /** Makes the file and its name durable beside other work, so that the first append need not. */
+  prepare(): void;
   /** In order; durable when it resolves. Errors: DISK_FAILED. */
   append(records: readonly WorkRecord[]): Promise<void>;
   /** The plan is over: the log goes. */
@@ -124,22 +126,33 @@ class FileWorkLog implements WorkLog {
   readonly #folder: LogFolder;
   readonly #plan: PlanRecord;
   #wal: Promise<Wal> | undefined;
+  #hasPlan = false;
   #isOver = false;
 
   constructor(folder: LogFolder, plan: PlanRecord, wal?: Wal) {
     this.#folder = folder;
     this.#plan = plan;
-    if (wal !== undefined) this.#wal = Promise.resolve(wal);
+    if (wal === undefined) return;
+    this.#wal = Promise.resolve(wal);
+    this.#hasPlan = true;
+  }
+
+  prepare(): void {
+    // A failure is heard by whoever appends.
+    if (!this.#isOver) this.#open().catch(() => undefined);
   }
 
   async append(records: readonly WorkRecord[]): Promise<void> {
     if (this.#isOver) throw new KadreError({ code: 'STOPPED' }, 'this plan is over');
-    const encoded = records.map(encodeCanonical);
-    if (this.#wal !== undefined) return (await this.#wal).append(encoded);
     // The plan and the first seal in one write.
-    this.#wal = this.#create();
-    const wal = await this.#wal;
-    await wal.append([encodeCanonical(this.#plan), ...encoded]);
+    const group = this.#hasPlan ? records : [this.#plan, ...records];
+    this.#hasPlan = true;
+    await (await this.#open()).append(group.map(encodeCanonical));
+  }
+
+  #open(): Promise<Wal> {
+    this.#wal ??= this.#create();
+    return this.#wal;
   }
 
   async remove(): Promise<void> {
@@ -156,8 +169,12 @@ class FileWorkLog implements WorkLog {
     await (await this.#wal)?.close();
   }
 
+  /**
+   * Its name must be durable too: whoever has seen a seal could show it beside another one that a
+   * worker without memory would make.
+   */
   async #create(): Promise<Wal> {
-    const { wal, records } = await this.#folder.open(nameOf(this.#plan.planId), { entry: 'lazy' });
+    const { wal, records } = await this.#folder.open(nameOf(this.#plan.planId));
     if (records.length === 0) return wal;
     await wal.close();
     throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, 'a log of this plan exists already');
@@ -188,6 +205,7 @@ export class MemoryWorkStore implements WorkStore {
   #logOf(plan: PlanRecord): WorkLog {
     const key = toHex(plan.planId);
     return {
+      prepare: () => {},
       append: async (records) => {
         const work = this.#works.get(key) ?? { plan, records: [] };
         this.#works.set(key, work);

@@ -24,6 +24,9 @@ export const TAGS = {
   leader: 'kadre/leader/1',
   capabilityClass: 'kadre/capability-class/1',
   network: 'kadre/network/1',
+  updateSchema: 'kadre/update-schema/1',
+  updateMask: 'kadre/update-mask/1',
+  updateStart: 'kadre/update-start/1',
   // signatures of a node's identity key
   signAdvert: 'kadre/sign/advert/1',
   signJobSpec: 'kadre/sign/job-spec/1',

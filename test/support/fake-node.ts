@@ -189,7 +189,7 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
     spec: async () => encodeCanonical(made.spec),
     describe: async () => {
       const state = isCancelled ? 'cancelled' : init.stalls ? 'running' : 'done';
-      return infoOf(made, id, { state, detached: options.detached === true });
+      return infoOf(made, id, { state, options });
     },
     why: async (question = {}) => {
       const { shards } = made.spec;
@@ -217,8 +217,9 @@ const NEVER = new AbortController().signal;
 function infoOf(
   { spec, outputs }: MadeCertificate,
   jobId: string,
-  { state, detached }: { readonly state: JobState; readonly detached: boolean },
+  about: { readonly state: JobState; readonly options: SubmitOptions },
 ): JobInfo {
+  const { state, options } = about;
   const { kernel, parameters, inputs, shards, policy } = spec;
   const { replicas, quorum, cadre } = policy;
   return {
@@ -226,7 +227,7 @@ function infoOf(
     computationId: toHex(computationIdOf(spec)),
     state,
     stage: state === 'running' ? 'computing' : state === 'done' ? 'done' : 'failed',
-    detached,
+    detached: options.detached === true,
     kernel,
     parameters,
     inputs: inputs.map((input) => ({ ...input, root: toHex(input.root) })),
@@ -238,6 +239,7 @@ function infoOf(
     replicas,
     quorum,
     cadre,
+    ...(options.requires === undefined ? {} : { requires: options.requires }),
     submittedMs: 1_700_000_000_000,
   };
 }

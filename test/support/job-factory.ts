@@ -29,8 +29,9 @@ import type { LedgerRecord, RefusalReason } from '../../src/job/records.ts';
 import { sealBatch } from '../../src/job/sealing.ts';
 import type { SignedJobSpec } from '../../src/job/spec.ts';
 import { findKernel, kernelDigest } from '../../src/kernel/registry.ts';
-import type { Advert, Role, SignedAdvert } from '../../src/swarm/advert.ts';
+import type { Advert, Device, Role, SignedAdvert } from '../../src/swarm/advert.ts';
 import { cadreOrder } from '../../src/swarm/cadre-order.ts';
+import type { Requirement } from '../../src/swarm/requirement.ts';
 import { freezeRoster } from '../../src/swarm/roster.ts';
 import { encodeCanonical } from '../../src/wire/cbor.ts';
 import { TAGS } from '../../src/wire/tags.ts';
@@ -56,6 +57,8 @@ export interface NodeInit {
   readonly speed?: number;
   /** False: offers no kernel. */
   readonly hasKernel?: boolean;
+  /** Runs the kernel on a GPU of this compute capability, times ten, with 8 GiB. */
+  readonly gpu?: number;
 }
 
 export function signedAdvert(init: NodeInit): SignedAdvert {
@@ -64,7 +67,7 @@ export function signedAdvert(init: NodeInit): SignedAdvert {
   const offer = {
     id: KERNEL,
     digest: kernelDigest(kernel),
-    backend: 'cpu/js',
+    backend: init.gpu === undefined ? 'cpu/js' : `cuda/sm_${init.gpu}`,
     speed: init.speed ?? 1000,
   };
   const advert: Advert = {
@@ -77,11 +80,16 @@ export function signedAdvert(init: NodeInit): SignedAdvert {
     software: 'kadre/test',
     roles: init.roles ?? ['worker', 'cadre'],
     addresses: [],
-    devices: [],
+    devices: init.gpu === undefined ? [] : [gpuOf(init.gpu)],
     kernels: init.hasKernel === false ? [] : [offer],
     load: { shards: 0, plans: 0 },
   };
   return { advert, signature: signTagged(signer, TAGS.signAdvert, encodeCanonical(advert)) };
+}
+
+function gpuOf(capability: number): Device {
+  const name = `cuda/sm_${capability}`;
+  return { kind: 'cuda', name, model: 'a GPU', capability, memory: 2 ** 33, driver: 12_040 };
 }
 
 export interface JobInit {
@@ -89,6 +97,7 @@ export interface JobInit {
   readonly nodes: number | readonly NodeInit[];
   readonly shards: number;
   readonly policy?: PolicyChoice;
+  readonly requires?: Requirement;
   readonly nonce?: number;
 }
 
@@ -112,6 +121,7 @@ export function signSpec(init: JobInit, requester: Signer): SignedJobSpec {
       inputs: [],
       shards: init.shards,
       policy: derivePolicy(init.policy),
+      requires: init.requires,
       network: NETWORK,
       nonce,
     },

@@ -8,11 +8,14 @@ import { readdir, readFile, rm, watch } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { armKillPoint, type KillPoint, victimFile } from '../../node/lab/kill-points.ts';
 import type { Lab, LabNode } from '../../node/lab/lab.ts';
+import { sleep } from '../../src/base/signals.ts';
+import { systemClock } from '../../src/crypto/node/system-ports.ts';
 import { derivePolicy } from '../../src/job/policy.ts';
 import { bytesOfArray } from '../../src/kernel/nd-array.ts';
 import type { StartedJob } from '../../src/roles/requester.ts';
 import { connect } from '../../src/sdk/connect.ts';
 import type { Swarm } from '../../src/sdk/types.ts';
+import type { SeededRandom } from '../../src/sim/seeded-random.ts';
 import { verify } from '../../src/verify.ts';
 import { EmbeddedRequester } from './embedded-requester.ts';
 import { multiply, wholeMatrix } from './npy-files.ts';
@@ -21,10 +24,12 @@ import { eventually, isRunning, within } from './workplace.ts';
 /** Who submits: this process, or a node of the lab that may be the one to die. */
 export type Submitter = 'client' | 'node';
 
-export interface PlannedDeath extends KillPoint {
+interface Submission {
   readonly by: Submitter;
   readonly detached?: boolean;
 }
+
+export interface PlannedDeath extends KillPoint, Submission {}
 
 /** In the order of a job's life. Every message and every durable write of it appears. */
 export const DEATHS: readonly PlannedDeath[] = [
@@ -90,6 +95,23 @@ export const DEATHS: readonly PlannedDeath[] = [
   { by: 'node', detached: true, when: 'after', what: 'send hold' },
 ];
 
+/** Deaths of anybody at any moment: each victim is back before the next one dies. */
+export interface RandomDeaths {
+  readonly by: Submitter;
+  readonly detached: boolean;
+  /** Who, by place in the lab, and how long after the submission or the last return. */
+  readonly kills: readonly { readonly node: number; readonly afterMs: number }[];
+}
+
+export function drawDeaths(random: SeededRandom, nodes: number): RandomDeaths {
+  const kill = () => ({ node: random.integer(nodes), afterMs: random.integer(900) });
+  return {
+    by: random.pick(['client', 'node'] as const),
+    detached: random.pick([false, true]),
+    kills: Array.from({ length: 1 + random.integer(3) }, kill),
+  };
+}
+
 export const nameOf = ({ by, detached, when, what, nth }: PlannedDeath): string =>
   `${by}${detached ? ', detached' : ''}: ${when} ${what}${nth === undefined ? '' : ` (${nth})`}`;
 
@@ -121,7 +143,7 @@ export class KillLab {
       const awayMs = await this.#revive(victim);
       const started = await this.#found(client, id);
       // Who is away for longer than a worker has to reveal did not reveal in time.
-      await checkJob(started, awayMs < REVEAL_MS ? undefined : victim.peerId);
+      await checkJob(started, awayMs < REVEAL_MS ? [] : [victim.peerId]);
       return victim;
     } finally {
       await rm(this.dieAt, { force: true });
@@ -129,8 +151,27 @@ export class KillLab {
     }
   }
 
+  /** `kill -9` of whole processes, whatever they are at. Rejects like `run`. */
+  async runRandom({ by, detached, kills }: RandomDeaths): Promise<void> {
+    const client = await EmbeddedRequester.start(this.#lab.networkFile);
+    try {
+      const id = await this.#submit(client, { by, detached });
+      const late: string[] = [];
+      for (const { node, afterMs } of kills) {
+        await sleep(systemClock, afterMs);
+        const victim = this.#nodes[node]!;
+        process.kill(victim.pid, 'SIGKILL');
+        await ended(victim.pid);
+        if ((await this.#revive(victim)) >= REVEAL_MS) late.push(victim.peerId);
+      }
+      await checkJob(await this.#found(client, id), late);
+    } finally {
+      await client.close();
+    }
+  }
+
   /** The id of a job that is under way. A node that dies while it is asked has told its id. */
-  async #submit(client: EmbeddedRequester, { by, detached = false }: PlannedDeath) {
+  async #submit(client: EmbeddedRequester, { by, detached = false }: Submission) {
     if (by === 'client') return client.submit('gemm.f32@1', WORK, { detached });
     const [node] = this.#nodes;
     const before = new Set(await recordsOf(node!));
@@ -153,11 +194,7 @@ export class KillLab {
       return Number(await readFile(file, 'utf8').catch(() => '')) || undefined;
     });
     const pid = await within(dying, `a death ${nameOf(death)}`);
-    await eventually(async () => {
-      // The loop must turn: until this process has seen its child's end, the pid lives on.
-      await new Promise(setImmediate);
-      return !isRunning(pid) || undefined;
-    }, `the end of ${pid}`);
+    await ended(pid);
     const victim = this.#nodes.find((node) => node.pid === pid);
     assert.ok(victim !== undefined, `${pid} is a node of the lab`);
     return victim;
@@ -182,14 +219,24 @@ export class KillLab {
 }
 
 /** Right outputs, a valid certificate, every shard once, and nobody blamed for dying. */
-async function checkJob({ job, finished }: StartedJob, late: string | undefined): Promise<void> {
+async function checkJob({ job, finished }: StartedJob, late: readonly string[]): Promise<void> {
   const { outputs, results, outcome } = await within(finished, 'the result');
   assert.deepEqual(Buffer.from(outputs[0]!), Buffer.from(PRODUCT));
   const verdict = await verify(results.certificate!, { jobId: job.id });
   assert.ok(verdict.valid);
   assert.equal(new Set(results.pieces.map(({ region }) => region.offset.join())).size, 12);
-  const blamed = outcome.disputes.filter(({ peer, kind }) => peer !== late || kind !== 'withheld');
+  const blamed = outcome.disputes.filter(
+    ({ peer, kind }) => kind !== 'withheld' || !late.includes(peer),
+  );
   assert.deepEqual(blamed, []);
+}
+
+async function ended(pid: number): Promise<void> {
+  await eventually(async () => {
+    // The loop must turn: until this process has seen its child's end, the pid lives on.
+    await new Promise(setImmediate);
+    return !isRunning(pid) || undefined;
+  }, `the end of ${pid}`);
 }
 
 /** Looks whenever something in the folder changes. */

@@ -9,7 +9,8 @@ import { ledgerGenesis } from '../../src/job/ledger/ledger-state.ts';
 import { resultLeaves } from '../../src/job/ledger/read-ledger.ts';
 import { openPlan } from '../../src/job/open-plan.ts';
 import { planPackageShape } from '../../src/job/plan.ts';
-import { computationIdOf } from '../../src/job/spec.ts';
+import { computationIdOf, jobIdOf, jobSpecShape } from '../../src/job/spec.ts';
+import { parseRequirement } from '../../src/swarm/requirement.ts';
 import { decodeCanonical, encodeCanonical } from '../../src/wire/cbor.ts';
 import { LIMITS } from '../../src/wire/limits.ts';
 import { CHECKS, unwrap } from '../support/job-factory.ts';
@@ -24,6 +25,11 @@ interface Vectors {
   readonly cadreRoot: string;
   readonly workers: readonly number[];
   readonly order: readonly number[];
+  readonly requirements: readonly {
+    readonly text: string;
+    readonly spec: string;
+    readonly jobId: string;
+  }[];
   readonly lone: readonly { readonly kind: string; readonly bytes: string; readonly id: string }[];
   readonly ledger: {
     readonly genesisRoot: string;
@@ -56,6 +62,14 @@ test('ids follow from the package', () => {
   assert.equal(toHex(plan.cadreRoot), vectors.cadreRoot);
   assert.deepEqual(plan.workers, vectors.workers);
   assert.deepEqual(plan.placement.order(0), vectors.order);
+});
+
+test('requirements are part of the spec and of its id', () => {
+  for (const { text, spec, jobId } of vectors.requirements) {
+    const decoded = unwrap(decodeCanonical(fromHex(spec)!, jobSpecShape, LIMITS.jobSpecBytesMax));
+    assert.deepEqual(decoded.requires, unwrap(parseRequirement(text)));
+    assert.equal(toHex(jobIdOf(decoded)), jobId);
+  }
 });
 
 test('records have their ids', () => {

@@ -29,12 +29,15 @@ interface HostedJob {
 export class RunnerHost implements FrameReceiver {
   readonly #executor: LocalExecutor;
   readonly #send: SendFrame;
+  readonly #onFault: (message: string) => void;
   readonly #jobs = new Map<number, HostedJob>();
   #last: Promise<void> = Promise.resolve();
 
-  constructor(executor: LocalExecutor, send: SendFrame) {
+  /** `onFault` ends the process: after a fault of its device no call of it would succeed. */
+  constructor(executor: LocalExecutor, send: SendFrame, onFault: (message: string) => void) {
     this.#executor = executor;
     this.#send = send;
+    this.#onFault = onFault;
   }
 
   /** Input bytes go straight to where kernels read them. */
@@ -67,6 +70,7 @@ export class RunnerHost implements FrameReceiver {
       this.#send(FRAME.result, number, [rootsOf(results), ...contentsOf(results)]);
     } catch (cause) {
       const { code, message } = asKadreError(cause, 'KERNEL_FAILED', 'the runner failed');
+      if (code === 'RUNNER_FAILED') this.#onFault(message);
       this.#send(FRAME.failure, number, [jsonBody({ code, message })]);
     }
   }

@@ -3,7 +3,7 @@ import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.ts';
 import { DIGEST_BYTES } from '../../base/ids.ts';
 import { regionBytes } from '../../kernel/assemble.ts';
 import type { Parameters, ResolvedKernel } from '../../kernel/contract.ts';
-import type { AddonFailure } from '../addon.ts';
+import type { AddonFailure, BackendCandidate, GpuFacts } from '../addon.ts';
 import type { Backend, ExecutionRequest, InputSegment, ShardResult } from '../executor.ts';
 import type { SelftestRow } from '../selftest.ts';
 
@@ -28,6 +28,10 @@ export interface InputRun {
 
 export interface RunnerReady {
   readonly backend: Backend;
+  /** GPUs in use. */
+  readonly gpus: readonly GpuFacts[];
+  /** All native backends that were looked at, best first, with why one is not used. */
+  readonly candidates: readonly BackendCandidate[];
   readonly cpuFeatures: readonly string[];
   /** Why no native backend is used; empty when one is. */
   readonly addonFailures: readonly AddonFailure[];
@@ -55,10 +59,10 @@ export function parseJson<T>(body: Uint8Array): T {
 /** On the node's side: whatever a kernel did to its process, a frame of it never throws here. */
 export function parseReady(body: Uint8Array): RunnerReady | undefined {
   const ready = fieldsOf(body) as Partial<RunnerReady>;
-  const { backend, cpuFeatures, addonFailures, selftestFailures } = ready;
+  const { backend, gpus, candidates, cpuFeatures, addonFailures, selftestFailures } = ready;
   const isReady =
     typeof (Object(backend) as Partial<Backend>).name === 'string' &&
-    [cpuFeatures, addonFailures, selftestFailures].every(Array.isArray);
+    [gpus, candidates, cpuFeatures, addonFailures, selftestFailures].every(Array.isArray);
   return isReady ? (ready as RunnerReady) : undefined;
 }
 

@@ -16,6 +16,8 @@ export interface RunnerOptions {
   readonly threads?: number;
   /** A native backend by name; absent: the best that works. */
   readonly name?: string;
+  /** Whether `auto` and `native` may use GPUs. */
+  readonly gpu: boolean;
   /** Addon files to try; absent: the local build. */
   readonly addonFiles?: readonly string[];
   /** 0 (normal) to 19 (only idle time). */

@@ -42,6 +42,16 @@ const DATA_FRAME_BYTES = 1024 * 1024;
 /** Operations per batch: some ten milliseconds of each backend. */
 const NATIVE_LIMITS: BatchLimits = { shards: 1024, operations: 2e9, outputBytes: 16 * 2 ** 20 };
 const JS_LIMITS: BatchLimits = { ...NATIVE_LIMITS, operations: 4e6 };
+const DEVICE_LIMITS: BatchLimits = {
+  ...NATIVE_LIMITS,
+  operations: 2e11,
+  outputBytes: 64 * 2 ** 20,
+};
+
+function limitsOn(backend: string | undefined): BatchLimits {
+  if (backend === 'cpu/js') return JS_LIMITS;
+  return backend?.startsWith('cuda/') ? DEVICE_LIMITS : NATIVE_LIMITS;
+}
 
 interface Flight {
   readonly job: RunnerJob;
@@ -71,7 +81,7 @@ export class RunnerExecutor implements Executor, Service {
   constructor(components: RunnerComponents, init: RunnerInit = {}) {
     const { inputBytesMax, outputBytesMax, requestsMax, cancelGraceMs, ...options } = init;
     this.#components = components;
-    this.#options = { backend: 'auto', niceness: 5, ...options };
+    this.#options = { backend: 'auto', gpu: true, niceness: 5, ...options };
     this.#inputBytesMax = inputBytesMax ?? 2 ** 31;
     this.#outputBytesMax = outputBytesMax ?? 2 ** 30;
     this.#requestsMax = requestsMax ?? 256;
@@ -166,9 +176,8 @@ export class RunnerExecutor implements Executor, Service {
   }
 
   #sendBatch(process: RunnerProcess, job: RunnerJob): void {
-    const ready = this.#ready;
-    const isJs = ready !== undefined && backendFor(ready.backend, job.request.kernel) === 'cpu/js';
-    const limits = isJs ? JS_LIMITS : NATIVE_LIMITS;
+    const ready = this.#ready?.backend;
+    const limits = limitsOn(ready && backendFor(ready, job.request.kernel));
     const outputBytes = Math.min(limits.outputBytes, this.#outputBytesMax);
     const batch = job.nextBatch({ ...limits, outputBytes });
     if (batch.outputBytes > this.#outputBytesMax) {

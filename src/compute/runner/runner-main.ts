@@ -8,6 +8,7 @@ import { setPriority } from 'node:os';
 import { KadreError } from '../../base/errors.ts';
 import { type AddonFailure, loadAddon } from '../addon.ts';
 import { type BackendChoice, chooseBackends } from '../choose-backends.ts';
+import { type FoundDevice, findDevice, NO_DEVICE } from '../find-device.ts';
 import type { KernelBackend } from '../kernel-call.ts';
 import { LocalExecutor, onlyBackend } from '../local-executor.ts';
 import { nativeBackends } from '../native-backend.ts';
@@ -64,34 +65,43 @@ try {
   // A system that forbids it only loses that courtesy.
 }
 const { choice, ready } = await prepare(options);
+// The node reads the last words of a process that ended.
+const fault = (message: string) => {
+  process.stderr.write(`${message}\n`);
+  end();
+};
 // The node says nothing before READY, so no frame has been missed.
-reader = new FrameReader(new RunnerHost(new LocalExecutor(choice), send));
+reader = new FrameReader(new RunnerHost(new LocalExecutor(choice), send, fault));
 send(FRAME.ready, 0, [jsonBody(ready)]);
 
 async function prepare(
   init: RunnerOptions,
 ): Promise<{ choice: BackendChoice; ready: RunnerReady }> {
-  const { natives, cpuFeatures, addonFailures } = await loadNatives(init);
+  const { natives, device, ...facts } = await loadNatives(init);
+  const { backend: onDevice, failures, ...seen } = device;
+  const candidates = onDevice === undefined ? natives : [onDevice, ...natives];
   const choice =
     init.backend === 'auto'
-      ? await chooseBackends([...natives, jsBackend])
+      ? await chooseBackends([...candidates, jsBackend])
       : { ...onlyBackend(natives[0] ?? jsBackend), failures: [] };
-  const { backend, failures: selftestFailures } = choice;
-  return { choice, ready: { backend, cpuFeatures, addonFailures, selftestFailures } };
+  const selftestFailures = [...failures, ...choice.failures];
+  return { choice, ready: { backend: choice.backend, ...facts, ...seen, selftestFailures } };
 }
 
 /** Why there are none is kept, except where one was demanded. */
 async function loadNatives(init: RunnerOptions): Promise<{
   natives: readonly KernelBackend[];
+  device: FoundDevice;
   cpuFeatures: readonly string[];
   addonFailures: readonly AddonFailure[];
 }> {
-  const nothing = { natives: [], cpuFeatures: [] };
+  const nothing = { natives: [], device: NO_DEVICE, cpuFeatures: [] };
   if (init.backend === 'js') return { ...nothing, addonFailures: [] };
   try {
     const addon = await loadAddon(init.addonFiles ? { files: init.addonFiles } : {});
     const natives = nativeBackends(addon, init);
-    return { natives, cpuFeatures: addon.cpuFeatures(), addonFailures: [] };
+    const device = await findDevice(addon, natives[0]!, init);
+    return { natives, device, cpuFeatures: addon.cpuFeatures(), addonFailures: [] };
   } catch (cause) {
     if (!(cause instanceof KadreError) || init.backend === 'native') throw cause;
     return { ...nothing, addonFailures: (cause.data.tried ?? []) as AddonFailure[] };

@@ -50,12 +50,12 @@ const char *probe() {
   return problem;
 }
 
-uint32_t parts_of(const kadre_task *task, uint32_t threads) {
+uint32_t parts_of(const kadre_backend *, const kadre_task *task, uint32_t threads) {
   const Work work = work_of(task);
   return kadre_work_parts(work.units, work.cost * (double)work.units, work.grain, threads);
 }
 
-const char *run(const kadre_task *task, uint32_t part, uint32_t parts) {
+const char *run(const kadre_backend *, const kadre_task *task, uint32_t part, uint32_t parts) {
   const Work work = work_of(task);
   const uint64_t first = kadre_part_start(work.units, work.grain, part, parts);
   const uint64_t end = kadre_part_start(work.units, work.grain, part + 1, parts);

@@ -10,13 +10,15 @@
 
 #include "../backend.h"
 #include "../cpu/rounding.h"
+#include "../cuda/backend.h"
+#include "../federated/binding.h"
 #include "pool.h"
 #include "task.h"
 
 namespace {
 
 /* Of this file's functions and their arguments; src/compute/addon.ts refuses another number. */
-const double INTERFACE_VERSION = 1;
+const double INTERFACE_VERSION = 3;
 
 struct Candidate {
   const kadre_backend *backend;
@@ -63,6 +65,7 @@ struct State {
   Completion completion;
   /* Jobs under way; only while there are some does the addon keep the process alive. */
   uint32_t running = 0;
+  bool gpus_asked_for = false;
 
   State() {
     for (size_t i = 0; i < CANDIDATE_COUNT; i++) {
@@ -98,21 +101,56 @@ const kadre_backend *find_backend(const Napi::CallbackInfo &info, const State &s
       return CANDIDATES[i].backend;
     }
   }
+  if (!state.gpus_asked_for) return nullptr;
+  for (const auto &candidate : kadre::cuda::machine().candidates) {
+    if (name == candidate.name && candidate.problem.empty()) return candidate.backend;
+  }
   return nullptr;
 }
 
-/* backends(): [{name, problem}], best first; problem is null for one that works. */
+void add_backend(Napi::Array list, const char *name, const char *problem) {
+  const Napi::Env env = list.Env();
+  Napi::Object item = Napi::Object::New(env);
+  item.Set("name", name);
+  const Napi::Value reason = problem == nullptr ? env.Null() : Napi::String::New(env, problem);
+  item.Set("problem", reason);
+  list.Set(list.Length(), item);
+}
+
+/*
+ * backends(gpu): [{name, problem}], best first; problem is null for one that works. GPUs only when
+ * `gpu` is true: looking for them opens a context on each, for the rest of the process's life.
+ */
 Napi::Value backends(const Napi::CallbackInfo &info) {
   const Napi::Env env = info.Env();
-  const State &state = *env.GetInstanceData<State>();
-  Napi::Array list = Napi::Array::New(env, CANDIDATE_COUNT);
+  State &state = *env.GetInstanceData<State>();
+  Napi::Array list = Napi::Array::New(env);
+  if (info.Length() > 0 && info[0].ToBoolean()) {
+    state.gpus_asked_for = true;
+    for (const auto &candidate : kadre::cuda::machine().candidates) {
+      const bool works = candidate.problem.empty();
+      add_backend(list, candidate.name.c_str(), works ? nullptr : candidate.problem.c_str());
+    }
+  }
   for (size_t i = 0; i < CANDIDATE_COUNT; i++) {
+    add_backend(list, CANDIDATES[i].backend->name, state.problems[i]);
+  }
+  return list;
+}
+
+/* gpus(): [{backend, model, capability, memory, driver}], of backends that work, once asked for. */
+Napi::Value gpus(const Napi::CallbackInfo &info) {
+  const Napi::Env env = info.Env();
+  Napi::Array list = Napi::Array::New(env);
+  if (!env.GetInstanceData<State>()->gpus_asked_for) return list;
+  for (const auto &gpu : kadre::cuda::machine().gpus) {
     Napi::Object item = Napi::Object::New(env);
-    item.Set("name", CANDIDATES[i].backend->name);
-    const char *problem = state.problems[i];
-    const Napi::Value reason = problem == nullptr ? env.Null() : Napi::String::New(env, problem);
-    item.Set("problem", reason);
-    list.Set(static_cast<uint32_t>(i), item);
+    item.Set("backend", gpu.backend);
+    item.Set("model", gpu.model);
+    item.Set("capability", gpu.capability);
+    item.Set("memory", static_cast<double>(gpu.memory));
+    item.Set("driver", gpu.driver);
+    list.Set(list.Length(), item);
   }
   return list;
 }
@@ -157,7 +195,7 @@ Napi::Value run_now(const Napi::CallbackInfo &info) {
   kadre_task task;
   const char *problem = kadre::read_task(info, 1, &task);
   if (problem != nullptr) return fail(env, problem);
-  problem = backend->run(&task, 0, 1);
+  problem = backend->run(backend, &task, 0, 1);
   return problem == nullptr ? env.Undefined() : fail(env, problem);
 }
 
@@ -176,7 +214,7 @@ Napi::Value run(const Napi::CallbackInfo &info) {
   job->outputs = Napi::Persistent(info[4].As<Napi::Object>());
   job->task.backend = backend;
   job->task.task = task;
-  job->task.parts = backend->parts(&task, state.pool->threads());
+  job->task.parts = backend->parts(backend, &task, state.pool->threads());
   job->task.unfinished.store(job->task.parts);
   const Completion completion = state.completion;
   job->task.done = [job, completion](kadre::PoolTask *) { completion.NonBlockingCall(job); };
@@ -214,11 +252,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(state);
   exports.Set("interfaceVersion", INTERFACE_VERSION);
   exports.Set("backends", Napi::Function::New<backends>(env));
+  exports.Set("gpus", Napi::Function::New<gpus>(env));
   exports.Set("cpuFeatures", Napi::Function::New<cpu_features>(env));
   exports.Set("startThreads", Napi::Function::New<start_threads>(env));
   exports.Set("runNow", Napi::Function::New<run_now>(env));
   exports.Set("run", Napi::Function::New<run>(env));
   exports.Set("fma", Napi::Function::New<fma_many>(env));
+  exports.Set("codecs", kadre::federated_codecs(env));
   return exports;
 }
 

@@ -51,7 +51,8 @@ void Pool::work() {
       queue_.pop_front();
     }
     PoolTask *task = part.task;
-    const char *problem = task->backend->run(&task->task, part.index, task->parts);
+    const kadre_backend *backend = task->backend;
+    const char *problem = backend->run(backend, &task->task, part.index, task->parts);
     if (problem != nullptr) task->problem.store(problem);
     if (task->unfinished.fetch_sub(1) == 1) task->done(task);
   }

@@ -3,6 +3,7 @@
  * is reached only through one that is, or is listed with the reason why nobody hostile can feed it.
  */
 import type { Decoder } from './decoder.ts';
+import { federatedDecoders } from './federated-decoders.ts';
 import { localDecoders } from './local-decoders.ts';
 import { peerDecoders } from './peer-decoders.ts';
 import { roleDecoders } from './role-decoders.ts';
@@ -18,6 +19,7 @@ export function allDecoders(): Decoder[] {
     ...localDecoders(),
     ...storeDecoders(),
     ...userDecoders(),
+    ...federatedDecoders(),
   ];
 }
 
@@ -28,6 +30,23 @@ export const THROUGH: Readonly<Record<string, string>> = {
   'certificate/scan.ts: readArgument': 'certificate/scan.ts: scanEncoding',
   'certificate/scan.ts: readHead': 'certificate/scan.ts: scanEncoding',
   'consensus/recovery.ts: decode': 'consensus/recovery.ts: recover',
+  'federated/codec/bits.ts: unpackCodes': 'federated/codec/block-codec.ts: decode',
+  'federated/codec/bits.ts: unpackTrits': 'federated/codec/ternary-codec.ts: decode',
+  'federated/codec/block-codec.ts: blockCodec': 'federated/codec/block-codec.ts: decode',
+  'federated/codec/codec-settings.ts: readSetting': 'federated/codec/codec-spec.ts: parseCodec',
+  'federated/codec/codec-settings.ts: readShare': 'federated/codec/codec-spec.ts: parseCodec',
+  'federated/codec/codec.ts: completeCodec': 'federated/codec/block-codec.ts: decode',
+  'federated/codec/container.ts: checkHeader': 'federated/codec/block-codec.ts: decode',
+  'federated/codec/container.ts: readScales': 'federated/codec/block-codec.ts: decode',
+  'federated/codec/container.ts: readU64': 'federated/codec/block-codec.ts: decode',
+  'federated/codec/dct-codec.ts: dctCodec': 'federated/codec/dct-codec.ts: decode',
+  'federated/codec/indices.ts: decodeBitmap': 'federated/codec/sparse-list.ts: decodeSparse',
+  'federated/codec/indices.ts: decodeRice': 'federated/codec/sparse-list.ts: decodeSparse',
+  'federated/codec/power-sgd-codec.ts: powerSgdCodec': 'federated/codec/power-sgd-codec.ts: decode',
+  'federated/codec/rand-k-codec.ts: randKCodec': 'federated/codec/rand-k-codec.ts: decode',
+  'federated/codec/ternary-codec.ts: ternaryCodec': 'federated/codec/ternary-codec.ts: decode',
+  'federated/spec-text.ts: parseSpecs': 'federated/rule/rule-text.ts: parsePipeline',
+  'kernel/plain-json.ts: Reader': 'kernel/plain-json.ts: parsePlainJson',
   'net/envelope.ts: parseFrame': 'net/envelope.ts: checkedFrames',
   'node/api/job-request.ts: readJson': 'node/api/job-request.ts: readJobRequest',
   'node/doctor/place.ts: checkDataDir': 'crypto/node/keystore.ts: decodeIdentity',
@@ -47,6 +66,8 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'compute/runner/messages.ts: parseJson': 'used as it is only on the side of the runner',
   'compute/runner/runner-main.ts: options': 'an argument from the node that starts it',
   'crypto/portable/hash.ts: sha256Head': 'reads four bytes of a hash',
+  'crypto/portable/chacha20.ts: ChaChaWords': 'reads the words of its own key stream',
+  'federated/feedback.ts: compress': 'decodes what it has just encoded',
   'node/cli/array-files.ts: checkTargets': 'takes names of files, not content',
   'node/data-dir.ts: openDataDir': 'takes the name of a folder',
   'node/demo/array-file.ts: readArray': "the demo's own files",

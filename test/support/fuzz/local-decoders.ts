@@ -150,6 +150,8 @@ function runnerReports(): Decoder[] {
       seeds: [
         json({
           backend: { name: 'cpu/js', kernels: [] },
+          gpus: [],
+          candidates: [{ name: 'cuda', problem: 'no-driver' }],
           cpuFeatures: [],
           addonFailures: [],
           selftestFailures: [],

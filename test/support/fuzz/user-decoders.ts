@@ -10,6 +10,7 @@ import { parseConfigFile } from '../../../node/config.ts';
 import { parseLabOrder } from '../../../node/lab/lab-order.ts';
 import { parseRoles } from '../../../node/serve-node.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
+import { assert } from '../../../src/base/errors.ts';
 import { checkWaitPeers } from '../../../src/job/policy.ts';
 import {
   type Kernel,
@@ -25,9 +26,14 @@ import { errorOfJson } from '../../../src/sdk/api-client.ts';
 import { expectedOfSpec } from '../../../src/sdk/api-job.ts';
 import { checkWork } from '../../../src/sdk/check-work.ts';
 import { parseNetworkFile } from '../../../src/swarm/network-file.ts';
+import {
+  isSameRequirement,
+  parseRequirement,
+  requirementText,
+} from '../../../src/swarm/requirement.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { signerNumber } from '../adverts.ts';
-import { makeJob } from '../job-factory.ts';
+import { makeJob, signSpec } from '../job-factory.ts';
 import { type Decoder, outcomeOf } from './decoder.ts';
 
 const textOf = (input: Uint8Array): string => Buffer.from(input).toString('utf8');
@@ -111,12 +117,14 @@ function retryDecoder(): Decoder {
 function requestDecoders(): Decoder[] {
   const uploads = new UploadTable();
   const body = (fields: object) => json({ v: 1, kernel: 'noop@1', ...fields });
+  const requires = { kind: 'cuda', capability: 80, memory: 2 ** 34 } as const;
   return [
     {
       covers: ['node/api/job-request.ts: readJobRequest', 'sdk/check-work.ts: checkWork'],
       form: 'json',
       seeds: [
         body({ parameters: { items: 64 }, shards: 4, options: { replicas: 2, cadre: 0 } }),
+        body({ options: { requires: 'cuda>=8.0,mem>=16GiB' } }),
         body({ inputs: { a: { dtype: '<f4', shape: [2, 2], root: 'ff' } } }),
         ...KERNELS.map(({ name, major }) => body({ kernel: kernelId({ name, major }) })),
       ],
@@ -133,7 +141,10 @@ function requestDecoders(): Decoder[] {
     {
       covers: ['sdk/api-job.ts: expectedOfSpec'],
       form: 'cbor',
-      seeds: [encodeCanonical(makeJob({ nodes: 4, shards: 2 }).package.job.spec)],
+      seeds: [
+        encodeCanonical(makeJob({ nodes: 4, shards: 2 }).package.job.spec),
+        encodeCanonical(signSpec({ nodes: 4, shards: 2, requires }, signerNumber(1)).spec),
+      ],
       throws: [
         ...['PEER_MISBEHAVED', 'UNKNOWN_KERNEL', 'BAD_PARAMETER', 'BAD_INPUT'],
         'BAD_SHARD_COUNT',
@@ -231,6 +242,7 @@ function lineDecoders(): Decoder[] {
     'run gemm.f32@1 --in a=a.npy --in b=b.npy --out c=c.npy --shards 4 --json',
     'verify job.kadre --network lab.json',
     'lab run --nodes 7 --byzantine 1 -- run noop@1 --param items=64',
+    'submit gemm.f32@1 --require cuda>=8.0,mem>=16GiB',
     'up --listen /ip4/127.0.0.1/tcp/0 --share 0.5 --no-gpu',
   ];
 
@@ -247,6 +259,20 @@ function lineDecoders(): Decoder[] {
       decode: (input) =>
         outcomeOf(parseExpression(textOf(input)), (expression) => {
           compileExpression(expression, ['x', 'y', 'z', 'w']);
+          return {};
+        }),
+    },
+    {
+      covers: ['swarm/requirement.ts: parseRequirement'],
+      form: 'text',
+      seeds: ['cuda>=8.0,mem>=16GiB', 'cpu', 'cuda, mem>=512MiB', 'mem>=1TiB'].map(utf8),
+      decode: (input) =>
+        outcomeOf(parseRequirement(textOf(input)), (requirement) => {
+          const again = parseRequirement(requirementText(requirement));
+          assert(
+            again.ok && isSameRequirement(again.value, requirement),
+            'it is told as it is read',
+          );
           return {};
         }),
     },

@@ -121,6 +121,24 @@ test('too few workers for the replicas is a refusal of placement', () => {
   assert.equal(reasonOf(makePackage({ ...init, nodes }).package), 'too-few-workers');
 });
 
+test('a requirement leaves only nodes whose device meets it among the candidates', () => {
+  const nodes: NodeInit[] = [
+    ...names(4),
+    ...[75, 80, 90].map((gpu) => ({ name: `gpu ${gpu}`, gpu })),
+  ];
+  const requires = { kind: 'cuda', capability: 80, memory: 2 ** 33 } as const;
+  const init = { nodes, shards: 3, policy: { cadre: 0, replicas: 2 }, requires };
+  const { plan } = makeJob(init);
+  const meeting = ['gpu 80', 'gpu 90'].map((name) => signerNamed(name).nodeId);
+  assert.equal(plan.workers.length, 2);
+  for (const index of plan.workers) {
+    assert.ok(meeting.some((node) => same(node, plan.nodes[index]!)));
+  }
+  const more = { ...init, requires: { ...requires, memory: 2 ** 33 + 1 } };
+  assert.equal(reasonOf(makePackage(more).package), 'too-few-workers');
+  assert.equal(makeJob({ ...init, requires: { kind: 'cuda' } }).plan.workers.length, 3);
+});
+
 test('a draft tells a candidate its rank, and who is no candidate why not', () => {
   const { package: full } = makePackage({
     ...INIT,

@@ -131,6 +131,7 @@ test('malformed submissions are refused by name and reach nobody', async () => {
     [{ v: 1, kernel: 'noop@1', parameters: { items: [] } }, 'USAGE'],
     [{ v: 1, kernel: 'noop@1', options: { cadres: 1 } }, 'USAGE'],
     [{ v: 1, kernel: 'noop@1', options: { cadre: 'x' } }, 'USAGE'],
+    [{ v: 1, kernel: 'noop@1', options: { requires: 80 } }, 'USAGE'],
     [{ v: 1, kernel: 'noop@1', inputs: { a: { dtype: '<f4', shape: [1] } } }, 'USAGE'],
     [{ v: 1, kernel: 'noop@1', inputs: { a: { dtype: '<f9', shape: [1], root: '' } } }, 'USAGE'],
     [{ v: 1, kernel: 'n', inputs: { a: { dtype: '<f4', shape: [1], root: 'x' } } }, 'BAD_INPUT'],

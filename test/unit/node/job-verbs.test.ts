@@ -68,6 +68,25 @@ test('run --detach is submit', async () => {
   fits('submit', object);
 });
 
+test('what workers must be goes with the job, whichever verb submits it', async () => {
+  const node = makeFakeNode({ stalls: true });
+  const requires = 'cuda>=8.0,mem>=16GiB';
+  for (const verb of [['submit'], ['run', '--detach']]) {
+    const { status, object } = await json(node, ...verb, 'noop@1', '--require', requires);
+    assert.equal(status, 0);
+    assert.equal(node.submissions.at(-1)!.options.requires, requires);
+    const described = await json(node, 'describe', String(object.jobId));
+    fits('describe', described.object);
+    assert.equal(described.object.requires, requires);
+    const words = await run(node, 'describe', String(object.jobId));
+    assert.match(words.stdout, /on cuda>=8\.0,mem>=16GiB only/);
+  }
+  fits('list', (await json(node, 'list')).object);
+  const { status, object } = await json(node, 'submit', 'noop@1', '--require', 'rocm');
+  assert.deepEqual([status, (object.error as { code: string }).code], [2, 'BAD_POLICY']);
+  assert.equal(node.submissions.length, 2, 'nothing was sent');
+});
+
 test('why tells who has a shard, of one shard or of those that are open', async () => {
   const node = makeFakeNode({ stalls: true });
   const id = await submitted(node);

@@ -15,7 +15,8 @@ import {
   jobRequestShape,
 } from '../../../src/roles/job-messages.ts';
 import type { JobHandle, Work } from '../../../src/sdk/types.ts';
-import { unwrap } from '../../support/job-factory.ts';
+import { whyQuestion } from '../../../src/sdk/why-question.ts';
+import { signSpec, unwrap } from '../../support/job-factory.ts';
 import { type VirtualNodeInit, VirtualSwarm } from '../../support/virtual-swarm.ts';
 
 const WORK: Work = { parameters: { items: 64 }, shards: 8 };
@@ -186,6 +187,35 @@ test('nobody but the requester is told, and nobody is told of shards that are no
   assert.equal(await asking(network, worker)({ ...doing, planId: unknown }), 'unknown-plan');
 });
 
+test('a requirement that nobody meets is named, while it is looked for and when it failed', async () => {
+  const swarm = await VirtualSwarm.start(8);
+  const { signer, roles } = swarm.requester;
+  const requires = { kind: 'cuda', capability: 80 } as const;
+  const job = signSpec({ nodes: 8, shards: 4, requires }, signer);
+  const started = await swarm.run(roles.requester.submit({ job, waitPeersMs: 5_000 }));
+  await swarm.clock.advance(2_000);
+  const why = () => swarm.run(roles.requester.why(started.job.id, whyQuestion({}, 4)));
+  const looking = await why();
+  assert.equal(looking.stage, 'finding-peers');
+  assert.match(looking.words, /needs 3 workers that run noop@1 on cuda>=8\.0 and 4 for a cadre/);
+  assert.match(looking.words, /8 nodes are known, 0 such workers, 8 for a cadre/);
+  assert.match(looking.words, /no known node meets what it requires/);
+  await assert.rejects(swarm.run(started.finished), { code: 'NOT_ENOUGH_PEERS' });
+  const failed = await why();
+  assert.equal(failed.stage, 'failed');
+  assert.match(failed.words, /^failed: found 0 workers for noop@1 on cuda>=8\.0 .*; 0 of 4 shards/);
+});
+
+test('what a job without a requirement lacks is people, not devices', async () => {
+  const swarm = await VirtualSwarm.start(2);
+  const { signer, roles } = swarm.requester;
+  const job = signSpec({ nodes: 2, shards: 4 }, signer);
+  const started = await swarm.run(roles.requester.submit({ job, waitPeersMs: 5_000 }));
+  await swarm.clock.advance(2_000);
+  const { words } = await swarm.run(roles.requester.why(started.job.id, whyQuestion({}, 4)));
+  assert.match(words, /needs 3 workers that run noop@1 and 4 .* 2 such workers, 2 for a cadre$/);
+});
+
 test('the words of a whole job: what it lacks, how far it is, who is silent', () => {
   const judges = [
     { peer: 'A', answer: 'ok' },
@@ -194,6 +224,12 @@ test('the words of a whole job: what it lacks, how far it is, who is silent', ()
   const progress = { accepted: 3, shards: 8, judges };
   const words = (stage: JobStage) => jobWords(stage, progress, 'it needs 3 workers');
   assert.equal(words('finding-peers'), 'looking for capable peers: it needs 3 workers');
-  assert.match(words('computing'), /3 of 8 shards .* 1 of 2 judges .*\(B: PEER_UNREACHABLE\)/);
-  assert.match(jobWords('done', { ...progress, judges: [] }, ''), /^done: 3 of 8 shards accepted$/);
+  assert.match(
+    jobWords('computing', progress, undefined),
+    /3 of 8 shards .* 1 of 2 judges .*\(B: PEER_UNREACHABLE\)/,
+  );
+  assert.match(
+    jobWords('done', { ...progress, judges: [] }, undefined),
+    /^done: 3 of 8 shards accepted$/,
+  );
 });

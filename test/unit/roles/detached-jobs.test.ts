@@ -1,12 +1,14 @@
 /** Jobs that go on without their requester, and requesters that come back to their jobs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openCertificate } from '../../../src/certificate/open.ts';
 import type { Executor } from '../../../src/compute/executor.ts';
 import type { FinishedJob } from '../../../src/roles/requester-job.ts';
 import type { JobHandle, Work } from '../../../src/sdk/types.ts';
 import { jobIdText, MemoryJobStore } from '../../../src/store/job-store.ts';
 import { verify } from '../../../src/verify.ts';
 import { storedJob } from '../../conformance/job-store.ts';
+import { unwrap } from '../../support/job-factory.ts';
 import {
   type VirtualNode,
   type VirtualNodeInit,
@@ -168,6 +170,36 @@ test('a job that nobody knows is unknown', async () => {
   for (const id of ['00'.repeat(32), 'not an id']) {
     assert.equal(await codeOf(swarm.run(requester.pickUp(id))), 'JOB_UNKNOWN');
   }
+});
+
+test('a requirement goes with its job: to a stranger, through a restart, into a retry', async () => {
+  const requires = { kind: 'cpu', memory: 2 ** 29 };
+  const { open, hooks } = gate();
+  const { swarm, home, submit } = await world(hooks);
+  const job = await submit(PRODUCT, { detached: true, requires: 'cpu,mem>=512MiB' });
+  await untilEvent(swarm, job, 'detachable');
+  assert.equal((await job.describe()).requires, 'cpu,mem>=512MiB');
+  const again = await restart(swarm, home);
+  assert.deepEqual(again.roles.requester.running(job.id)!.job.spec.requires, requires);
+  open();
+  await swarm.run(again.roles.requester.running(job.id)!.finished);
+  const { finished } = await swarm.run(swarm.requester.roles.requester.pickUp(job.id));
+  const { plan } = await swarm.run(finished);
+  assert.deepEqual(plan.package.job.spec.requires, requires);
+  const retried = await swarm.run(swarm.swarmOf(again).retry(job.id));
+  assert.notEqual(retried.id, job.id);
+  const { certificate } = await swarm.run(retried.result());
+  const opened = unwrap(openCertificate(certificate!));
+  assert.deepEqual(opened.spec.requires, requires);
+});
+
+test('a job that asks for what nobody has is refused in words, map or not', async () => {
+  const { swarm, home, submit } = await world();
+  const options = { requires: 'cuda>=8.0', waitPeersMs: 2_000 };
+  const refusal = { code: 'NOT_ENOUGH_PEERS', message: /found 0 workers for .* on cuda>=8\.0/ };
+  await assert.rejects(submit(PRODUCT, { ...options, detached: true }), refusal);
+  const results = swarm.swarmOf(home).map('gemm.f32@1', [PRODUCT], options);
+  await assert.rejects(swarm.run(results.next()), refusal);
 });
 
 test('a day later the job is forgotten, with everything it left', async () => {

@@ -57,7 +57,7 @@ test('members that restart are asked again', async () => {
 
 test('members that stay away are given up', async () => {
   const fetched = await fetch(away);
-  assert.deepEqual([fetched.code, fetched.ms <= 20_000], ['CERTIFICATE_INVALID', true]);
+  assert.deepEqual([fetched.code, fetched.ms <= 20_000], ['CADRE_LOST', true]);
   assert.ok(fetched.requests < 60, `${fetched.requests} requests`);
 });
 

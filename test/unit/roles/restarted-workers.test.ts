@@ -137,3 +137,22 @@ test('one that never comes back costs the time to reveal, and no more', async ()
   assert.ok(swarm.clock.monotonicMs() - startMs < 7_000);
   assert.equal(summary.shards, 8);
 });
+
+test('a worker that comes back to dead judges asks them now and then, not without end', async () => {
+  const { swarm, restart, workStore } = await dying('reveal');
+  for (const member of swarm.nodes.slice(3)) swarm.crash(member);
+  const asked = { count: 0 };
+  const wrapNetwork = (inner: Network): Network =>
+    new Proxy(inner, {
+      get: (target, name) => {
+        if (name === 'request') asked.count += 1;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  await restart({ workStore, hooks: { wrapNetwork } });
+  await swarm.clock.advance(20_000);
+  // Its seals and one question to each of four judges, at 0, 0.5, 1.5, 3.5, 7.5 and 15.5 seconds.
+  assert.ok(asked.count > 0 && asked.count < 200, `${asked.count} requests`);
+  await swarm.stop();
+});

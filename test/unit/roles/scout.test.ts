@@ -55,6 +55,25 @@ test('peers are found, checked, and asked once', async () => {
   assert.deepEqual(counts, { searches, adverts }, 'a fresh search answers for a while');
 });
 
+test('a required device is looked for under its own classes, and counts', async () => {
+  const { add, gather, directory } = world();
+  for (let i = 1; i <= 4; i++) add(i);
+  const names: string[] = [];
+  const { find } = directory as { find(name?: string): AsyncGenerator<ProviderHint> };
+  Object.assign(directory, {
+    find: (name: string) => {
+      names.push(name);
+      return find();
+    },
+  });
+  const requires = { kind: 'cuda', capability: 100 } as const;
+  await assert.rejects(gather({ requires, waitMs: 100 }), /0 workers for noop@1 on .*cuda.*need 3/);
+  const classes = ['kernel/noop@1', 'role/cadre', 'cuda/sm_100', 'cuda/sm_121'];
+  for (const name of classes) assert.ok(names.includes(name), name);
+  assert.ok(!names.includes('cuda/sm_90'));
+  assert.equal((await gather({ requires: { kind: 'cpu' } })).length, 4);
+});
+
 test('a search grows old', async () => {
   const { add, gather, counts, clock } = world();
   for (let i = 1; i <= 3; i++) add(i);

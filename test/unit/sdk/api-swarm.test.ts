@@ -2,11 +2,16 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { toHex } from '../../../src/base/bytes.ts';
+import { jobIdOf, jobSpecShape } from '../../../src/job/spec.ts';
 import { connectApi } from '../../../src/sdk/api-swarm.ts';
 import type { JobResult, SubmitOptions, Swarm, Work } from '../../../src/sdk/types.ts';
+import { decodeCanonical, encodeCanonical } from '../../../src/wire/cbor.ts';
+import { LIMITS } from '../../../src/wire/limits.ts';
 import { makeCertificate } from '../../support/certificate-factory.ts';
 import { startFakeApi, TOKEN } from '../../support/fake-api.ts';
 import { type FakeNodeInit, makeFakeNode } from '../../support/fake-node.ts';
+import { unwrap } from '../../support/job-factory.ts';
 
 const work: Work = { parameters: { items: 64 }, shards: 4 };
 const inputs = {
@@ -96,6 +101,32 @@ test('a weaker policy than asked for is not accepted', async () => {
   } finally {
     await api.close();
   }
+});
+
+test('work without the requirement that was asked for is not accepted', async () => {
+  await withSwarm({}, async (swarm) => {
+    // The node's jobs ask nothing of machines, whatever they were submitted with.
+    const job = await swarm.submit('noop@1', work, { requires: 'cuda>=8.0' });
+    await assert.rejects(job.result(), { code: 'CERTIFICATE_INVALID', message: /requirement/ });
+    await assert.rejects(swarm.submit('noop@1', work, { requires: 'rocm' }), {
+      code: 'BAD_POLICY',
+    });
+  });
+});
+
+test('a retry that drops the requirement is not the same work', async () => {
+  await withSwarm({}, async (swarm, node) => {
+    const again = await node.swarm.submit('noop@1', work);
+    const decoded = decodeCanonical(await again.spec(), jobSpecShape, LIMITS.jobSpecBytesMax);
+    const strict = { ...unwrap(decoded), requires: { kind: 'cpu' } as const };
+    const id = toHex(jobIdOf(strict));
+    const old = { ...again, id, spec: async () => encodeCanonical(strict) };
+    node.swarm.job = async (asked) => (id.startsWith(asked) ? old : again);
+    node.swarm.retry = async () => again;
+    await assert.rejects(swarm.retry(id), { code: 'PEER_MISBEHAVED', message: /other work/ });
+    node.swarm.retry = async () => old;
+    assert.equal((await swarm.retry(id)).id, id);
+  });
 });
 
 test('a certificate of other inputs of the same shape is not accepted', async () => {
