@@ -21,6 +21,7 @@ import {
 import { compileExpression } from '../../../src/kernel/expression/compile.ts';
 import { parseExpression } from '../../../src/kernel/expression/parse.ts';
 import { KERNELS } from '../../../src/kernel/registry.ts';
+import { isListenAddress } from '../../../src/net/listen-address.ts';
 import { errorOfJson } from '../../../src/sdk/api-client.ts';
 import { expectedOfSpec } from '../../../src/sdk/api-job.ts';
 import { checkWork } from '../../../src/sdk/check-work.ts';
@@ -276,6 +277,7 @@ function lineDecoders(): Decoder[] {
         }),
     },
     line('node/api/server.ts: parseApiAddress', ['127.0.0.1:0', '[::1]:8080'], parseApiAddress),
+    line('net/listen-address.ts: isListenAddress', ['/ip4/127.0.0.1/tcp/1'], isListenAddress, []),
     line('node/serve-node.ts: parseRoles', ['worker,cadre', 'relay'], parseRoles),
     ...KERNELS.filter(({ schema }) => schema.parameters.length > 0).map((kernel) =>
       line(
