@@ -1,4 +1,6 @@
-/** Where a host can listen: a multiaddr over TCP, the one transport (docs/protocol/transport.md). */
+/**
+ * Where a host can listen: a multiaddr over TCP, the one transport (docs/protocol/transport.md).
+ */
 import { multiaddr } from '@multiformats/multiaddr';
 
 /** True when `createHost` takes this text; whether the address can be had is another question. */
