@@ -5,6 +5,7 @@
 import { KadreError } from '../src/base/errors.ts';
 import type { Logger, LogLevel } from '../src/base/ports.ts';
 import { randomToken } from '../src/crypto/node/secret.ts';
+import { isListenAddress } from '../src/net/listen-address.ts';
 import { loadNetwork } from '../src/sdk/load-network.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { ROLES, type Role } from '../src/swarm/advert.ts';
@@ -163,9 +164,9 @@ function checkAddresses(settings: NodeSettings): void {
     const message = `--bootstrap ${wrongBootstrap} does not end in /p2p/<peer id>`;
     throw new KadreError({ code: 'USAGE', advice }, message);
   }
-  const wrongListen = settings.listen.find((address) => !/^\/[a-z0-9]+\/\S+$/.test(address));
+  const wrongListen = settings.listen.find((address) => !isListenAddress(address));
   if (wrongListen !== undefined) {
     const advice = 'for example /ip4/0.0.0.0/tcp/4001';
-    throw new KadreError({ code: 'USAGE', advice }, `--listen ${wrongListen} is no multiaddr`);
+    throw new KadreError({ code: 'USAGE', advice }, `--listen ${wrongListen} is no TCP multiaddr`);
   }
 }

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { KadreError } from '../../src/base/errors.ts';
 import { signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { readIdentity } from '../../src/crypto/node/keystore.ts';
+import { isListenAddress } from '../../src/net/listen-address.ts';
 import { loadNetwork } from '../../src/sdk/load-network.ts';
 import { lockDirectory } from '../../src/store/lock.ts';
 import { parseApiAddress } from '../api/server.ts';
@@ -78,6 +79,11 @@ export async function checkPorts(
   api: string,
 ): Promise<readonly CheckResult[]> {
   const apiAddress = parseApiAddress(api);
+  const wrong = listen.find((address) => !isListenAddress(address));
+  if (wrong !== undefined) {
+    const advice = 'choose another with --listen, for example /ip4/0.0.0.0/tcp/4001';
+    return [problem('port --listen', `${wrong} is no TCP multiaddr`, advice)];
+  }
   const wanted = [...listen.flatMap((address) => tcpOf(address)), { ...apiAddress, flag: '--api' }];
   return Promise.all(
     wanted.map(async ({ host, port, flag }) => {

@@ -9,6 +9,7 @@ import {
   SALT_BYTES,
   type SealRecord,
   sealedTuple,
+  sealLeaves,
   shardResultDigest,
 } from '../job/records.ts';
 import { packShards, unpackShards } from '../job/shard-list.ts';
@@ -91,7 +92,7 @@ function openSeal(
       shards.push(shard);
       salts.push(salt);
     } else {
-      closed.push(tuple);
+      closed.push(sealLeaves([shard], tuple));
       closedAt.push(at);
     }
   }

@@ -7,7 +7,7 @@ import { concatBytes } from '../base/bytes.ts';
 import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
 import { isSignedBy } from '../crypto/portable/signed.ts';
-import { SALT_BYTES, sealBatchRoot, sealBody } from '../job/records.ts';
+import { SALT_BYTES, sealBatchRoot, sealBody, sealLeaves } from '../job/records.ts';
 import { sealBatch } from '../job/sealing.ts';
 import { SHARD_NUMBER_BYTES, unpackShards } from '../job/shard-list.ts';
 import { LIMITS } from '../wire/limits.ts';
@@ -100,8 +100,8 @@ export function checkReceiptSignatures(
       salts: receipt.salts,
       digests,
     });
-    const tuples = interleave(batch.tuples, receipt.closed, closedAt);
-    const root = sealBatchRoot(tuples);
+    const leaves = interleave(sealLeaves(shards, batch.tuples), receipt.closed, closedAt);
+    const root = sealBatchRoot(leaves);
     const body = sealBody({ planId: context.planId, worker, wave: receipt.wave }, root);
     if (!isSignedBy(worker, TAGS.signSeal, body, receipt.signature)) {
       return refuse('bad-receipt-signature', 'reject', `roster position ${receipt.worker}`);
@@ -110,7 +110,7 @@ export function checkReceiptSignatures(
   return undefined;
 }
 
-/** The batch in its order: closed tuples at their positions, opened ones in between. */
+/** The batch in its order: closed leaves at their positions, opened ones in between. */
 function interleave(
   opened: Uint8Array,
   closed: Uint8Array,
@@ -120,7 +120,7 @@ function interleave(
   const parts: Uint8Array[] = [];
   let from = 0;
   for (const [i, at] of closedAt.entries()) {
-    // Of the `at` tuples before this one, i are closed.
+    // Of the `at` leaves before this one, i are closed.
     const to = (at - i) * DIGEST_BYTES;
     parts.push(opened.subarray(from, to));
     parts.push(closed.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES));

@@ -19,6 +19,7 @@ import {
   type SealRecord,
   sealBatchRoot,
   sealBody,
+  sealLeaves,
   unsignedBody,
 } from './records.ts';
 import { packShards } from './shard-list.ts';
@@ -43,7 +44,8 @@ export interface RecordScope {
 /** `tuples`: from `sealBatch`, in the order of the shards. */
 export function buildSeal(signer: Signer, scope: RecordScope, tuples: Uint8Array): SealRecord {
   const head = { planId: scope.planId, worker: signer.nodeId, wave: scope.wave };
-  const signature = signTagged(signer, TAGS.signSeal, sealBody(head, sealBatchRoot(tuples)));
+  const root = sealBatchRoot(sealLeaves(scope.shards, tuples));
+  const signature = signTagged(signer, TAGS.signSeal, sealBody(head, root));
   return { kind: 'seal', ...head, shards: packShards(scope.shards), tuples, signature };
 }
 

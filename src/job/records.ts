@@ -3,8 +3,14 @@
  * signed by the worker's identity, marks by a member's consensus key, a cancel by the requester. A
  * reveal needs no signature: only the worker that sealed knows the salts it opens.
  */
-import { u64 } from '../base/bytes.ts';
-import { type Digest, NODE_ID_BYTES, type NodeId, SIGNATURE_BYTES } from '../base/ids.ts';
+import { u64, writeU64 } from '../base/bytes.ts';
+import {
+  DIGEST_BYTES,
+  type Digest,
+  NODE_ID_BYTES,
+  type NodeId,
+  SIGNATURE_BYTES,
+} from '../base/ids.ts';
 import { countedRoot, taggedHash } from '../crypto/portable/hash.ts';
 import { leafHash, packedTreeHash } from '../crypto/portable/merkle.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
@@ -143,13 +149,25 @@ export function sealedTuple(
   return taggedHash(TAGS.sealedTuple, digest, worker, place.planId, u64(place.shard), salt);
 }
 
-/** Counted Merkle root over the sealed tuples of one batch. `tuples`: 32 bytes each. */
-export function sealBatchRoot(tuples: Uint8Array): Digest {
+/**
+ * Leaf hashes of a batch, 32 bytes each, from its `tuples`, 32 bytes each in the order of `shards`.
+ * A leaf says its shard in the clear: a tuple hides it, and the signature must cover it.
+ */
+export function sealLeaves(shards: readonly number[], tuples: Uint8Array): Uint8Array {
   const leaves = new Uint8Array(tuples.length);
-  for (let at = 0; at < tuples.length; at += 32) {
-    leaves.set(leafHash(tuples.subarray(at, at + 32)), at);
+  const leaf = new Uint8Array(8 + DIGEST_BYTES);
+  for (const [i, shard] of shards.entries()) {
+    const at = i * DIGEST_BYTES;
+    writeU64(leaf, 0, shard);
+    leaf.set(tuples.subarray(at, at + DIGEST_BYTES), 8);
+    leaves.set(leafHash(leaf), at);
   }
-  return countedRoot(TAGS.sealBatch, leaves.length / 32, packedTreeHash(leaves));
+  return leaves;
+}
+
+/** Counted Merkle root over the leaf hashes of one batch, 32 bytes each. */
+export function sealBatchRoot(leaves: Uint8Array): Digest {
+  return countedRoot(TAGS.sealBatch, leaves.length / DIGEST_BYTES, packedTreeHash(leaves));
 }
 
 /** What a worker signs for a seal. */

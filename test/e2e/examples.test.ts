@@ -65,10 +65,9 @@ const EXAMPLES: readonly Shown[] = [
   {
     name: 'map-over-a-stream',
     prints: [
-      /^tile 5 goes in$/m,
-      /^tile 0 is 0 after /m,
-      /^tile 1 is 64 after /m,
-      /^tile 5 is 320 /m,
+      // In order, and not asked for the third before the first is out.
+      /^batch 0 goes in\nbatch 1 goes in\nbatch 0 is 0 after [\s\S]*^batch 2 goes in$/m,
+      /^batch 1 is 64 after [\s\S]*^batch 5 is 320 after \d+ ms\n$/m,
     ],
   },
   {
@@ -76,6 +75,7 @@ const EXAMPLES: readonly Shown[] = [
     prints: [
       /^\d+ others hold all/m,
       /^gone; job [0-9a-f]{64} goes on$/m,
+      /^found again: (?:running|done)$/m,
       /^picked up, and valid$/m,
     ],
   },
@@ -96,6 +96,54 @@ for (const { name, words = [], prints, pictures = [] } of EXAMPLES) {
     }
   });
 }
+
+/** As `npm run example` does, in a process group of its own. */
+function startRunner(...words: string[]) {
+  const runner = path.join(ROOT, 'scripts', 'example.ts');
+  const child = spawn(process.execPath, [runner, ...words], {
+    cwd: place.folder,
+    env: { ...process.env, KADRE_NETWORK: undefined, INIT_CWD: place.folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const said = { out: '', err: '' };
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    said.out += piece;
+  });
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    said.err += piece;
+  });
+  const ended = once(child, 'close').then(([status]) => status as number | null);
+  return { child, said, status: within(ended, `the end of ${words}`) };
+}
+
+test('the runner of examples names them, and hands on words, folder and status', async () => {
+  const unknown = startRunner('nobodys');
+  assert.equal(await unknown.status, 2);
+  assert.match(unknown.said.err, /no example nobodys\n.*NAME, one of: .*verify-offline/);
+  const missing = startRunner();
+  assert.equal(await missing.status, 2);
+  assert.match(missing.said.err, /^which example\?\n/);
+  const verified = startRunner('verify-offline', 'product.kadre');
+  assert.deepEqual([await verified.status, verified.said.err], [0, '']);
+  assert.match(verified.said.out, /^product\.kadre is valid: gemm/);
+  await writeFile(
+    place.path('cut.kadre'),
+    (await readFile(place.path('product.kadre'))).subarray(9),
+  );
+  assert.equal(await startRunner('verify-offline', 'cut.kadre').status, 6);
+});
+
+test('a runner that is stopped takes program and swarm with it', async () => {
+  const { child, said, status } = startRunner('map-over-a-stream');
+  const begun = (async () => {
+    for await (const _ of child.stdout) if (/^batch 0 goes in$/m.test(said.out)) return;
+  })();
+  await within(begun, 'the first batch');
+  child.kill('SIGTERM');
+  assert.equal(await status, 130);
+  assert.throws(() => process.kill(-child.pid!, 0), { code: 'ESRCH' });
+});
 
 test('every example is run, and the page lists them all', () => {
   const files = globSync('*.ts', { cwd: path.join(ROOT, 'examples') });

@@ -26,6 +26,7 @@ import {
   type SealRecord,
   sealBatchRoot,
   sealBody,
+  sealLeaves,
   unsignedBody,
 } from '../records.ts';
 import { sealBatch } from '../sealing.ts';
@@ -139,7 +140,7 @@ function checkAboutShards(
 
 function sealProblem(record: SealRecord, shards: readonly number[]): Refusal | undefined {
   if (record.tuples.length !== shards.length * DIGEST_BYTES) return refuse('wrong-length');
-  const body = sealBody(record, sealBatchRoot(record.tuples));
+  const body = sealBody(record, sealBatchRoot(sealLeaves(shards, record.tuples)));
   return signatureProblem(record, TAGS.signSeal, body);
 }
 

@@ -3,10 +3,12 @@ import { concatBytes, u32 } from '../../../src/base/bytes.ts';
 import { type Certificate, encodeCertificate } from '../../../src/certificate/format.ts';
 import { signTagged } from '../../../src/crypto/portable/signed.ts';
 import { planIdOf } from '../../../src/job/plan.ts';
-import { sealBatchRoot, sealBody } from '../../../src/job/records.ts';
+import { sealBatchRoot, sealBody, sealLeaves } from '../../../src/job/records.ts';
+import { unpackShards } from '../../../src/job/shard-list.ts';
 import type { Region } from '../../../src/kernel/contract.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
 import { type MadeCertificate, makeCertificate } from '../certificate-factory.ts';
+import { unwrap } from '../job-factory.ts';
 import { labelled } from './recipe.ts';
 import { FULL, type GoodVector, SMALL, WIDE, withHeaders, withPart } from './vector.ts';
 
@@ -90,9 +92,10 @@ function withClosedTuple(): MadeCertificate {
   const planId = planIdOf(made.certificate.plan);
   const [receipt, ...rest] = made.certificate.receipts!;
   const worker = made.nodes[receipt!.worker]!;
-  const { tuples, wave } = made.seals[0]!;
+  const { tuples, wave, shards } = made.seals[0]!;
   const closed = labelled('closed');
-  const root = sealBatchRoot(concatBytes([closed, tuples]));
+  const opened = unwrap(unpackShards(shards, made.spec.shards));
+  const root = sealBatchRoot(concatBytes([closed, sealLeaves(opened, tuples)]));
   const body = sealBody({ planId, worker: worker.nodeId, wave }, root);
   const signature = signTagged(worker, TAGS.signSeal, body);
   const certificate: Certificate = {

@@ -13,6 +13,7 @@ import {
   sealBatchRoot,
   sealBody,
   sealedTuple,
+  sealLeaves,
   shardResultDigest,
 } from '../../../src/job/records.ts';
 import { packShards } from '../../../src/job/shard-list.ts';
@@ -129,7 +130,7 @@ function sealAll(
       }),
     );
     const plain = { planId, worker: signer.nodeId, wave: 0 };
-    const body = sealBody(plain, sealBatchRoot(tuples));
+    const body = sealBody(plain, sealBatchRoot(sealLeaves(shards, tuples)));
     const signature = signTagged(signer, TAGS.signSeal, body);
     const made: SealRecord = {
       kind: 'seal',

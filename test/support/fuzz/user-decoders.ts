@@ -21,6 +21,7 @@ import {
 import { compileExpression } from '../../../src/kernel/expression/compile.ts';
 import { parseExpression } from '../../../src/kernel/expression/parse.ts';
 import { KERNELS } from '../../../src/kernel/registry.ts';
+import { isListenAddress } from '../../../src/net/listen-address.ts';
 import { errorOfJson } from '../../../src/sdk/api-client.ts';
 import { expectedOfSpec } from '../../../src/sdk/api-job.ts';
 import { checkWork } from '../../../src/sdk/check-work.ts';
@@ -221,6 +222,20 @@ function isRequest(given: unknown): boolean {
   );
 }
 
+function requirementDecoder(): Decoder {
+  return {
+    covers: ['swarm/requirement.ts: parseRequirement'],
+    form: 'text',
+    seeds: ['cuda>=8.0,mem>=16GiB', 'cpu', 'cuda, mem>=512MiB', 'mem>=1TiB'].map(utf8),
+    decode: (input) =>
+      outcomeOf(parseRequirement(textOf(input)), (requirement) => {
+        const again = parseRequirement(requirementText(requirement));
+        assert(again.ok && isSameRequirement(again.value, requirement), 'it is told as it is read');
+        return {};
+      }),
+  };
+}
+
 function lineDecoders(): Decoder[] {
   const line = (
     covers: string,
@@ -261,21 +276,9 @@ function lineDecoders(): Decoder[] {
           return {};
         }),
     },
-    {
-      covers: ['swarm/requirement.ts: parseRequirement'],
-      form: 'text',
-      seeds: ['cuda>=8.0,mem>=16GiB', 'cpu', 'cuda, mem>=512MiB', 'mem>=1TiB'].map(utf8),
-      decode: (input) =>
-        outcomeOf(parseRequirement(textOf(input)), (requirement) => {
-          const again = parseRequirement(requirementText(requirement));
-          assert(
-            again.ok && isSameRequirement(again.value, requirement),
-            'it is told as it is read',
-          );
-          return {};
-        }),
-    },
+    requirementDecoder(),
     line('node/api/server.ts: parseApiAddress', ['127.0.0.1:0', '[::1]:8080'], parseApiAddress),
+    line('net/listen-address.ts: isListenAddress', ['/ip4/127.0.0.1/tcp/1'], isListenAddress, []),
     line('node/serve-node.ts: parseRoles', ['worker,cadre', 'relay'], parseRoles),
     ...KERNELS.filter(({ schema }) => schema.parameters.length > 0).map((kernel) =>
       line(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { concatBytes } from '../../../src/base/bytes.ts';
+import { concatBytes, u64 } from '../../../src/base/bytes.ts';
 import { countedRoot } from '../../../src/crypto/portable/hash.ts';
 import { leafHash, treeHash } from '../../../src/crypto/portable/merkle.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type LedgerRecord,
   sealBatchRoot,
   sealedTuple,
+  sealLeaves,
   shardResultDigest,
 } from '../../../src/job/records.ts';
 import { sealBatch } from '../../../src/job/sealing.ts';
@@ -82,6 +83,8 @@ test('signatures bind every field of what is signed', () => {
   const { record } = seal;
   assert.ok(record.kind === 'seal');
   assert.equal(reasonOf({ ...record, wave: 1 }), 'bad-signature');
+  // Handed on under another shard it would make its worker contradict itself there.
+  assert.equal(reasonOf({ ...record, shards: packShards([0, 3]) }), 'bad-signature');
   assert.equal(reasonOf({ ...record, tuples: record.tuples.toReversed() }), 'bad-signature');
   const other = plan.nodes[plan.workers[1]!]!;
   assert.equal(reasonOf({ ...record, worker: other }), 'bad-signature');
@@ -142,7 +145,9 @@ test('a batch hashes to what the definitions say, for several outputs per shard'
     const tuple = sealedTuple(result, node, { planId: plan.planId, shard }, salt);
     assert.deepEqual(tuples.subarray(i * 32, i * 32 + 32), tuple);
   });
-  const leaves = [0, 1, 2].map((i) => leafHash(tuples.subarray(i * 32, i * 32 + 32)));
+  const leaves = shards.map((shard, i) =>
+    leafHash(concatBytes([u64(shard), tuples.subarray(i * 32, i * 32 + 32)])),
+  );
   const root = countedRoot(TAGS.sealBatch, 3, treeHash(leaves));
-  assert.deepEqual(sealBatchRoot(tuples), root);
+  assert.deepEqual(sealBatchRoot(sealLeaves(shards, tuples)), root);
 });

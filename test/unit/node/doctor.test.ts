@@ -71,6 +71,16 @@ test('a port that is taken, and an old Node', async () => {
     free.map(({ status }) => status),
     ['ok', 'ok'],
   );
+  for (const bad of [
+    'junk',
+    '/ip4/127.0.0.1/tcp/99999',
+    '/ip4/999.1.1.1/tcp/1',
+    '/ip4/::1/tcp/1',
+  ]) {
+    const [wrong] = await checkPorts([bad], '127.0.0.1:0');
+    assert.equal(wrong?.status, 'problem', bad);
+    assert.match(wrong.detail, /is no TCP multiaddr$/);
+  }
   assert.equal(checkNodeVersion('22.17.1').status, 'problem');
   assert.equal(checkNodeVersion('22.18.0').status, 'ok');
   assert.equal((await checkNetworkFile('/nonexistent.json', [])).status, 'problem');
