@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../portable/math.h"
 #include "codecs.h"
 
 #if defined(__AVX2__)
@@ -21,18 +22,6 @@ const double ELEMENT_MAX = 2147483647.0;
 const uint32_t MAGNITUDE = 0x7fffffffu;
 /* Values handled at once, so that unpacked codes stay in the first-level cache. */
 const uint64_t PIECE = 4096;
-
-inline uint32_t bits_of(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-inline float float_of(uint32_t bits) {
-  float x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
 
 inline double scale_value(uint32_t scale) {
   return (double)((uint64_t)(scale & 2047) << (scale >> 11));
@@ -73,10 +62,10 @@ inline uint32_t fit_scale(double r, double level_max) {
 inline float largest_magnitude(const float *x, uint64_t count) {
   uint32_t largest = 0;
   for (uint64_t i = 0; i < count; i++) {
-    const uint32_t bits = bits_of(x[i]) & MAGNITUDE;
+    const uint32_t bits = kadre_bits(x[i]) & MAGNITUDE;
     largest = bits > largest ? bits : largest;
   }
-  return float_of(largest);
+  return kadre_float(largest);
 }
 
 /* Sixteen lanes in binary64, folded in halves. */
@@ -102,7 +91,7 @@ inline void round_levels(const float *x, uint64_t count, float inverse, int leve
     float y = x[i] * inverse;
     y = y < top ? y : top;
     y = y > -top ? y : -top;
-    out[i] = (int8_t)((int32_t)bits_of(y + magic) - base);
+    out[i] = (int8_t)((int32_t)kadre_bits(y + magic) - base);
   }
 }
 
@@ -379,11 +368,11 @@ uint64_t first_not_finite(const float *x, uint64_t count) {
     const uint64_t to = count - from < PIECE ? count : from + PIECE;
     uint32_t largest = 0;
     for (uint64_t i = from; i < to; i++) {
-      const uint32_t bits = bits_of(x[i]) & MAGNITUDE;
+      const uint32_t bits = kadre_bits(x[i]) & MAGNITUDE;
       largest = bits > largest ? bits : largest;
     }
     for (uint64_t i = from; largest >= 0x7f800000u && i < to; i++) {
-      if ((bits_of(x[i]) & MAGNITUDE) >= 0x7f800000u) return i;
+      if ((kadre_bits(x[i]) & MAGNITUDE) >= 0x7f800000u) return i;
     }
   }
   return count;

@@ -46,7 +46,7 @@ uint64_t collect(const float *x, uint64_t count, uint32_t least, uint32_t base, 
   }
 #endif
   for (; i < count; i++) {
-    if ((bits_of(x[i]) & MAGNITUDE) < least) continue;
+    if ((kadre_bits(x[i]) & MAGNITUDE) < least) continue;
     if (found == room) return room + 1;
     out[found++] = (uint32_t)(base + i);
   }
@@ -54,7 +54,7 @@ uint64_t collect(const float *x, uint64_t count, uint32_t least, uint32_t base, 
 }
 
 inline uint32_t magnitude_at(const float *x, uint32_t index) {
-  return bits_of(x[index]) & MAGNITUDE;
+  return kadre_bits(x[index]) & MAGNITUDE;
 }
 
 /* Keeps the k largest of ascending candidates, in place; returns how many are left. */
@@ -85,7 +85,7 @@ uint32_t propose(const float *x, uint64_t count, uint64_t k, std::vector<uint32_
   const uint64_t rank = (uint64_t)(expected + 4 * sqrt(expected) + 8);
   if (rank >= sampled) return 1;
   scratch.resize(sampled);
-  for (uint64_t i = 0; i < sampled; i++) scratch[i] = bits_of(x[i * stride]) & MAGNITUDE;
+  for (uint64_t i = 0; i < sampled; i++) scratch[i] = kadre_bits(x[i * stride]) & MAGNITUDE;
   std::nth_element(scratch.begin(), scratch.begin() + (ptrdiff_t)rank, scratch.end(),
                    [](uint32_t a, uint32_t b) { return a > b; });
   return scratch[rank] > 0 ? scratch[rank] : 1;
