@@ -8,6 +8,7 @@ import {
   type SelftestCase,
   sampleArray,
   sampleRequest,
+  speedArray,
 } from './kernel-code.ts';
 
 const ID = 'gemm.f32@1';
@@ -34,15 +35,12 @@ export const gemmF32Code: KernelCode = {
   ],
   speed: {
     growth: 8,
-    steps: 5,
+    steps: 6,
     request: (step) => {
       const extent = 64 * 2 ** step;
       return sampleRequest({
         kernel: ID,
-        inputs: [
-          sampleArray('a', 'moderate', [extent, extent], 1),
-          sampleArray('b', 'moderate', [extent, extent], 2),
-        ],
+        inputs: [speedArray('a', [extent, extent], 1), speedArray('b', [extent, extent], 2)],
       });
     },
   },

@@ -6,7 +6,7 @@
 import type { Parameters } from '../../kernel/contract.ts';
 import type { ExecutionInput, ExecutionRequest } from '../executor.ts';
 import type { KernelCall } from '../kernel-call.ts';
-import { type SampleKind, sampleFloats } from '../sample-input.ts';
+import { repeatedFloats, type SampleKind, sampleFloats } from '../sample-input.ts';
 
 /** What native code gets besides the outputs; meanings in src/native/cpu. */
 export interface NativeArguments {
@@ -63,8 +63,20 @@ export function sampleArray(
   shape: readonly number[],
   seed: number,
 ): ExecutionInput {
-  const count = shape.reduce((product, extent) => product * extent, 1);
-  return { name, shape, segments: [{ offset: 0, bytes: sampleFloats(kind, count, seed) }] };
+  return inputOf(name, shape, sampleFloats(kind, elementsOf(shape), seed));
+}
+
+/** A binary32 input of moderate values for measuring speed. */
+export function speedArray(name: string, shape: readonly number[], seed: number): ExecutionInput {
+  return inputOf(name, shape, repeatedFloats('moderate', elementsOf(shape), seed));
+}
+
+function inputOf(name: string, shape: readonly number[], bytes: Uint8Array): ExecutionInput {
+  return { name, shape, segments: [{ offset: 0, bytes }] };
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
 }
 
 export function floatsOf(bytes: Uint8Array): Float32Array {

@@ -14,6 +14,7 @@ import {
   type SelftestCase,
   sampleArray,
   sampleRequest,
+  speedArray,
 } from './kernel-code.ts';
 
 const ID = 'map@1';
@@ -39,7 +40,7 @@ export const mapCode: KernelCode = {
     growth: 4,
     steps: 5,
     request: (step) => {
-      const inputs = arraysOf('xy', 'moderate', 16_384 * 4 ** step);
+      const inputs = ['x', 'y'].map((name, i) => speedArray(name, [16_384 * 4 ** step], i + 1));
       const parameters = { expression: 'sqrt(x*x + y*y) * 2 - 1' };
       return sampleRequest({ kernel: ID, parameters, inputs, shardCount: 4 });
     },

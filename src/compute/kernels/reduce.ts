@@ -11,6 +11,7 @@ import {
   type SelftestCase,
   sampleArray,
   sampleRequest,
+  speedArray,
 } from './kernel-code.ts';
 
 const ID = 'reduce@1';
@@ -43,7 +44,7 @@ export const reduceCode: KernelCode = {
     growth: 4,
     steps: 5,
     request: (step) => {
-      const inputs = [sampleArray('x', 'moderate', [32_768 * 4 ** step], 1)];
+      const inputs = [speedArray('x', [32_768 * 4 ** step], 1)];
       return sampleRequest({ kernel: ID, inputs, shardCount: 8 });
     },
   },

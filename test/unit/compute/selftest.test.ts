@@ -58,25 +58,45 @@ test('kernels that an executor lacks are not tested', async () => {
   assert.deepEqual([...new Set(rows.map(({ kernel }) => kernel))], ['noop@1']);
 });
 
-test('speed is a positive integer per kernel and stays within its budget', async () => {
-  // A clock on which every run takes 3 ms: samples grow until the next would not fit.
+/** An executor on whose clock a run takes `msOf(run)`; and which runs of a kernel it was given. */
+function timed(name: string, msOf: (run: number) => number) {
   let nowMs = 0;
-  const clock = { monotonicMs: () => nowMs };
   const runs: string[] = [];
-  const steady: Executor = {
-    backend: { name: 'cpu/steady', kernels: ['gemm.f32@1', 'noop@1', 'later@1'] },
+  const executor: Executor = {
+    backend: { name, kernels: ['gemm.f32@1', 'noop@1', 'later@1'] },
     run: async ({ kernel }) => {
+      nowMs += msOf(runs.filter((each) => each === kernel).length);
       runs.push(kernel);
-      nowMs += 3;
       return [];
     },
   };
-  const speeds = await measureSpeed(steady, { clock, budgetMs: 64 });
+  const clock = { monotonicMs: () => nowMs };
+  const gemmRuns = () => runs.filter((kernel) => kernel === 'gemm.f32@1').length;
+  return { executor, clock, gemmRuns };
+}
+
+test('speed is measured on growing samples while the next one fits into the time', async () => {
+  // The unmeasured run and the first sample take 1 ms, every next sample 8 times as long.
+  const { executor, clock, gemmRuns } = timed('cpu/some', (run) => 8 ** Math.max(0, run - 1));
+  const speeds = await measureSpeed(executor, { clock, budgetMs: 64 });
   assert.deepEqual(Object.keys(speeds).sort(), ['gemm.f32@1', 'noop@1']);
   for (const speed of Object.values(speeds)) assert.ok(Number.isSafeInteger(speed) && speed > 0);
-  assert.ok(nowMs <= 64, `${nowMs} ms`);
-  assert.equal(runs.filter((kernel) => kernel === 'gemm.f32@1').length, 3);
-  assert.equal(speeds['gemm.f32@1'], Math.round((2 * 128 ** 3 * 1000) / 3));
+  assert.ok(clock.monotonicMs() <= 64, `${clock.monotonicMs()} ms`);
+  assert.equal(gemmRuns(), 3);
+  assert.equal(speeds['gemm.f32@1'], Math.round((2 * 128 ** 3 * 1000) / 8));
+});
+
+test('a sample that takes no longer than a smaller one lets larger ones follow', async () => {
+  const { executor, clock, gemmRuns } = timed('cpu/some', () => 3);
+  const speeds = await measureSpeed(executor, { clock, budgetMs: 64 });
+  assert.equal(gemmRuns(), 7);
+  assert.equal(speeds['gemm.f32@1'], Math.round((2 * 2048 ** 3 * 1000) / 3));
+});
+
+test('a device is measured for longer than a processor', async () => {
+  const { executor, clock, gemmRuns } = timed('cuda/sm_90', (run) => 8 ** Math.max(0, run - 1));
+  await measureSpeed(executor, { clock, budgetMs: 64 });
+  assert.equal(gemmRuns(), 4);
 });
 
 test('every backend of this machine passes every case', async () => {
