@@ -8,8 +8,17 @@ import { forgetBallots } from './ballots.ts';
 import { chainTo, type TreeEntry, withoutOldBranches, withRoot } from './block-tree.ts';
 import { finalisesParent } from './commit-rule.ts';
 import type { Release } from './effects.ts';
+import { withFinal } from './leader.ts';
 import { failuresAfter } from './pacemaker.ts';
-import { breach, type Draft, log, persist, roundOf, storeBlocks } from './replica-state.ts';
+import {
+  breach,
+  type Draft,
+  log,
+  persist,
+  roundOf,
+  seatCountOf,
+  storeBlocks,
+} from './replica-state.ts';
 import { seatsOf } from './seats.ts';
 import {
   type Block,
@@ -67,7 +76,7 @@ function enterRound<S>(draft: Draft<S>, by: 'qc' | 'tc'): void {
   draft.failures = failuresAfter(draft.failures, by);
   draft.enteredBy = by;
   draft.entered = true;
-  draft.proposal = undefined;
+  draft.proposals = new Map();
   draft.timeouts = forgetBallots(draft.timeouts, round);
   if (draft.roundTimer) draft.effects.push({ kind: 'cancel-timer', name: 'round' });
   if (draft.proposeTimer) draft.effects.push({ kind: 'cancel-timer', name: 'propose' });
@@ -137,6 +146,8 @@ function agrees<S>(draft: Draft<S>, cert: CommitCert, chain: readonly TreeEntry<
 
 function moveRoot<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[], tip: Block): void {
   draft.tree = withRoot(draft.tree, chain);
+  const blocks = chain.map((entry) => entry.block!);
+  draft.leaders = withFinal(draft.leaders, blocks, seatCountOf(draft));
   const payloads = new Map(draft.payloads);
   for (const entry of chain) {
     for (const [i, payload] of entry.payloads.entries()) {

@@ -3,21 +3,23 @@
  * lets nothing leave before its record is durable, keeps timers, serves and fetches what others or
  * this node lack. Consensus decisions are all in `step`; there are none here.
  */
+import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Timer } from '../base/ports.ts';
 import { type Refusal, refuse } from '../base/verdict.ts';
 import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
-import { encodeCanonical } from '../wire/cbor.ts';
 import type { Payload } from './application.ts';
 import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 import type { Commit, Effect, Release } from './effects.ts';
 import type { Input, TimerName } from './inputs.ts';
 import { leaderOrder } from './leader.ts';
-import { encodeRecord, type LogRecord, openRecord } from './log-records.ts';
+import { breachRecord, encodeRecord, type LogRecord, openRecord } from './log-records.ts';
 import {
+  blockId,
   decodeMessage,
   encodeMessage,
   type Message,
+  type MessageOf,
   PAYLOAD_BYTES_MAX,
   type SignedMessage,
   type SyncInfo,
@@ -27,11 +29,13 @@ import { recover } from './recovery.ts';
 import { judge } from './relevance.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
+import { RoundTrips } from './round-trips.ts';
 import { checksOf, type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
+import { Probation } from './sync-probation.ts';
 import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
-import { type CommitCert, markVerified, type Verified } from './types.ts';
+import { type CommitCert, markVerified, type Verified, type Vote } from './types.ts';
 
 export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 
@@ -42,8 +46,6 @@ const EARLY_MAX = 1024;
 /** One unproven question of a member is answered in this time. */
 const ANSWER_PACE_MS = 50;
 const SIGNATURES_CACHED_MAX = 16_384;
-const PROBATION_RETRY_MS = 500;
-const PROBATION_RETRY_MS_MAX = 30_000;
 
 export function createDriver<S>(
   components: DriverComponents<S>,
@@ -62,7 +64,9 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
   readonly #seen: SyncSeen;
-  readonly #timers = new Map<TimerName | 'probation', Timer>();
+  readonly #probation: Probation;
+  readonly #roundTrips: RoundTrips;
+  readonly #timers = new Map<TimerName, Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
   readonly #inflight = new Map<number, number>();
   /** When a seat was last answered without having proved anything. */
@@ -99,6 +103,16 @@ class Driver<S> implements ConsensusDriver<S> {
       safety: () => this.#state.safety,
     });
     this.#server = new SyncServer({ clock: components.clock, state: () => this.#state });
+    this.#roundTrips = new RoundTrips(seats.seats.length);
+    this.#probation = new Probation({
+      clock: components.clock,
+      seen: this.#seen,
+      others: this.#others,
+      isOpen: () => this.#phase === 'running' && this.signing === 'probation',
+      send: (seat, message) => this.#send(seat, message),
+      syncInfo: () => syncInfoOf(this.#state),
+      settle: (how) => this.#take({ kind: how }),
+    });
     this.#client = new SyncClient({
       clock: components.clock,
       random: components.random,
@@ -159,7 +173,7 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#inputs.unshift({ kind: 'start' });
     this.#drain();
     for (const { from, bytes } of this.#early.splice(0)) this.receive(from, bytes);
-    if (this.signing === 'probation') this.#askWhatWasSeen(PROBATION_RETRY_MS);
+    this.#probation.begin();
   }
 
   async stop(): Promise<void> {
@@ -223,13 +237,14 @@ class Driver<S> implements ConsensusDriver<S> {
         if (this.#mayAnswer(from, 'seen')) this.#send(from, this.#seen.answerTo(from));
         return undefined;
       case 'seen':
-        return this.#onSeen(from, message.messages);
+        return this.#probation.onSeen(from, message.messages);
       default:
         return this.#admitSigned(from, message);
     }
   }
 
   async #admitSigned(from: number, received: SignedMessage | SyncInfo) {
+    if (received.kind === 'vote' && received.voter === from) this.#noteAnswer(received);
     const judged = judge(this.#state, received);
     if (judged.kind === 'stale') return undefined;
     if (judged.kind === 'behind') {
@@ -246,34 +261,17 @@ class Driver<S> implements ConsensusDriver<S> {
     return undefined;
   }
 
-  async #onSeen(from: number, answers: readonly Uint8Array[]): Promise<Refusal | undefined> {
-    if (this.signing !== 'probation') return undefined;
-    const judged = await this.#seen.onSeen(from, answers);
-    if (!judged.ok) return judged;
-    if (judged.value === 'disowned') {
-      this.#world.log.log('error', 'consensus.disowned', { seat: this.#seats.self });
-      this.#take({ kind: 'disowned' });
-    } else if (this.#seen.isCleared) {
-      this.#take({ kind: 'cleared' });
-    }
-    return undefined;
+  /** Also a vote that comes too late to count says how far its seat is away. */
+  #noteAnswer({ blockId, voter }: Vote): void {
+    this.#roundTrips.answered(toHex(blockId), voter, this.#world.clock.monotonicMs());
   }
 
-  #askWhatWasSeen(retryMs: number): void {
-    if (this.#seen.isCleared) {
-      this.#take({ kind: 'cleared' });
-      return;
-    }
-    for (const seat of this.#others) {
-      if (this.#seen.hasAnswered(seat)) continue;
-      this.#send(seat, { kind: 'want-seen' });
-      this.#send(seat, syncInfoOf(this.#state));
-    }
-    const again = () => {
-      if (this.signing !== 'probation') return;
-      this.#askWhatWasSeen(Math.min(retryMs * 2, PROBATION_RETRY_MS_MAX));
-    };
-    this.#setTimer('probation', retryMs, again);
+  /** A proposal of ours leaves: time for the base timer to follow what earlier ones took. */
+  #noteProposal({ block }: MessageOf<'proposal'>): void {
+    const { self } = this.#seats;
+    const timeoutBaseMs = this.#roundTrips.timeoutBaseMs(self, this.#config.pacemaker);
+    this.#roundTrips.asked(toHex(blockId(block)), this.#world.clock.monotonicMs());
+    if (timeoutBaseMs !== this.#state.timeoutBaseMs) this.#take({ kind: 'pace', timeoutBaseMs });
   }
 
   /** Answers to what was not checked are rarer than any honest member asks for them. */
@@ -346,7 +344,7 @@ class Driver<S> implements ConsensusDriver<S> {
         this.#init.onEvidence?.(effect.evidence);
         return;
       case 'log':
-        this.#world.log.log('debug', effect.event, effect.fields);
+        this.#world.log.log(effect.level, effect.event, effect.fields);
         return;
       case 'breach':
         this.#breach(effect.reason, effect.proof);
@@ -373,6 +371,7 @@ class Driver<S> implements ConsensusDriver<S> {
     switch (release.kind) {
       case 'send':
         this.#sendTo(release.to, release.message);
+        if (release.message.kind === 'proposal') this.#noteProposal(release.message);
         return;
       case 'loopback': {
         const { input } = release;
@@ -401,12 +400,7 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   #breach(reason: string, proof: unknown): void {
-    const record: LogRecord = {
-      kind: 'breach',
-      reason: new TextEncoder().encode(reason).subarray(0, 256),
-      proof: encodeCanonical(proof).subarray(0, 1 << 18),
-    };
-    const durable = this.#world.wal.append([encodeRecord(record)]);
+    const durable = this.#world.wal.append([encodeRecord(breachRecord(reason, proof))]);
     const halt = () =>
       this.#fatal(new KadreError({ code: 'CADRE_LOST', data: { reason } }, `safety: ${reason}`));
     durable.then(halt, halt);
@@ -425,12 +419,12 @@ class Driver<S> implements ConsensusDriver<S> {
 
   #halt(): void {
     this.#phase = 'stopped';
-    this.#client.stop();
+    for (const part of [this.#client, this.#probation]) part.stop();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
   }
 
-  #setTimer(name: TimerName | 'probation', delayMs: number, callback: () => void): void {
+  #setTimer(name: TimerName, delayMs: number, callback: () => void): void {
     this.#timers.get(name)?.cancel();
     this.#timers.set(name, this.#world.clock.setTimer(delayMs, callback));
   }

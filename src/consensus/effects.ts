@@ -4,6 +4,7 @@
  * (design consensus.md section 6).
  */
 import type { Digest } from '../base/ids.ts';
+import type { LogLevel } from '../base/ports.ts';
 import type { Payload } from './application.ts';
 import type { Equivocation } from './evidence.ts';
 import type { Input, TimerName } from './inputs.ts';
@@ -57,6 +58,7 @@ export type Effect<S> =
   | { readonly kind: 'evidence'; readonly evidence: Equivocation }
   | {
       readonly kind: 'log';
+      readonly level: LogLevel;
       readonly event: string;
       readonly fields: Readonly<Record<string, unknown>>;
     }

@@ -20,6 +20,8 @@ export type Input =
   /** A fetched block: its hash is what a verified certificate or proposal named. */
   | { readonly kind: 'block'; readonly block: Block }
   | { readonly kind: 'timer'; readonly name: TimerName; readonly round: number }
+  /** What quorums took to answer us: the base timer from now on, ms. */
+  | { readonly kind: 'pace'; readonly timeoutBaseMs: number }
   /** The others do not know of anything signed by our key that our log lacks: sign from now on. */
   | { readonly kind: 'cleared' }
   /** They do know: our log is not the whole story, never sign again. */

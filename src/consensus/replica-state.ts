@@ -2,10 +2,12 @@
  * The replica's state, and the draft that one step works on. Every field is an immutable value: a
  * draft replaces fields and never changes what they hold, so an old state stays what it was.
  */
+import type { LogLevel } from '../base/ports.ts';
 import type { Application, Payload } from './application.ts';
 import { type BlockTree, type TreeEntry, treeFromGenesis } from './block-tree.ts';
 import type { Commits } from './commit-collector.ts';
 import type { Effect, Release } from './effects.ts';
+import { type LeaderRecord, leaderOf, NO_RECORD } from './leader.ts';
 import type { LogRecord } from './log-records.ts';
 import { encodeMessage, type Proposal, type SignedMessage } from './messages.ts';
 import { type PacemakerOptions, provenRound } from './pacemaker.ts';
@@ -32,6 +34,8 @@ export interface WaitingBlock {
 export interface SeenProposal {
   readonly key: string;
   readonly message: Verified<Proposal>;
+  /** The block was handed to the tree: who leads may only become clear after a proposal came. */
+  readonly isTaken: boolean;
 }
 
 export interface ReplicaState<S> {
@@ -44,6 +48,8 @@ export interface ReplicaState<S> {
   readonly highCc: Verified<CommitCert> | undefined;
   /** k_fail of the pacemaker. */
   readonly failures: number;
+  /** T0: the configured one, or what was measured since. */
+  readonly timeoutBaseMs: number;
   readonly enteredBy: 'qc' | 'tc';
   /** Highest round of which a signed message of another seat was seen. */
   readonly heardRound: number;
@@ -54,13 +60,15 @@ export interface ReplicaState<S> {
   /** Held payloads that are not executed on the final chain, by hex id, oldest first. */
   readonly payloads: ReadonlyMap<string, Payload>;
   readonly payloadBytes: number;
-  /** The first proposal seen of the current round. */
-  readonly proposal: SeenProposal | undefined;
+  /** The first proposal of each seat in the current round. */
+  readonly proposals: ReadonlyMap<number, SeenProposal>;
   readonly waiting: ReadonlyMap<string, WaitingBlock>;
   /** Certified rounds above the root: block key by round. */
   readonly certified: ReadonlyMap<number, string>;
   /** The highest block that rule B made final. */
   readonly finalByChain: { readonly height: number; readonly key: string } | undefined;
+  /** What the final chain says about who leads. */
+  readonly leaders: LeaderRecord;
   readonly roundTimer: boolean;
   /** Why a leader's timer runs: for more payloads, or before an empty block. */
   readonly proposeTimer: 'batch' | 'flush' | undefined;
@@ -97,6 +105,7 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
     highTc: undefined,
     highCc: undefined,
     failures: 0,
+    timeoutBaseMs: config.pacemaker.timeoutBaseMs,
     enteredBy: 'qc',
     heardRound: 0,
     tree: treeFromGenesis(genesisId(seats), config.application.genesis),
@@ -105,10 +114,11 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
     commits: new Map(),
     payloads: new Map(),
     payloadBytes: 0,
-    proposal: undefined,
+    proposals: new Map(),
     waiting: new Map(),
     certified: new Map(),
     finalByChain: undefined,
+    leaders: NO_RECORD,
     roundTimer: false,
     proposeTimer: undefined,
     choice: undefined,
@@ -118,6 +128,11 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
 /** The current round: one above the higher of QC and TC, never anything else. */
 export function roundOf<S>(state: Pick<ReplicaState<S>, 'highQc' | 'highTc'>): number {
   return provenRound(state.highQc, state.highTc);
+}
+
+/** Who leads the current round, as far as the final chain is known here. */
+export function currentLeader<S>(draft: Draft<S>): number {
+  return leaderOf(draft.config.pen.seats.order, draft.leaders, roundOf(draft));
 }
 
 export function seatCountOf<S>(draft: Draft<S>): number {
@@ -165,8 +180,13 @@ export function resend<S>(draft: Draft<S>, to: number | 'others', message: Signe
   persist(draft, [], [{ kind: 'send', to, message }]);
 }
 
-export function log<S>(draft: Draft<S>, event: string, fields: Record<string, unknown>): void {
-  draft.effects.push({ kind: 'log', event, fields });
+export function log<S>(
+  draft: Draft<S>,
+  event: string,
+  fields: Record<string, unknown>,
+  level: LogLevel = 'debug',
+): void {
+  draft.effects.push({ kind: 'log', level, event, fields });
 }
 
 /** More than f seats are Byzantine, or execution is not deterministic: never sign again. */

@@ -17,6 +17,7 @@ import { countCommitVote } from './commit-collector.ts';
 import type { Effect } from './effects.ts';
 import type { Equivocation } from './evidence.ts';
 import type { Input } from './inputs.ts';
+import { leaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
@@ -28,11 +29,14 @@ import {
 } from './messages.ts';
 import { provenRound, rebroadcastMs, roundTimeoutMs } from './pacemaker.ts';
 import {
+  currentLeader,
   type Draft,
+  log,
   type ReplicaConfig,
   type ReplicaState,
   resend,
   roundOf,
+  type SeenProposal,
   seatCountOf,
 } from './replica-state.ts';
 import { checkHeader } from './signature-checks.ts';
@@ -102,8 +106,12 @@ function handle<S>(draft: Draft<S>, input: Input): void {
     case 'cleared':
       if (draft.signing === 'probation') draft.signing = 'active';
       return;
+    case 'pace':
+      draft.timeoutBaseMs = input.timeoutBaseMs;
+      return;
     case 'disowned':
       draft.signing = 'observer';
+      log(draft, 'consensus.disowned', { seat: draft.config.pen.seats.self }, 'error');
       return;
   }
 }
@@ -112,6 +120,7 @@ function handle<S>(draft: Draft<S>, input: Input): void {
 function settle<S>(draft: Draft<S>): void {
   if (draft.breached) return;
   deliverFinal(draft);
+  takeLed(draft);
   noteRuleB(draft);
   tryVote(draft);
   tryCommitVote(draft);
@@ -129,7 +138,7 @@ function runRoundTimer<S>(draft: Draft<S>): void {
     draft.effects.push({ kind: 'cancel-timer', name: 'round' });
     return;
   }
-  const { pacemaker } = draft.config;
+  const pacemaker = { ...draft.config.pacemaker, timeoutBaseMs: draft.timeoutBaseMs };
   const hasTimedOut = draft.safety.highestTimeoutRound >= round;
   const delayMs = hasTimedOut
     ? rebroadcastMs(draft.failures, pacemaker)
@@ -144,7 +153,7 @@ function onStart<S>(draft: Draft<S>): void {
     if (message !== undefined) resend(draft, 'others', message);
   }
   if (lastProposal?.block.round === roundOf(draft)) {
-    draft.proposal = { key: toHex(blockId(lastProposal.block)), message: lastProposal };
+    noteProposal(draft, toHex(blockId(lastProposal.block)), lastProposal);
   }
   if (lastVote !== undefined) onVote(draft, lastVote);
   if (lastTimeout?.round === roundOf(draft)) onTimeout(draft, lastTimeout);
@@ -169,15 +178,35 @@ function onProposal<S>(draft: Draft<S>, message: Verified<Proposal>): void {
     return;
   }
   const key = toHex(id);
-  const first = draft.proposal?.message;
-  if (first !== undefined && first.block.round === block.round) {
-    if (draft.proposal?.key === key) return;
-    accuse(draft, { seat: block.author, first, second: message });
+  const known = draft.proposals.get(block.author);
+  if (known !== undefined && known.message.block.round === block.round) {
+    if (known.key === key) return;
+    accuse(draft, { seat: block.author, first: known.message, second: message });
     return;
   }
-  if (block.round === roundOf(draft)) draft.proposal = { key, message };
-  const isCertified = draft.certified.get(block.round) === key;
-  if (isCertified || !holdsRound(draft, block.round)) takeBlock(draft, block, key);
+  if (draft.certified.get(block.round) === key) takeBlock(draft, block, key);
+  else if (block.round === roundOf(draft)) noteProposal(draft, key, message);
+  else if (isWanted(draft, block)) takeBlock(draft, block, key);
+}
+
+function noteProposal<S>(draft: Draft<S>, key: string, message: Verified<Proposal>): void {
+  const seen: SeenProposal = { key, message, isTaken: false };
+  draft.proposals = new Map(draft.proposals).set(message.block.author, seen);
+}
+
+/** The leader's proposal of this round goes into the tree; others may lead when more is final. */
+function takeLed<S>(draft: Draft<S>): void {
+  const leader = currentLeader(draft);
+  const led = draft.proposals.get(leader);
+  if (led === undefined || led.isTaken) return;
+  draft.proposals = new Map(draft.proposals).set(leader, { ...led, isTaken: true });
+  takeBlock(draft, led.message.block, led.key);
+}
+
+/** A late proposal is of use when its author led, and no other of its round is here. */
+function isWanted<S>(draft: Draft<S>, { author, round }: Block): boolean {
+  const { order } = draft.config.pen.seats;
+  return leaderOf(order, draft.leaders, round) === author && !holdsRound(draft, round);
 }
 
 /** One uncertified block per round is enough: an equivocating leader fills nothing. */

@@ -6,7 +6,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import { SIGNATURE_BYTES } from '../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
-import { leaderOf } from './leader.ts';
+import { settledLeaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
@@ -121,12 +121,13 @@ export function checksOfCommitCert(seats: CadreSeats, cert: CommitCert): Checks 
   return accept(signing.value.map((entry) => ({ ...entry, message })));
 }
 
-/** What a header must satisfy by itself, with a reason for being in its round. */
+/** What a header must satisfy by itself. Who leads later rounds, only the final chain says. */
 export function checkHeader(seats: Electorate, block: Block): Refusal | undefined {
   if (block.epoch !== seats.epoch) return refuse('wrong-epoch', 'ignore');
   if (!equalBytes(block.planId, seats.planId)) return refuse('wrong-plan');
   if (block.author >= seats.seats.length) return refuse('unknown-seat');
-  if (block.author !== leaderOf(seats.order, block.round)) return refuse('not-leader');
+  const leader = settledLeaderOf(seats.order, block.round);
+  if (leader !== undefined && block.author !== leader) return refuse('not-leader');
   if (!equalBytes(block.parentId, block.qc.blockId)) return refuse('parent-link');
   if (block.qc.round >= block.round) return refuse('round-order');
   if (block.round < block.height) return refuse('height-above-round');

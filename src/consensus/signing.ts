@@ -6,11 +6,11 @@
 import { toHex } from '../base/bytes.ts';
 import type { Executed, Payload } from './application.ts';
 import { chainTo, isExecutedOn, type TreeEntry, withEntry } from './block-tree.ts';
-import { leaderOf } from './leader.ts';
 import { blockId } from './messages.ts';
 import {
   adoptSigned,
   canSign,
+  currentLeader,
   type Draft,
   log,
   persist,
@@ -67,7 +67,7 @@ export function isActive<S>(draft: Draft<S>): boolean {
 export function tryPropose<S>(draft: Draft<S>): void {
   const { pen, application, pacemaker } = draft.config;
   const round = roundOf(draft);
-  if (!canSign(draft) || leaderOf(pen.seats.order, round) !== pen.seats.self) return;
+  if (!canSign(draft) || currentLeader(draft) !== pen.seats.self) return;
   const { lastProposedRound, lastVotedRound } = draft.safety;
   if (round <= lastProposedRound || round <= lastVotedRound) return;
   const tip = tipOf(draft);
@@ -104,7 +104,9 @@ function propose<S>(draft: Draft<S>, tip: TreeEntry<S>, selected: readonly Paylo
   const tc = highQc.round + 1 === round ? undefined : highTc;
   const { pen } = draft.config;
   const certificates = { qc: highQc, ...(tc && { tc }), ...(highCc && { cc: highCc }) };
-  const proposed = signProposal(pen, draft.safety, { round, block: entry.block, ...certificates });
+  const { block } = entry;
+  const leader = currentLeader(draft);
+  const proposed = signProposal(pen, draft.safety, { round, leader, block, ...certificates });
   if (!proposed.ok) {
     log(draft, 'consensus.not-proposed', { reason: proposed.reason });
     return;
@@ -114,7 +116,8 @@ function propose<S>(draft: Draft<S>, tip: TreeEntry<S>, selected: readonly Paylo
   // The proposal's record holds the block.
   draft.tree = withEntry(draft.tree, { ...entry, stored: true });
   const { message } = proposed.value;
-  draft.proposal = { key: entry.key, message };
+  const seen = { key: entry.key, message, isTaken: true };
+  draft.proposals = new Map(draft.proposals).set(pen.seats.self, seen);
   // One record group for the proposal and our own vote for it: one sync instead of two.
   const vote = signVote(pen, draft.safety, { round, entry, qc: highQc, tc });
   if (!vote.ok) {
@@ -190,11 +193,12 @@ function executable<S>(
   return { payloads: kept, executed };
 }
 
-/** Votes for the first proposal of the current round, once its block is executed. */
+/** Votes for the leader's first proposal of the current round, once its block is executed. */
 export function tryVote<S>(draft: Draft<S>): void {
   const round = roundOf(draft);
-  if (!canSign(draft) || draft.proposal === undefined) return;
-  const { key, message: proposal } = draft.proposal;
+  const led = draft.proposals.get(currentLeader(draft));
+  if (!canSign(draft) || led === undefined) return;
+  const { key, message: proposal } = led;
   if (round <= draft.safety.lastVotedRound || proposal.block.round !== round) return;
   const entry = draft.tree.entries.get(key);
   if (entry === undefined) return;

@@ -7,7 +7,7 @@ import { COMMIT_ROUNDS_MAX, countCommitVote } from '../../../src/consensus/commi
 import { finalisesParent, isFinalByCommitVotes } from '../../../src/consensus/commit-rule.ts';
 import { checksOfEquivocation } from '../../../src/consensus/evidence.ts';
 import { addExecuted, type ExecutedIds, hasExecuted } from '../../../src/consensus/executed-ids.ts';
-import { leaderOf, leaderOrder } from '../../../src/consensus/leader.ts';
+import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import type { CommitVote } from '../../../src/consensus/messages.ts';
 import {
   failuresAfter,
@@ -67,9 +67,9 @@ test('the leader order is a permutation that depends on the plan', () => {
     [...Array(50).keys()],
   );
   assert.notDeepEqual(order, leaderOrder(testSeats(50, 0, 'another'), 50));
-  const led = Array.from({ length: 50 }, (_, i) => leaderOf(order, i + 1));
+  const led = Array.from({ length: 50 }, (_, i) => leaderOf(order, NO_RECORD, i + 1));
   assert.deepEqual(led, order);
-  assert.equal(leaderOf(order, 51), order[0]);
+  assert.equal(leaderOf(order, NO_RECORD, 51), order[0]);
 });
 
 test('q votes make a QC whose every signature holds, in any order of arrival', async () => {

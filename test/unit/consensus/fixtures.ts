@@ -2,7 +2,7 @@
 import { concatBytes, toHex } from '../../../src/base/bytes.ts';
 import { type Digest, ZERO_DIGEST } from '../../../src/base/ids.ts';
 import type { TreeEntry } from '../../../src/consensus/block-tree.ts';
-import { leaderOf, leaderOrder } from '../../../src/consensus/leader.ts';
+import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import {
   blockId,
   commitSigningBytes,
@@ -58,7 +58,7 @@ export function makeBlock(
     height: 1,
     parentId: qc.blockId,
     qc,
-    author: leaderOf(seats.order, round),
+    author: leaderOf(seats.order, NO_RECORD, round),
     payloadRefs: [],
     evidence: [],
     resultsRoot: ZERO_DIGEST,

@@ -5,7 +5,7 @@ import { toHex, utf8 } from '../../../src/base/bytes.ts';
 import { ZERO_DIGEST } from '../../../src/base/ids.ts';
 import type { Effect } from '../../../src/consensus/effects.ts';
 import type { Input } from '../../../src/consensus/inputs.ts';
-import { leaderOf } from '../../../src/consensus/leader.ts';
+import { leaderOf, NO_RECORD } from '../../../src/consensus/leader.ts';
 import { blockId, type Message, type Proposal } from '../../../src/consensus/messages.ts';
 import { PACEMAKER_DEFAULTS } from '../../../src/consensus/pacemaker.ts';
 import { step } from '../../../src/consensus/replica.ts';
@@ -32,7 +32,7 @@ import {
 import { type Tally, tallyApplication, textPayload } from './world.ts';
 
 /** A seat that does not lead round 1, so that others' proposals can be shown to it. */
-const seats = electorate(4, leaderOf(electorate(4).order, 2));
+const seats = electorate(4, leaderOf(electorate(4).order, NO_RECORD, 2));
 const config: ReplicaConfig<Tally> = {
   pen: penOf(seats),
   application: tallyApplication(10),
@@ -133,7 +133,7 @@ test('a payload is executed at most once on a chain', () => {
   const qc = makeQc(seats, 1, 0, blockId(one));
   const twice = sha256(Uint8Array.of(...rootAfterA, ...payload.id));
   const two = makeBlock(seats, 2, qc, { ...one, round: 2, height: 2, qc, parentId: blockId(one) });
-  const block = { ...two, author: leaderOf(seats.order, 2), stateRoot: twice };
+  const block = { ...two, author: leaderOf(seats.order, NO_RECORD, 2), stateRoot: twice };
   const run = feed(undefined, havePayload, proposalOf(one), syncOf({ highQc: qc }));
   assert.equal(feed(run, { kind: 'block', block }).state.tree.entries.size, 2);
 });
@@ -144,7 +144,7 @@ test('of two proposals of one round the first gets the vote, the pair is evidenc
   assert.deepEqual(kinds(second), []);
   const [evidence] = ofKind(second, 'evidence');
   assert.ok(evidence?.kind === 'evidence');
-  assert.equal(evidence.evidence.seat, leaderOf(seats.order, 1));
+  assert.equal(evidence.evidence.seat, leaderOf(seats.order, NO_RECORD, 1));
   assert.equal((evidence.evidence.first as Proposal).block.timeMs, 0);
 });
 
