@@ -9,7 +9,7 @@ import type { Payload } from './application.ts';
 import type { Equivocation } from './evidence.ts';
 import type { Input, TimerName } from './inputs.ts';
 import type { LogRecord } from './log-records.ts';
-import type { Message } from './messages.ts';
+import type { Message, UnsignedMessage } from './messages.ts';
 import type { Block, CommitCert } from './types.ts';
 
 /** One final block, in order of height, each exactly once per run of a driver. */
@@ -38,8 +38,8 @@ export type Effect<S> =
       readonly records: readonly LogRecord[];
       readonly release: readonly Release<S>[];
     }
-  /** Only messages that reveal nothing signed but not yet durable: certificates, old messages. */
-  | { readonly kind: 'send'; readonly to: number | 'others'; readonly message: Message }
+  /** Leaves at once. A signed message cannot: its type has no place here. */
+  | { readonly kind: 'send'; readonly to: number | 'others'; readonly message: UnsignedMessage }
   /** Replaces a timer of the same name. */
   | {
       readonly kind: 'timer';

@@ -137,6 +137,8 @@ const messageShape = variant('kind', {
 export type Message = Infer<typeof messageShape>;
 /** The messages that a seat signs. */
 export type SignedMessage = Proposal | Vote | Timeout | CommitVote;
+/** The others: they reveal nothing that must be durable first. */
+export type UnsignedMessage = Exclude<Message, SignedMessage>;
 export type MessageOf<K extends Message['kind']> = Extract<Message, { kind: K }>;
 
 export function encodeMessage(message: Message): Uint8Array {

@@ -21,7 +21,6 @@ import { leaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
-  type Message,
   type Proposal,
   type SignedMessage,
   type SyncInfo,
@@ -316,7 +315,7 @@ function help<S>(draft: Draft<S>, seat: number): void {
 /** Our highest certificates: what a peer that is behind may lack. */
 export function syncInfoOf<S>(
   state: Pick<ReplicaState<S>, 'highQc' | 'highTc' | 'highCc'>,
-): Message {
+): SyncInfo {
   const { highQc, highTc, highCc } = state;
   const isNewer = highTc !== undefined && highTc.round > highQc.round;
   return { kind: 'sync', highQc, ...(isNewer && { highTc }), ...(highCc && { highCc }) };
