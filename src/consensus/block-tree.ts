@@ -6,6 +6,7 @@
 import { toHex } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Payload } from './application.ts';
+import type { HeldEvidence } from './evidence.ts';
 import { addExecuted, type ExecutedIds, hasExecuted } from './executed-ids.ts';
 import type { Block } from './types.ts';
 
@@ -20,6 +21,7 @@ export interface TreeEntry<S> {
   readonly height: number;
   readonly payloads: readonly Payload[];
   readonly payloadKeys: readonly string[];
+  readonly evidence: readonly HeldEvidence[];
   /** Application state after this block. */
   readonly state: S;
   /** True once a record of the block and its payloads was handed to the log. */
@@ -50,6 +52,7 @@ export function treeFromGenesis<S>(id: Digest, state: S): BlockTree<S> {
     height: 0,
     payloads: [],
     payloadKeys: [],
+    evidence: [],
     state,
     stored: true,
   };

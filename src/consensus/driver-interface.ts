@@ -7,7 +7,7 @@ import type { Clock, Logger, Random, SignatureVerifier, Wal } from '../base/port
 import type { Checked, Refusal } from '../base/verdict.ts';
 import type { Application, Payload } from './application.ts';
 import type { Commit } from './effects.ts';
-import type { Equivocation } from './evidence.ts';
+import type { HeldEvidence } from './evidence.ts';
 import type { PacemakerOptions } from './pacemaker.ts';
 import type { ReplicaState } from './replica-state.ts';
 import type { CadreSeats } from './seats.ts';
@@ -41,7 +41,8 @@ export interface DriverInit {
   readonly onFatal?: (error: KadreError) => void;
   /** A member sent something invalid. */
   readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
-  readonly onEvidence?: (evidence: Equivocation) => void;
+  /** A fault of a seat was proven, by this member or by another. */
+  readonly onEvidence?: (held: HeldEvidence) => void;
 }
 
 export interface ConsensusDriver<S> {

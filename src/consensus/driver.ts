@@ -6,7 +6,6 @@
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Timer } from '../base/ports.ts';
-import { type Refusal, refuse } from '../base/verdict.ts';
 import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
 import type { Payload } from './application.ts';
 import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
@@ -16,35 +15,30 @@ import { leaderOrder } from './leader.ts';
 import { breachRecord, encodeRecord, type LogRecord, openRecord } from './log-records.ts';
 import {
   blockId,
-  decodeMessage,
   encodeMessage,
   type Message,
   type MessageOf,
   PAYLOAD_BYTES_MAX,
-  type SignedMessage,
-  type SyncInfo,
 } from './messages.ts';
 import { PACEMAKER_DEFAULTS } from './pacemaker.ts';
 import { recover } from './recovery.ts';
-import { judge } from './relevance.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
 import { RoundTrips } from './round-trips.ts';
-import { checksOf, type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
+import { type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
+import { SyncEvidence } from './sync-evidence.ts';
+import { Inbox } from './sync-inbox.ts';
 import { Probation } from './sync-probation.ts';
 import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
-import { type CommitCert, markVerified, type Verified, type Vote } from './types.ts';
+import type { CommitCert, Vote } from './types.ts';
+import { knowsFault } from './witness.ts';
 
 export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 
-/** Messages of one member that may be under verification at once; more are dropped. */
-const INFLIGHT_PER_SEAT_MAX = 256;
 /** Inputs kept until the log was read. */
 const EARLY_MAX = 1024;
-/** One unproven question of a member is answered in this time. */
-const ANSWER_PACE_MS = 50;
 const SIGNATURES_CACHED_MAX = 16_384;
 
 export function createDriver<S>(
@@ -63,14 +57,11 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #signatures: SignatureCache;
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
-  readonly #seen: SyncSeen;
   readonly #probation: Probation;
   readonly #roundTrips: RoundTrips;
+  readonly #inbox: Inbox<S>;
   readonly #timers = new Map<TimerName, Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
-  readonly #inflight = new Map<number, number>();
-  /** When a seat was last answered without having proved anything. */
-  readonly #answeredMs = new Map<string, number>();
   readonly #inputs: Input[] = [];
   /** Messages that came before the log was read; bounded. */
   #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
@@ -97,33 +88,52 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#signatures = new SignatureCache(components.verifier, {
       entriesMax: SIGNATURES_CACHED_MAX,
     });
-    this.#seen = new SyncSeen({
-      seats,
-      check: (checks) => this.#holds(checks),
-      safety: () => this.#state.safety,
-    });
-    this.#server = new SyncServer({ clock: components.clock, state: () => this.#state });
+    const { clock, random } = components;
+    const check = (checks: readonly SignatureCheck[]) => this.#holds(checks);
+    const send = (seat: number, message: Message) => this.#send(seat, message);
+    const take = (input: Input) => this.#take(input);
+    const state = () => this.#state;
     this.#roundTrips = new RoundTrips(seats.seats.length);
+    const seen = new SyncSeen({ seats, check, safety: () => this.#state.safety });
+    const evidence = new SyncEvidence({
+      seats: this.#seats,
+      check,
+      knows: (fault) => knowsFault(this.#state, fault),
+    });
+    this.#server = new SyncServer({ clock, state });
     this.#probation = new Probation({
-      clock: components.clock,
-      seen: this.#seen,
+      clock,
+      seen,
       others: this.#others,
       isOpen: () => this.#phase === 'running' && this.signing === 'probation',
-      send: (seat, message) => this.#send(seat, message),
+      send,
       syncInfo: () => syncInfoOf(this.#state),
-      settle: (how) => this.#take({ kind: how }),
+      settle: (how) => take({ kind: how }),
     });
     this.#client = new SyncClient({
-      clock: components.clock,
-      random: components.random,
+      clock,
+      random,
       others: this.#others,
-      send: (seat, message) => this.#send(seat, message),
+      send,
       hasBlock: (key) => this.#server.hasBlock(key),
-      hasPayload: (key) => this.#server.payload(key) !== undefined,
+      hasPayload: (key) => this.#server.content(key) !== undefined,
       isPast: (round) => round <= this.#state.tree.root.round,
-      checkPayload: (bytes) => components.checkPayload(bytes),
-      onBlock: (block) => this.#take({ kind: 'block', block }),
-      onPayload: (payload) => this.#take({ kind: 'payload', payload }),
+      checkPayload: (bytes) => evidence.orPayload(bytes, components.checkPayload),
+      onBlock: (block) => take({ kind: 'block', block }),
+      onPayload: (fetched) =>
+        'fault' in fetched
+          ? take({ kind: 'evidence', held: fetched, found: false })
+          : take({ kind: 'payload', payload: fetched }),
+    });
+    this.#inbox = new Inbox({
+      ...{ clock, seats: this.#seats, seen, evidence, state, check, send, take },
+      ...{ server: this.#server, client: this.#client, probation: this.#probation },
+      onVote: (vote) => this.#noteAnswer(vote),
+      onRefused: (seat, refusal) => {
+        components.log.log('warn', 'consensus.refused', { from: seat, reason: refusal.reason });
+        init.onMisbehaviour?.(seat, refusal);
+      },
+      onFailed: (cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')),
     });
   }
 
@@ -204,61 +214,7 @@ class Driver<S> implements ConsensusDriver<S> {
       if (this.#early.length < EARLY_MAX) this.#early.push({ from, bytes: new Uint8Array(bytes) });
       return;
     }
-    const inflight = this.#inflight.get(from) ?? 0;
-    if (inflight >= INFLIGHT_PER_SEAT_MAX) return;
-    this.#inflight.set(from, inflight + 1);
-    this.#admit(from, bytes)
-      .then((refusal) => {
-        if (refusal === undefined || refusal.penalty === 'ignore') return;
-        this.#world.log.log('warn', 'consensus.refused', { from, reason: refusal.reason });
-        this.#init.onMisbehaviour?.(from, refusal);
-      })
-      .catch((cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')))
-      .finally(() => this.#inflight.set(from, this.#inflight.get(from)! - 1));
-  }
-
-  /** Decodes and judges one message; the refusal is the sender's. */
-  async #admit(from: number, bytes: Uint8Array): Promise<Refusal | undefined> {
-    const decoded = decodeMessage(bytes);
-    if (!decoded.ok) return decoded;
-    const message = decoded.value;
-    switch (message.kind) {
-      case 'want-blocks':
-      case 'want-payloads':
-        for (const answer of this.#server.answer(from, message)) this.#send(from, answer);
-        return undefined;
-      case 'blocks': {
-        const taken = this.#client.onBlocks(message);
-        return taken.ok ? undefined : taken;
-      }
-      case 'payload':
-        return this.#client.onPayload(message);
-      case 'want-seen':
-        if (this.#mayAnswer(from, 'seen')) this.#send(from, this.#seen.answerTo(from));
-        return undefined;
-      case 'seen':
-        return this.#probation.onSeen(from, message.messages);
-      default:
-        return this.#admitSigned(from, message);
-    }
-  }
-
-  async #admitSigned(from: number, received: SignedMessage | SyncInfo) {
-    if (received.kind === 'vote' && received.voter === from) this.#noteAnswer(received);
-    const judged = judge(this.#state, received);
-    if (judged.kind === 'stale') return undefined;
-    if (judged.kind === 'behind') {
-      if (this.#mayAnswer(from, 'behind')) this.#take({ kind: 'behind', from });
-      return undefined;
-    }
-    const checks = checksOf(this.#seats, judged.message, from);
-    if (!checks.ok) return checks;
-    if (!(await this.#holds(checks.value))) return refuse('bad-signature');
-    const message = judged.message;
-    this.#seen.note(message);
-    if (message.kind === 'sync') this.#take({ kind: 'sync', message: markVerified(message), from });
-    else this.#take(inputOf(markVerified(message)));
-    return undefined;
+    this.#inbox.receive(from, bytes);
   }
 
   /** Also a vote that comes too late to count says how far its seat is away. */
@@ -272,15 +228,6 @@ class Driver<S> implements ConsensusDriver<S> {
     const timeoutBaseMs = this.#roundTrips.timeoutBaseMs(self, this.#config.pacemaker);
     this.#roundTrips.asked(toHex(blockId(block)), this.#world.clock.monotonicMs());
     if (timeoutBaseMs !== this.#state.timeoutBaseMs) this.#take({ kind: 'pace', timeoutBaseMs });
-  }
-
-  /** Answers to what was not checked are rarer than any honest member asks for them. */
-  #mayAnswer(seat: number, what: 'seen' | 'behind'): boolean {
-    const nowMs = this.#world.clock.monotonicMs();
-    const name = `${seat} ${what}`;
-    if (nowMs - (this.#answeredMs.get(name) ?? -ANSWER_PACE_MS) < ANSWER_PACE_MS) return false;
-    this.#answeredMs.set(name, nowMs);
-    return true;
   }
 
   #holds(checks: readonly SignatureCheck[]): Promise<boolean> {
@@ -339,10 +286,12 @@ class Driver<S> implements ConsensusDriver<S> {
       case 'fetch-payloads':
         this.#client.fetchPayloads(effect.ids, effect.seats);
         return;
-      case 'evidence':
-        this.#world.log.log('warn', 'consensus.equivocation', { seat: effect.evidence.seat });
-        this.#init.onEvidence?.(effect.evidence);
+      case 'evidence': {
+        const { seat, fault } = effect.held;
+        this.#world.log.log('warn', 'consensus.evidence', { seat, fault });
+        this.#init.onEvidence?.(effect.held);
         return;
+      }
       case 'log':
         this.#world.log.log(effect.level, effect.event, effect.fields);
         return;
@@ -437,8 +386,4 @@ class Driver<S> implements ConsensusDriver<S> {
   #send(seat: number, message: Message): void {
     if (this.#phase === 'running') this.#world.send(seat, encodeMessage(message));
   }
-}
-
-function inputOf(message: Verified<SignedMessage>): Input {
-  return { kind: message.kind, message } as Input;
 }

@@ -6,7 +6,7 @@
 import type { Digest } from '../base/ids.ts';
 import type { LogLevel } from '../base/ports.ts';
 import type { Payload } from './application.ts';
-import type { Equivocation } from './evidence.ts';
+import type { HeldEvidence } from './evidence.ts';
 import type { Input, TimerName } from './inputs.ts';
 import type { LogRecord } from './log-records.ts';
 import type { Message, UnsignedMessage } from './messages.ts';
@@ -18,6 +18,7 @@ export interface Commit<S> {
   readonly blockId: Digest;
   readonly block: Block;
   readonly payloads: readonly Payload[];
+  readonly evidence: readonly HeldEvidence[];
   /** Application state after this block. */
   readonly state: S;
   /** Proof that this block is final: over it, or over a descendant. */
@@ -55,7 +56,8 @@ export type Effect<S> =
       readonly ids: readonly Digest[];
       readonly seats: readonly number[];
     }
-  | { readonly kind: 'evidence'; readonly evidence: Equivocation }
+  /** A fault of a seat was proven that was not known here before. */
+  | { readonly kind: 'evidence'; readonly held: HeldEvidence }
   | {
       readonly kind: 'log';
       readonly level: LogLevel;

@@ -30,9 +30,11 @@ export interface LeaderRecord {
   readonly finalRound: number;
   /** Oldest first, at most MARKS_MAX. */
   readonly marks: readonly FinalMark[];
+  /** Seats whose faults the chain carries, with the round of the block that does. */
+  readonly faulty: ReadonlyMap<number, number>;
 }
 
-export const NO_RECORD: LeaderRecord = { finalRound: 0, marks: [] };
+export const NO_RECORD: LeaderRecord = { finalRound: 0, marks: [], faulty: new Map() };
 
 /** Seats by rising H(leader, domain, u64 seat): a seeded permutation. */
 export function leaderOrder(domain: Domain, seatCount: number): readonly number[] {
@@ -57,7 +59,11 @@ export function withFinal(
     round,
     signers: seatsOf(qc.signers, seatCount) ?? [],
   }));
-  return { finalRound: last.round, marks: [...record.marks, ...marks].slice(-MARKS_MAX) };
+  return {
+    ...record,
+    finalRound: last.round,
+    marks: [...record.marks, ...marks].slice(-MARKS_MAX),
+  };
 }
 
 /**
@@ -66,14 +72,15 @@ export function withFinal(
  */
 export function leaderOf(order: readonly number[], record: LeaderRecord, round: number): number {
   const upTo = round - LEADER_LAG_ROUNDS;
+  const settled = settledLeaderOf(order, round);
+  if (settled !== undefined) return settled;
   if (record.finalRound < upTo) return roundRobin(order, round);
   const window = record.marks.filter((mark) => mark.round <= upTo).slice(-LEADER_WINDOW_BLOCKS);
-  if (window.length < LEADER_WINDOW_BLOCKS) return roundRobin(order, round);
   const active = new Set(window.flatMap((mark) => mark.signers));
-  return roundRobin(
-    order.filter((seat) => active.has(seat)),
-    round,
-  );
+  const isWindowFull = window.length === LEADER_WINDOW_BLOCKS;
+  const isFaulty = (seat: number) => (record.faulty.get(seat) ?? Infinity) <= upTo;
+  const able = order.filter((seat) => !isFaulty(seat) && (!isWindowFull || active.has(seat)));
+  return roundRobin(able.length === 0 ? order : able, round);
 }
 
 /** The leader that no final chain can change; undefined from the first round that one may. */
@@ -81,7 +88,6 @@ export function settledLeaderOf(order: readonly number[], round: number): number
   return round < LEADER_LAG_ROUNDS + LEADER_WINDOW_BLOCKS ? roundRobin(order, round) : undefined;
 }
 
-/** The certificates of a window name at least a quorum, so nobody turns round alone. */
 function roundRobin(order: readonly number[], round: number): number {
   return order[(round - 1) % order.length]!;
 }

@@ -8,7 +8,7 @@ import { utf8 } from '../base/bytes.ts';
 import type { Checked } from '../base/verdict.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { bytes, bytesUpTo, type Infer, integer, oneOf, struct, variant } from '../wire/shape.ts';
-import { MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from './messages.ts';
+import { EVIDENCE_BYTES_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from './messages.ts';
 import { blockShape, commitCertShape, SEATS_MAX, tcShape } from './types.ts';
 
 const RECORD_VERSION = 1;
@@ -39,6 +39,7 @@ const recordShape = variant('kind', {
   }),
   block: struct({ kind: oneOf('block'), block: blockShape }),
   payload: struct({ kind: oneOf('payload'), bytes: bytesUpTo(PAYLOAD_BYTES_MAX) }),
+  evidence: struct({ kind: oneOf('evidence'), bytes: bytesUpTo(EVIDENCE_BYTES_MAX) }),
   tc: struct({ kind: oneOf('tc'), tc: tcShape }),
   /** A delivered commit: the finality proof. */
   final: struct({ kind: oneOf('final'), cert: commitCertShape }),

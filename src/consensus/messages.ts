@@ -37,6 +37,8 @@ import {
 export const PAYLOAD_BYTES_MAX = 1 << 20;
 /** Any consensus message at most: a payload and its frame, or a page of blocks. */
 export const MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX + 1024;
+/** Two blocks of a hundred seats with all their references are half of it. */
+export const EVIDENCE_BYTES_MAX = 1 << 16;
 /** Blocks in one answer at most. */
 export const BLOCKS_PER_ANSWER_MAX = 64;
 /** Payloads asked for in one request at most. */
@@ -116,6 +118,11 @@ const payloadShape = struct({
   id: digest,
   bytes: optional(bytesUpTo(PAYLOAD_BYTES_MAX)),
 });
+/** What a member found out about another, for all to check. */
+const evidenceMessageShape = struct({
+  kind: oneOf('evidence'),
+  evidence: bytesUpTo(EVIDENCE_BYTES_MAX),
+});
 /** A restarted member asks what others have seen signed by its key. */
 const wantSeenShape = struct({ kind: oneOf('want-seen') });
 /** The newest vote, timeout and commit vote seen of the asker, as they arrived. */
@@ -131,6 +138,7 @@ const messageShape = variant('kind', {
   blocks: blocksShape,
   'want-payloads': wantPayloadsShape,
   payload: payloadShape,
+  evidence: evidenceMessageShape,
   'want-seen': wantSeenShape,
   seen: seenShape,
 });

@@ -7,6 +7,7 @@ import type { Application, Payload } from './application.ts';
 import { type BlockTree, type TreeEntry, treeFromGenesis } from './block-tree.ts';
 import type { Commits } from './commit-collector.ts';
 import type { Effect, Release } from './effects.ts';
+import type { HeldEvidence } from './evidence.ts';
 import { type LeaderRecord, leaderOf, NO_RECORD } from './leader.ts';
 import type { LogRecord } from './log-records.ts';
 import { encodeMessage, type Proposal, type SignedMessage } from './messages.ts';
@@ -16,6 +17,7 @@ import { genesisId, genesisQc } from './seats.ts';
 import type { Timeouts } from './timeout-collector.ts';
 import type { Block, CommitCert, Qc, Tc, Verified } from './types.ts';
 import type { Votes } from './vote-collector.ts';
+import type { Witnessed } from './witness.ts';
 
 /** What never changes during a replica's life. */
 export interface ReplicaConfig<S> {
@@ -62,6 +64,11 @@ export interface ReplicaState<S> {
   readonly payloadBytes: number;
   /** The first proposal of each seat in the current round. */
   readonly proposals: ReadonlyMap<number, SeenProposal>;
+  /** Proven faults that are not on the final chain, by hex id, oldest first. */
+  readonly evidence: ReadonlyMap<string, HeldEvidence>;
+  /** Faults on the final chain: the round of the block that carried it, by `faultName`. */
+  readonly convicted: ReadonlyMap<string, number>;
+  readonly witnessed: ReadonlyMap<number, Witnessed>;
   readonly waiting: ReadonlyMap<string, WaitingBlock>;
   /** Certified rounds above the root: block key by round. */
   readonly certified: ReadonlyMap<number, string>;
@@ -115,6 +122,9 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
     payloads: new Map(),
     payloadBytes: 0,
     proposals: new Map(),
+    evidence: new Map(),
+    convicted: new Map(),
+    witnessed: new Map(),
     waiting: new Map(),
     certified: new Map(),
     finalByChain: undefined,
@@ -143,14 +153,21 @@ export function canSign<S>(state: ReplicaState<S> | Draft<S>): boolean {
   return state.signing === 'active' && !state.breached;
 }
 
+/** What a block refers to: the log has it before the block. */
+export function contentRecords<S>({ payloads, evidence }: TreeEntry<S>): LogRecord[] {
+  return [
+    ...payloads.map(({ bytes }) => ({ kind: 'payload', bytes }) as const),
+    ...evidence.map(({ bytes }) => ({ kind: 'evidence', bytes }) as const),
+  ];
+}
+
 /** Records of blocks that the log lacks, payloads first, and marks them stored. */
 export function storeBlocks<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[]): LogRecord[] {
   const records: LogRecord[] = [];
   const entries = new Map(draft.tree.entries);
   for (const entry of chain) {
     if (entry.stored || entry.block === undefined) continue;
-    for (const { bytes } of entry.payloads) records.push({ kind: 'payload', bytes });
-    records.push({ kind: 'block', block: entry.block });
+    records.push(...contentRecords(entry), { kind: 'block', block: entry.block });
     if (entries.has(entry.key)) entries.set(entry.key, { ...entry, stored: true });
   }
   if (records.length > 0) draft.tree = { ...draft.tree, entries };

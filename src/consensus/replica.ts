@@ -4,7 +4,7 @@
  * moved while a signature was being verified. Protocol: docs/protocol/consensus.md.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
-import { holdPayload, takeBlock } from './blocks.ts';
+import { holdPayload, takeBlock, takeWaitingFor } from './blocks.ts';
 import {
   adoptCommitCert,
   adoptQc,
@@ -15,14 +15,13 @@ import {
 } from './certificates.ts';
 import { countCommitVote } from './commit-collector.ts';
 import type { Effect } from './effects.ts';
-import type { Equivocation } from './evidence.ts';
+import type { HeldEvidence } from './evidence.ts';
 import type { Input } from './inputs.ts';
 import { leaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
   type Proposal,
-  type SignedMessage,
   type SyncInfo,
   type Timeout,
 } from './messages.ts';
@@ -43,6 +42,7 @@ import { isActive, timeOut, tryCommitVote, tryPropose, tryVote } from './signing
 import { countTimeout } from './timeout-collector.ts';
 import { type Block, type Verified, type Vote, verifiedPart } from './types.ts';
 import { countVote, VOTE_ROUNDS_AHEAD } from './vote-collector.ts';
+import { accuse, takeEvidence, witness } from './witness.ts';
 
 export interface Step<S> {
   readonly state: ReplicaState<S>;
@@ -95,6 +95,9 @@ function handle<S>(draft: Draft<S>, input: Input): void {
       return;
     case 'payload':
       holdPayload(draft, input.payload);
+      return;
+    case 'evidence':
+      onEvidence(draft, input.held, input.found);
       return;
     case 'block':
       onFetchedBlock(draft, input.block);
@@ -180,7 +183,7 @@ function onProposal<S>(draft: Draft<S>, message: Verified<Proposal>): void {
   const known = draft.proposals.get(block.author);
   if (known !== undefined && known.message.block.round === block.round) {
     if (known.key === key) return;
-    accuse(draft, { seat: block.author, first: known.message, second: message });
+    accuse(draft, block.author, [known.message, message]);
     return;
   }
   if (draft.certified.get(block.round) === key) takeBlock(draft, block, key);
@@ -219,16 +222,18 @@ function onVote<S>(draft: Draft<S>, vote: Verified<Vote>): void {
   if (vote.round <= draft.highQc.round) return;
   if (vote.round > roundOf(draft) + VOTE_ROUNDS_AHEAD) return;
   hear(draft, vote.voter, vote.round);
+  witness(draft, vote);
   const counted = countVote(draft.votes, vote, seatCountOf(draft));
   draft.votes = counted.votes;
   if (counted.conflict !== undefined) {
-    accuse(draft, { seat: vote.voter, first: counted.conflict, second: vote });
+    accuse(draft, vote.voter, [counted.conflict, vote]);
   }
   if (counted.qc !== undefined) adoptQc(draft, counted.qc);
 }
 
 function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
   const { highQc, tc, cc, voter } = timeout;
+  witness(draft, timeout);
   adoptQc(draft, verifiedPart(timeout, highQc));
   if (tc !== undefined) adoptTc(draft, verifiedPart(timeout, tc));
   if (cc !== undefined) adoptCommitCert(draft, verifiedPart(timeout, cc));
@@ -240,7 +245,7 @@ function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
   const counted = countTimeout(draft.timeouts, timeout, seatCountOf(draft));
   draft.timeouts = counted.timeouts;
   if (counted.conflict !== undefined) {
-    accuse(draft, { seat: voter, first: counted.conflict, second: timeout });
+    accuse(draft, voter, [counted.conflict, timeout]);
   }
   if (counted.tc !== undefined) {
     adoptTc(draft, counted.tc);
@@ -251,12 +256,13 @@ function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
 }
 
 function onCommitVote<S>(draft: Draft<S>, vote: Verified<CommitVote>): void {
+  witness(draft, vote);
   adoptQc(draft, verifiedPart(vote, vote.qc));
   if (vote.round <= (draft.highCc?.round ?? 0)) return;
   const counted = countCommitVote(draft.commits, vote, seatCountOf(draft));
   draft.commits = counted.commits;
   if (counted.conflict !== undefined) {
-    accuse(draft, { seat: vote.voter, first: counted.conflict, second: vote });
+    accuse(draft, vote.voter, [counted.conflict, vote]);
   }
   if (counted.cert !== undefined) adoptCommitCert(draft, counted.cert);
 }
@@ -279,6 +285,15 @@ export function isBehind<S>(
     provenRound(message.highQc, message.highTc) < roundOf(state) ||
     (message.highCc?.round ?? 0) < (state.highCc?.round ?? 0)
   );
+}
+
+/** What was found by this very node is passed on; what came from others they have told all. */
+function onEvidence<S>(draft: Draft<S>, held: HeldEvidence, found: boolean): void {
+  const isNews = takeEvidence(draft, held);
+  takeWaitingFor(draft, held.id);
+  if (!isNews || !found) return;
+  const message = { kind: 'evidence', evidence: held.bytes } as const;
+  draft.effects.push({ kind: 'send', to: 'others', message });
 }
 
 function onFetchedBlock<S>(draft: Draft<S>, block: Block): void {
@@ -324,12 +339,4 @@ export function syncInfoOf<S>(
 function hear<S>(draft: Draft<S>, seat: number, round: number): void {
   if (seat === draft.config.pen.seats.self) return;
   draft.heardRound = Math.max(draft.heardRound, round);
-}
-
-function accuse<S>(
-  draft: Draft<S>,
-  pair: { readonly seat: number; readonly first: SignedMessage; readonly second: SignedMessage },
-): void {
-  const evidence: Equivocation = { kind: 'equivocation', ...pair };
-  draft.effects.push({ kind: 'evidence', evidence });
 }

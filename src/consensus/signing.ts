@@ -6,10 +6,13 @@
 import { toHex } from '../base/bytes.ts';
 import type { Executed, Payload } from './application.ts';
 import { chainTo, isExecutedOn, type TreeEntry, withEntry } from './block-tree.ts';
+import { provenOn } from './blocks.ts';
+import { faultName, type HeldEvidence } from './evidence.ts';
 import { blockId } from './messages.ts';
 import {
   adoptSigned,
   canSign,
+  contentRecords,
   currentLeader,
   type Draft,
   log,
@@ -19,7 +22,13 @@ import {
   storeBlocks,
 } from './replica-state.ts';
 import { signCommitVote, signProposal, signTimeout, signVote } from './safety-rules.ts';
-import { BLOCK_VERSION, type Block, PAYLOAD_REFS_MAX, verifiedPart } from './types.ts';
+import {
+  BLOCK_VERSION,
+  type Block,
+  EVIDENCE_REFS_MAX,
+  PAYLOAD_REFS_MAX,
+  verifiedPart,
+} from './types.ts';
 
 /** The block that the next proposal builds on; undefined while it is being fetched. */
 export function tipOf<S>(draft: Draft<S>): TreeEntry<S> | undefined {
@@ -111,8 +120,7 @@ function propose<S>(draft: Draft<S>, tip: TreeEntry<S>, selected: readonly Paylo
     log(draft, 'consensus.not-proposed', { reason: proposed.reason });
     return;
   }
-  const payloadRecords = entry.payloads.map(({ bytes }) => ({ kind: 'payload', bytes }) as const);
-  const records = [...payloadRecords, adoptSigned(draft, proposed.value)];
+  const records = [...contentRecords(entry), adoptSigned(draft, proposed.value)];
   // The proposal's record holds the block.
   draft.tree = withEntry(draft.tree, { ...entry, stored: true });
   const { message } = proposed.value;
@@ -145,6 +153,7 @@ function buildBlock<S>(
   const { state, stateRoot, resultsRoot } = executed;
   const round = roundOf(draft);
   const height = tip.height + 1;
+  const evidence = selectEvidence(draft, tip);
   const block: Block = {
     version: BLOCK_VERSION,
     planId,
@@ -155,7 +164,7 @@ function buildBlock<S>(
     qc: highQc,
     author: self,
     payloadRefs: payloads.map((payload) => payload.id),
-    evidence: [],
+    evidence: evidence.map((held) => held.id),
     resultsRoot,
     stateRoot,
     timeMs: draft.wallMs,
@@ -163,7 +172,21 @@ function buildBlock<S>(
   const payloadKeys = payloads.map((payload) => toHex(payload.id));
   const id = blockId(block);
   const names = { id, key: toHex(id), parentKey: tip.key };
-  return { ...names, block, round, height, payloads, payloadKeys, state, stored: false };
+  const contents = { payloads, payloadKeys, evidence };
+  return { ...names, block, round, height, ...contents, state, stored: false };
+}
+
+/** Faults that this branch does not carry yet, one proof of each: they ride along in any block. */
+function selectEvidence<S>(draft: Draft<S>, tip: TreeEntry<S>): readonly HeldEvidence[] {
+  const proven = provenOn(draft, chainTo(draft.tree, tip.key) ?? []);
+  const chosen: HeldEvidence[] = [];
+  for (const held of draft.evidence.values()) {
+    if (proven.has(faultName(held))) continue;
+    proven.add(faultName(held));
+    chosen.push(held);
+    if (chosen.length === EVIDENCE_REFS_MAX) break;
+  }
+  return chosen;
 }
 
 /** The selection if it executes; else, one by one, what does. The rest is let go. */

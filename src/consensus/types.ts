@@ -10,6 +10,8 @@ export const BLOCK_VERSION = 1;
 export const SEATS_MAX = 100;
 /** Payload references in one block at most: 8 KiB of digests. */
 export const PAYLOAD_REFS_MAX = 256;
+/** Pieces of evidence in one block at most. */
+export const EVIDENCE_REFS_MAX = 16;
 
 const digest = bytes(DIGEST_BYTES);
 const signature = bytes(SIGNATURE_BYTES);
@@ -69,8 +71,8 @@ export const blockShape = struct({
   author: seat,
   /** Digests of payloads, in execution order, each at most once per chain. */
   payloadRefs: list(digest, PAYLOAD_REFS_MAX),
-  /** Reserved: version 1 carries none. */
-  evidence: list(digest, 0),
+  /** Digests of evidence, each fault of a seat at most once per chain. */
+  evidence: list(digest, EVIDENCE_REFS_MAX),
   /** Roots after executing the payloads on the parent's state. */
   resultsRoot: digest,
   stateRoot: digest,

@@ -5,7 +5,6 @@ import { equalBytes } from '../../../src/base/bytes.ts';
 import type { Ballots } from '../../../src/consensus/ballots.ts';
 import { COMMIT_ROUNDS_MAX, countCommitVote } from '../../../src/consensus/commit-collector.ts';
 import { finalisesParent, isFinalByCommitVotes } from '../../../src/consensus/commit-rule.ts';
-import { checksOfEquivocation } from '../../../src/consensus/evidence.ts';
 import { addExecuted, type ExecutedIds, hasExecuted } from '../../../src/consensus/executed-ids.ts';
 import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import type { CommitVote } from '../../../src/consensus/messages.ts';
@@ -111,7 +110,7 @@ test('votes for different blocks, parents or rounds never add up', () => {
   }
 });
 
-test('the first vote of a seat counts; a different second is evidence and changes nothing', () => {
+test('the first vote of a seat counts; a different second is told and changes nothing', () => {
   const first = makeVote(seats, 1, { round: 3, blockId: namedId('b'), parentRound: 2 });
   const second = makeVote(seats, 1, { round: 3, blockId: namedId('c'), parentRound: 2 });
   const { votes } = countVote(new Map(), first, 4);
@@ -119,12 +118,6 @@ test('the first vote of a seat counts; a different second is evidence and change
   assert.equal(counted.conflict, first);
   assert.equal(counted.votes, votes);
   assert.equal(countVote(votes, first, 4).conflict, undefined);
-  const evidence = { kind: 'equivocation', seat: 1, first, second } as const;
-  assert.equal(checksOfEquivocation(seats, evidence)?.length, 2);
-  assert.equal(checksOfEquivocation(seats, { ...evidence, second: first }), undefined);
-  assert.equal(checksOfEquivocation(seats, { ...evidence, seat: 2 }), undefined);
-  const later = makeVote(seats, 1, { round: 4, blockId: namedId('c'), parentRound: 2 });
-  assert.equal(checksOfEquivocation(seats, { ...evidence, second: later }), undefined);
 });
 
 test('collectors keep a bounded number of rounds, the newest', () => {

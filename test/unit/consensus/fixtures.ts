@@ -143,6 +143,7 @@ export function makeEntry(block: Block): TreeEntry<null> {
     height,
     payloads: [],
     payloadKeys: [],
+    evidence: [],
     state: null,
     stored: false,
   };
