@@ -10,7 +10,6 @@ import type { Payload } from './application.ts';
 import { chainTo, isExecutedOn, type TreeEntry, withEntry } from './block-tree.ts';
 import { fetchBlock } from './certificates.ts';
 import { faultName, type HeldEvidence } from './evidence.ts';
-import { hasExecuted } from './executed-ids.ts';
 import { blockId } from './messages.ts';
 import { breach, type Draft, log } from './replica-state.ts';
 import { seatsOf } from './seats.ts';
@@ -25,7 +24,7 @@ export const BLOCKS_WAITING_MAX = 64;
 /** Holds a verified payload; repeated ones change nothing. */
 export function holdPayload<S>(draft: Draft<S>, payload: Payload): void {
   const key = toHex(payload.id);
-  if (draft.payloads.has(key) || hasExecuted(draft.tree.executed, key)) return;
+  if (draft.payloads.has(key) || isExecutedOn(draft.tree, [], key)) return;
   const payloads = new Map(draft.payloads).set(key, payload);
   draft.payloadBytes += payload.bytes.length;
   for (const [oldest, { bytes }] of payloads) {

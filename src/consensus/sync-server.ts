@@ -23,6 +23,12 @@ const ANSWER_BYTES_MIN = 4_096;
 /** Blocks of one answer stay below this many bytes. */
 const ANSWER_BYTES_MAX = PAYLOAD_BYTES_MAX - (64 << 10);
 
+/** What final blocks refer to, and the newest block that does. */
+interface Content {
+  readonly bytes: Uint8Array;
+  readonly height: number;
+}
+
 interface Budget {
   bytes: number;
   atMs: number;
@@ -33,9 +39,9 @@ export class SyncServer<S> {
   readonly #state: () => ReplicaState<S>;
   readonly #blocks = new Map<string, Block>();
   /** Payloads and evidence of the final chain, by hex id. */
-  readonly #payloads = new Map<string, { readonly bytes: Uint8Array }>();
+  readonly #contents = new Map<string, Content>();
   readonly #budgets = new Map<number, Budget>();
-  #payloadBytes = 0;
+  #contentBytes = 0;
 
   constructor(components: { readonly clock: Clock; readonly state: () => ReplicaState<S> }) {
     this.#clock = components.clock;
@@ -46,16 +52,32 @@ export class SyncServer<S> {
   archive(commit: Commit<S>): void {
     this.#blocks.set(toHex(commit.blockId), commit.block);
     for (const { id, bytes } of [...commit.payloads, ...commit.evidence]) {
-      this.#payloads.set(toHex(id), { bytes });
-      this.#payloadBytes += bytes.length;
+      this.#keep(toHex(id), { bytes, height: commit.height });
     }
-    while (this.#blocks.size > BLOCKS_KEPT_MAX) {
-      this.#blocks.delete(this.#blocks.keys().next().value!);
+    while (this.#blocks.size > BLOCKS_KEPT_MAX) this.#forgetOldest();
+    for (const key of this.#contents.keys()) {
+      if (this.#contentBytes <= PAYLOAD_BYTES_KEPT_MAX) break;
+      this.#drop(key);
     }
-    for (const [key, { bytes }] of this.#payloads) {
-      if (this.#payloadBytes <= PAYLOAD_BYTES_KEPT_MAX) break;
-      this.#payloads.delete(key);
-      this.#payloadBytes -= bytes.length;
+  }
+
+  #keep(key: string, content: Content): void {
+    this.#drop(key);
+    this.#contents.set(key, content);
+    this.#contentBytes += content.bytes.length;
+  }
+
+  #drop(key: string): void {
+    this.#contentBytes -= this.#contents.get(key)?.bytes.length ?? 0;
+    this.#contents.delete(key);
+  }
+
+  /** A block takes what it refers to along, unless a later one refers to it too. */
+  #forgetOldest(): void {
+    const [key, block] = this.#blocks.entries().next().value!;
+    this.#blocks.delete(key);
+    for (const ref of [...block.payloadRefs, ...block.evidence]) {
+      if (this.#contents.get(toHex(ref))?.height === block.height) this.#drop(toHex(ref));
     }
   }
 
@@ -66,7 +88,7 @@ export class SyncServer<S> {
   /** The bytes of a payload or of evidence. */
   content(key: string): Uint8Array | undefined {
     const state = this.#state();
-    const held = state.payloads.get(key) ?? this.#payloads.get(key) ?? state.evidence.get(key);
+    const held = state.payloads.get(key) ?? this.#contents.get(key) ?? state.evidence.get(key);
     if (held !== undefined) return held.bytes;
     for (const entry of state.tree.entries.values()) {
       const at = entry.payloadKeys.indexOf(key);

@@ -5,7 +5,12 @@ import { equalBytes } from '../../../src/base/bytes.ts';
 import type { Ballots } from '../../../src/consensus/ballots.ts';
 import { COMMIT_ROUNDS_MAX, countCommitVote } from '../../../src/consensus/commit-collector.ts';
 import { finalisesParent, isFinalByCommitVotes } from '../../../src/consensus/commit-rule.ts';
-import { addExecuted, type ExecutedIds, hasExecuted } from '../../../src/consensus/executed-ids.ts';
+import {
+  addExecuted,
+  ERA_BLOCKS,
+  type ExecutedIds,
+  hasExecuted,
+} from '../../../src/consensus/executed-ids.ts';
 import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import type { CommitVote } from '../../../src/consensus/messages.ts';
 import {
@@ -207,9 +212,24 @@ test('executed ids are all remembered, in few sets, and old values stay what the
   const versions: ExecutedIds[] = [];
   for (let i = 0; i < 1000; i++) {
     versions.push(ids);
-    ids = addExecuted(ids, [`id ${i}`]);
+    ids = addExecuted(ids, i, [`id ${i}`]);
   }
-  for (let i = 0; i < 1000; i++) assert.ok(hasExecuted(ids, `id ${i}`));
+  for (let i = 0; i < 1000; i++) assert.ok(hasExecuted(ids, `id ${i}`, 1_000));
   assert.ok(ids.length <= 12, `${ids.length} sets`);
-  assert.ok(!hasExecuted(versions[500]!, 'id 500') && hasExecuted(versions[500]!, 'id 499'));
+  assert.ok(!hasExecuted(versions[500]!, 'id 500', 501));
+  assert.ok(hasExecuted(versions[500]!, 'id 499', 501));
+});
+
+test('executed ids count for between one and two eras, by heights alone', () => {
+  let ids: ExecutedIds = [];
+  for (let height = 1; height <= 5 * ERA_BLOCKS; height++) {
+    ids = addExecuted(ids, height, [`id ${height}`]);
+    assert.ok(ids.length <= 2, 'bounded');
+  }
+  const era = 4 * ERA_BLOCKS;
+  const early = addExecuted([], era - 1, ['id']);
+  assert.ok(hasExecuted(early, 'id', era + ERA_BLOCKS - 1));
+  assert.ok(!hasExecuted(early, 'id', era + ERA_BLOCKS), 'also where it is still remembered');
+  assert.ok(!hasExecuted(ids, `id ${4 * ERA_BLOCKS - 1}`, 5 * ERA_BLOCKS + 1));
+  assert.ok(hasExecuted(ids, `id ${4 * ERA_BLOCKS}`, 5 * ERA_BLOCKS + 1));
 });

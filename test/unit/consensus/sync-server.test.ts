@@ -28,12 +28,13 @@ function serving(payloadBytes: readonly number[], blocks = payloadBytes.length) 
   });
   let qc: Qc = genesisQc(seats);
   for (let round = 1; round <= blocks; round++) {
-    const block = makeBlock(seats, round, qc, { height: round });
+    const held = payloads[round - 1];
+    const payloadRefs = held === undefined ? [] : [held.id];
+    const block = makeBlock(seats, round, qc, { height: round, payloadRefs });
     chain.push(block);
     qc = makeQc(seats, round, round - 1, blockId(block));
-    const held = payloads[round - 1];
     const contents = { payloads: held === undefined ? [] : [held], evidence: [] };
-    const commit = { blockId: blockId(block), block, ...contents };
+    const commit = { height: round, blockId: blockId(block), block, ...contents };
     server.archive(commit as unknown as Commit<null>);
   }
   const ask = (seat: number, ...indexes: number[]) =>
@@ -92,4 +93,10 @@ test('the archive is bounded: the oldest blocks and payloads go', () => {
   assert.equal(server.hasBlock(toHex(blockId(chain[4]!))), true);
   assert.equal(server.content(toHex(payloads[0]!.id)), undefined);
   assert.notEqual(server.content(toHex(payloads[39]!.id)), undefined);
+});
+
+test('a payload goes with the last block that refers to it, however small it is', () => {
+  const { server, payloads } = serving(Array(4_100).fill(1));
+  assert.equal(server.content(toHex(payloads[3]!.id)), undefined);
+  assert.notEqual(server.content(toHex(payloads[4]!.id)), undefined);
 });
