@@ -5,6 +5,7 @@
 import type { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random, SignatureVerifier, Wal } from '../base/ports.ts';
 import type { Checked, Refusal } from '../base/verdict.ts';
+import type { SignatureScheme } from '../crypto/portable/signature-scheme.ts';
 import type { Application, Payload } from './application.ts';
 import type { Commit } from './effects.ts';
 import type { HeldEvidence } from './evidence.ts';
@@ -18,6 +19,8 @@ export interface DriverComponents<S> {
   readonly clock: Clock;
   readonly random: Random;
   readonly verifier: SignatureVerifier;
+  /** How the seats sign. Default: a list of Ed25519 signatures, checked by `verifier`. */
+  readonly scheme?: SignatureScheme;
   /** Signs with the key made for this plan. */
   readonly signer: { sign(message: Uint8Array): Uint8Array };
   readonly wal: Wal;

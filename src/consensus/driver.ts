@@ -6,7 +6,8 @@
 import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Timer } from '../base/ports.ts';
-import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
+import { SignatureCache } from '../crypto/portable/signature-cache.ts';
+import { ed25519List } from '../crypto/portable/signature-scheme.ts';
 import type { Payload } from './application.ts';
 import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 import type { Commit, Effect, Release } from './effects.ts';
@@ -25,7 +26,7 @@ import { recover } from './recovery.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
 import { RoundTrips } from './round-trips.ts';
-import { type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
+import { type Check, type Electorate, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
 import { SyncEvidence } from './sync-evidence.ts';
 import { Inbox } from './sync-inbox.ts';
@@ -77,7 +78,8 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#world = components;
     this.#init = init;
     const { seats } = init;
-    this.#seats = { ...seats, order: leaderOrder(seats, seats.seats.length) };
+    const scheme = components.scheme ?? ed25519List(components.verifier);
+    this.#seats = { ...seats, order: leaderOrder(seats, seats.seats.length), form: scheme };
     this.#others = seats.seats.map((_, seat) => seat).filter((seat) => seat !== seats.self);
     this.#config = {
       pen: { seats: this.#seats, sign: (message) => components.signer.sign(message) },
@@ -85,11 +87,9 @@ class Driver<S> implements ConsensusDriver<S> {
       pacemaker: { ...PACEMAKER_DEFAULTS, ...init.pacemaker },
     };
     this.#state = initialReplica(this.#config);
-    this.#signatures = new SignatureCache(components.verifier, {
-      entriesMax: SIGNATURES_CACHED_MAX,
-    });
+    this.#signatures = new SignatureCache(scheme, { entriesMax: SIGNATURES_CACHED_MAX });
     const { clock, random } = components;
-    const check = (checks: readonly SignatureCheck[]) => this.#holds(checks);
+    const check = (checks: readonly Check[]) => this.#holds(checks);
     const send = (seat: number, message: Message) => this.#send(seat, message);
     const take = (input: Input) => this.#take(input);
     const state = () => this.#state;
@@ -230,12 +230,18 @@ class Driver<S> implements ConsensusDriver<S> {
     if (timeoutBaseMs !== this.#state.timeoutBaseMs) this.#take({ kind: 'pace', timeoutBaseMs });
   }
 
-  #holds(checks: readonly SignatureCheck[]): Promise<boolean> {
-    return this.#signatures.check(checks.map((check) => this.#keyed(check)));
+  #holds(checks: readonly Check[]): Promise<boolean> {
+    return this.#signatures.check(
+      checks.map((check) =>
+        'joined' in check
+          ? { joined: check.joined, signed: check.signed.map((entry) => this.#keyed(entry)) }
+          : this.#keyed(check),
+      ),
+    );
   }
 
   /** Every seat in a check was bounded by the cadre's size when it was made. */
-  #keyed(check: SignatureCheck): KeyedSignature {
+  #keyed<C extends { readonly seat: number }>(check: C): C & { readonly key: Uint8Array } {
     return { ...check, key: this.#seats.seats[check.seat]!.key };
   }
 

@@ -5,7 +5,7 @@
  * consensus.md section 1.12.
  */
 import { compareBytes, equalBytes, toHex } from '../base/bytes.ts';
-import { DIGEST_BYTES, type Digest, SIGNATURE_BYTES } from '../base/ids.ts';
+import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
 import { accept, type Checked, refuse } from '../base/verdict.ts';
 import { taggedHash } from '../crypto/portable/hash.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
@@ -22,28 +22,28 @@ import {
 } from './messages.ts';
 import { type Domain, domainBytes } from './seats.ts';
 import {
+  type Check,
   checkHeader,
   checksOfQc,
   type Electorate,
   type SignatureCheck,
 } from './signature-checks.ts';
-import { blockShape, SEATS_MAX } from './types.ts';
+import { blockShape, SEATS_MAX, signatureShape } from './types.ts';
 
 const digest = bytes(DIGEST_BYTES);
-const signature = bytes(SIGNATURE_BYTES);
 const round = integer(1);
 
 /** What a seat signed, without the certificates that travelled beside it. */
 const statementShape = variant('kind', {
-  proposal: struct({ kind: oneOf('proposal'), block: blockShape, sig: signature }),
+  proposal: struct({ kind: oneOf('proposal'), block: blockShape, sig: signatureShape }),
   vote: struct({
     kind: oneOf('vote'),
     round,
     blockId: digest,
     parentRound: integer(0),
-    sig: signature,
+    sig: signatureShape,
   }),
-  timeout: struct({ kind: oneOf('timeout'), round, highQcRound: integer(0), sig: signature }),
+  timeout: struct({ kind: oneOf('timeout'), round, highQcRound: integer(0), sig: signatureShape }),
   commit: struct({
     kind: oneOf('commit'),
     round,
@@ -51,7 +51,7 @@ const statementShape = variant('kind', {
     blockId: digest,
     stateRoot: digest,
     resultsRoot: digest,
-    sig: signature,
+    sig: signatureShape,
   }),
 });
 export type Statement = Infer<typeof statementShape>;
@@ -73,7 +73,7 @@ export interface Proof {
   /** Each must hold. */
   readonly checks: readonly SignatureCheck[];
   /** If given, not all of them may hold: the certificate that a block builds on is not one. */
-  readonly refuted?: readonly SignatureCheck[];
+  readonly refuted?: readonly Check[];
 }
 
 /** Evidence whose proof was checked. */

@@ -3,7 +3,7 @@
  * docs/protocol/consensus.md; golden bytes in test/vectors/consensus.json.
  */
 import { concatBytes } from '../base/bytes.ts';
-import { DIGEST_BYTES, type Digest, SIGNATURE_BYTES } from '../base/ids.ts';
+import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
 import type { Checked } from '../base/verdict.ts';
 import { taggedHash } from '../crypto/portable/hash.ts';
 import { signingBytes } from '../crypto/portable/signed.ts';
@@ -28,6 +28,7 @@ import {
   commitCertShape,
   qcShape,
   SEATS_MAX,
+  signatureShape,
   tcShape,
   type Vote,
   voteShape,
@@ -45,14 +46,13 @@ export const BLOCKS_PER_ANSWER_MAX = 64;
 export const PAYLOADS_PER_REQUEST_MAX = 64;
 
 const digest = bytes(DIGEST_BYTES);
-const signature = bytes(SIGNATURE_BYTES);
 const seat = integer(0, SEATS_MAX - 1);
 
 const proposalShape = struct({
   kind: oneOf('proposal'),
   block: blockShape,
   /** The author's signature over the block id. */
-  sig: signature,
+  sig: signatureShape,
   /** Present iff the block's QC is not of the round before: the reason to skip rounds. */
   tc: optional(tcShape),
   /** The author's highest commit certificate, for those who missed it. */
@@ -66,7 +66,7 @@ const timeoutShape = struct({
   round: integer(1),
   highQcRound: integer(0),
   voter: seat,
-  sig: signature,
+  sig: signatureShape,
   highQc: qcShape,
   /** Present iff highQc is not of the round before: proof that this round was entered. */
   tc: optional(tcShape),
@@ -83,7 +83,7 @@ const commitVoteShape = struct({
   stateRoot: digest,
   resultsRoot: digest,
   voter: seat,
-  sig: signature,
+  sig: signatureShape,
   qc: qcShape,
 });
 export type CommitVote = Infer<typeof commitVoteShape>;

@@ -4,6 +4,7 @@
  * moved while a signature was being verified. Protocol: docs/protocol/consensus.md.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
+import type { SignatureForm } from '../crypto/portable/signature-scheme.ts';
 import { holdPayload, takeBlock, takeWaitingFor } from './blocks.ts';
 import {
   adoptCommitCert,
@@ -37,6 +38,7 @@ import {
   type SeenProposal,
   seatCountOf,
 } from './replica-state.ts';
+import { formOf } from './seats.ts';
 import { checkHeader } from './signature-checks.ts';
 import { isActive, timeOut, tryCommitVote, tryPropose, tryVote } from './signing.ts';
 import { countTimeout } from './timeout-collector.ts';
@@ -223,7 +225,7 @@ function onVote<S>(draft: Draft<S>, vote: Verified<Vote>): void {
   if (vote.round > roundOf(draft) + VOTE_ROUNDS_AHEAD) return;
   hear(draft, vote.voter, vote.round);
   witness(draft, vote);
-  const counted = countVote(draft.votes, vote, seatCountOf(draft));
+  const counted = countVote(draft.votes, vote, seatCountOf(draft), joinOf(draft));
   draft.votes = counted.votes;
   if (counted.conflict !== undefined) {
     accuse(draft, vote.voter, [counted.conflict, vote]);
@@ -242,7 +244,7 @@ function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
   if (timeout.round < round || lacksCommit) help(draft, voter);
   if (timeout.round < round) return;
   hear(draft, voter, timeout.round);
-  const counted = countTimeout(draft.timeouts, timeout, seatCountOf(draft));
+  const counted = countTimeout(draft.timeouts, timeout, seatCountOf(draft), joinOf(draft));
   draft.timeouts = counted.timeouts;
   if (counted.conflict !== undefined) {
     accuse(draft, voter, [counted.conflict, timeout]);
@@ -259,7 +261,7 @@ function onCommitVote<S>(draft: Draft<S>, vote: Verified<CommitVote>): void {
   witness(draft, vote);
   adoptQc(draft, verifiedPart(vote, vote.qc));
   if (vote.round <= (draft.highCc?.round ?? 0)) return;
-  const counted = countCommitVote(draft.commits, vote, seatCountOf(draft));
+  const counted = countCommitVote(draft.commits, vote, seatCountOf(draft), joinOf(draft));
   draft.commits = counted.commits;
   if (counted.conflict !== undefined) {
     accuse(draft, vote.voter, [counted.conflict, vote]);
@@ -334,6 +336,12 @@ export function syncInfoOf<S>(
   const { highQc, highTc, highCc } = state;
   const isNewer = highTc !== undefined && highTc.round > highQc.round;
   return { kind: 'sync', highQc, ...(isNewer && { highTc }), ...(highCc && { highCc }) };
+}
+
+/** How signatures become a certificate's. */
+function joinOf<S>(draft: Draft<S>): SignatureForm['join'] {
+  const form = formOf(draft.config.pen.seats);
+  return (signatures) => form.join(signatures);
 }
 
 function hear<S>(draft: Draft<S>, seat: number, round: number): void {

@@ -13,12 +13,12 @@ import {
   proofOf,
 } from './evidence.ts';
 import type { SignedMessage, SyncInfo } from './messages.ts';
-import type { Electorate, SignatureCheck } from './signature-checks.ts';
+import type { Check, Electorate } from './signature-checks.ts';
 
 export interface SyncEvidenceComponents {
   readonly seats: Electorate;
   /** True when every signature holds. */
-  check(checks: readonly SignatureCheck[]): Promise<boolean>;
+  check(checks: readonly Check[]): Promise<boolean>;
   /** True when nothing more needs to be proven of it. */
   knows(fault: Pick<HeldEvidence, 'seat' | 'fault'>): boolean;
 }

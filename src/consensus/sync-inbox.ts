@@ -9,7 +9,7 @@ import type { Input } from './inputs.ts';
 import { decodeMessage, type Message, type SignedMessage, type SyncInfo } from './messages.ts';
 import { judge } from './relevance.ts';
 import type { ReplicaState } from './replica-state.ts';
-import { checksOf, type Electorate, type SignatureCheck } from './signature-checks.ts';
+import { type Check, checksOf, type Electorate } from './signature-checks.ts';
 import type { SyncClient } from './sync-client.ts';
 import type { SyncEvidence } from './sync-evidence.ts';
 import type { Probation } from './sync-probation.ts';
@@ -32,7 +32,7 @@ export interface InboxComponents<S> {
   readonly probation: Probation;
   state(): ReplicaState<S>;
   /** True when every signature holds. */
-  check(checks: readonly SignatureCheck[]): Promise<boolean>;
+  check(checks: readonly Check[]): Promise<boolean>;
   send(seat: number, message: Message): void;
   take(input: Input): void;
   /** A member voted, in time or not. */

@@ -14,9 +14,11 @@ export const PAYLOAD_REFS_MAX = 256;
 export const EVIDENCE_REFS_MAX = 16;
 
 const digest = bytes(DIGEST_BYTES);
-const signature = bytes(SIGNATURE_BYTES);
+/** 64 bytes of Ed25519, or 96 of BLS12-381. */
+export const signatureShape = bytesUpTo(96, 32);
 const bitmap = bytesUpTo(Math.ceil(SEATS_MAX / 8));
-const signatures = bytesUpTo(SEATS_MAX * SIGNATURE_BYTES, SIGNATURE_BYTES);
+/** A list of signatures, or one aggregate. */
+const signatures = bytesUpTo(SEATS_MAX * SIGNATURE_BYTES, 32);
 const seat = integer(0, SEATS_MAX - 1);
 const round = integer(0);
 
@@ -88,7 +90,7 @@ export const voteShape = struct({
   blockId: digest,
   parentRound: round,
   voter: seat,
-  sig: signature,
+  sig: signatureShape,
 });
 export type Vote = Infer<typeof voteShape>;
 

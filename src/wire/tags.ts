@@ -41,6 +41,7 @@ export const TAGS = {
   consensusVote: 'kadre/consensus/1/VOTE',
   consensusTimeout: 'kadre/consensus/1/TIMEOUT',
   consensusCommit: 'kadre/consensus/1/COMMIT',
+  consensusPossession: 'kadre/consensus/1/POP',
   signMark: 'kadre/sign/mark/1',
 } as const;
 

@@ -44,8 +44,9 @@ function reasonOf(bytes: Uint8Array, from: number): string | undefined {
   if (!isChecked) return undefined;
   const checks = checksOf(electorate, message, from);
   if (!checks.ok) return checks.reason;
-  const holds = checks.value.every((check) =>
-    verifyEd25519(keys[check.seat]!, check.message, check.signature),
+  const holds = checks.value.every(
+    (check) =>
+      'signature' in check && verifyEd25519(keys[check.seat]!, check.message, check.signature),
   );
   return holds ? undefined : 'bad-signature';
 }

@@ -30,14 +30,14 @@ import { checksOfQc, checksOfTc } from '../../../src/consensus/signature-checks.
 import { countTimeout, TIMEOUT_ROUNDS_MAX } from '../../../src/consensus/timeout-collector.ts';
 import { markVerified, type Verified, type Vote } from '../../../src/consensus/types.ts';
 import { countVote, VOTE_ROUNDS_MAX } from '../../../src/consensus/vote-collector.ts';
-import { electorate, makeQc, makeTc, makeTimeout, makeVote, namedId } from './fixtures.ts';
+import { electorate, makeQc, makeTc, makeTimeout, makeVote, namedId, single } from './fixtures.ts';
 import { fakeVerifier, testSeats } from './world.ts';
 
 const seats = electorate(4);
 
 async function holds(checks: ReturnType<typeof checksOfQc>): Promise<boolean> {
   assert.ok(checks.ok);
-  for (const { seat, message, signature } of checks.value) {
+  for (const { seat, message, signature } of checks.value.map(single)) {
     if (!(await fakeVerifier.verify(seats.seats[seat]!.key, message, signature))) return false;
   }
   return checks.value.length > 0;

@@ -21,6 +21,7 @@ import {
   makeVote,
   namedId,
   signAs,
+  single,
 } from './fixtures.ts';
 import { expectDelivered, startAll } from './storm.ts';
 import { fakeVerifier } from './world.ts';
@@ -32,9 +33,11 @@ function court(): SyncEvidence {
     seats,
     check: async (checks) => {
       const held = await Promise.all(
-        checks.map(({ seat, message, signature }) =>
-          fakeVerifier.verify(seats.seats[seat]!.key, message, signature),
-        ),
+        checks
+          .map(single)
+          .map(({ seat, message, signature }) =>
+            fakeVerifier.verify(seats.seats[seat]!.key, message, signature),
+          ),
       );
       return held.every((holds) => holds);
     },
