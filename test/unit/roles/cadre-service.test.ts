@@ -7,11 +7,8 @@ import { signerFromSeed } from '../../../src/crypto/node/keys.ts';
 import { sha256 } from '../../../src/crypto/portable/hash.ts';
 import { encodeRecord } from '../../../src/job/build-record.ts';
 import type { PlanPackage } from '../../../src/job/plan.ts';
-import {
-  CADRE_DEFAULTS,
-  CadreService,
-  type CadreServiceInit,
-} from '../../../src/roles/cadre-service.ts';
+import { CADRE_DEFAULTS, type CadreServiceInit } from '../../../src/roles/cadre-limits.ts';
+import { CadreService } from '../../../src/roles/cadre-service.ts';
 import { EndedPlans } from '../../../src/roles/ended-plans.ts';
 import { InputHolder } from '../../../src/roles/input-holder.ts';
 import {
