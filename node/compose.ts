@@ -5,6 +5,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { toHex } from '../src/base/bytes.ts';
+import type { KadreError } from '../src/base/errors.ts';
 import { peerIdOf } from '../src/base/ids.ts';
 import { Lifecycle, type Service } from '../src/base/lifecycle.ts';
 import type { Clock } from '../src/base/ports.ts';
@@ -59,7 +60,9 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
   // The two slow starts side by side: spawning the runner, loading libp2p.
   const warm = runner.start();
   warm.catch(() => undefined);
-  const stores = hooks.wrapStores?.(storesIn(config.dataDir)) ?? storesIn(config.dataDir);
+  const failure = Promise.withResolvers<KadreError>();
+  const onDisk = storesIn(config.dataDir, failure.resolve);
+  const stores = hooks.wrapStores?.(onDisk) ?? onDisk;
   const { ports, host } = await openPorts(config, hooks, stores);
   const state = await NodeState.load(stateFile(config.dataDir));
   try {
@@ -73,7 +76,8 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     await lifecycle.start();
     // Before it counts as ready: a node that dies early must not measure again.
     await state.flush();
-    return running(config, { ports, roles, runner, lifecycle, state });
+    const { promise: failed } = failure;
+    return running(config, { ports, roles, runner, lifecycle, state, failed });
   } catch (cause) {
     await runner.stop();
     throw cause;
@@ -105,12 +109,13 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
   return { ports, host };
 }
 
-function storesIn(dataDir: string): NodeStores {
+function storesIn(dataDir: string, onSyncFailed: (error: KadreError) => void): NodeStores {
   const directory = (name: string) => ({ directory: join(dataDir, name) });
+  const logs = (name: string) => new DiskLogFolder({ ...directory(name), onSyncFailed });
   return {
     jobs: new DiskJobStore(directory('jobs')),
-    planStore: new LogPlanStore(new DiskLogFolder(directory('plans'))),
-    workStore: new LogWorkStore(new DiskLogFolder(directory('work'))),
+    planStore: new LogPlanStore(logs('plans')),
+    workStore: new LogWorkStore(logs('work')),
     endedStore: new DiskEndedPlanStore(directory('ended')),
   };
 }
@@ -197,10 +202,11 @@ interface RunningParts {
   readonly runner: RunnerExecutor;
   readonly lifecycle: Lifecycle;
   readonly state: NodeState;
+  readonly failed: Promise<KadreError>;
 }
 
 function running(config: NodeConfig, parts: RunningParts): RunningNode {
-  const { ports, roles, runner, lifecycle, state } = parts;
+  const { ports, roles, runner, lifecycle, state, failed } = parts;
   const startedMs = systemClock.monotonicMs();
   const swarm = new EmbeddedSwarm(
     { ...ports, roles, close: async () => undefined },
@@ -220,6 +226,7 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
     swarm,
     status: () => statusOf(config, parts, systemClock.monotonicMs() - startedMs),
     caps: () => advertJson(roles.advertiser!.current()),
+    failed,
     stop: () => {
       stopping ??= stop();
       return stopping;

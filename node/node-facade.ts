@@ -2,6 +2,7 @@
  * A running node as the command line, the API and the lab see it. `compose.ts` builds one; nothing
  * here knows how.
  */
+import type { KadreError } from '../src/base/errors.ts';
 import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
@@ -47,6 +48,8 @@ export interface RunningNode {
   status(): NodeStatus;
   /** This node's own advert, JSON-safe: ids in base58, digests in hex. */
   caps(): unknown;
+  /** Resolves when the node cannot go on: its disk does not keep what it acknowledges. */
+  readonly failed: Promise<KadreError>;
   /** Drains and stops; idempotent, bounded below five seconds. */
   stop(): Promise<void>;
 }

@@ -13,7 +13,12 @@ export const up: Command = async ({ arguments: given, env, log, output, signal, 
   const settings = settingsOf(await loadConfiguration(given, env), env);
   const serving = await serveNode(settings, { compose: wiring.compose, log });
   output.result(serving.ready, () => readyLines(serving.ready));
-  await ended(serving, signal);
+  const failure = await ended(serving, signal);
+  // A failed disk leaves nothing to drain for, and what it would be asked to keep might be lost.
+  if (failure !== undefined) {
+    await drain(serving);
+    throw failure;
+  }
   output.note('draining; interrupt again to stop at once');
   if (!(await drain(serving))) output.note(`not drained within ${DRAIN_MS / 1000} s`);
   if (signal.reason instanceof KadreError && signal.reason.code === 'TIMEOUT') throw signal.reason;
@@ -40,11 +45,13 @@ export function settingsOf(
   };
 }
 
-function ended({ shutdownAsked }: ServingNode, signal: AbortSignal): Promise<void> {
+/** Why the node ends: what it failed with, or nothing when somebody asked for it. */
+function ended(serving: ServingNode, signal: AbortSignal): Promise<KadreError | undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    void shutdownAsked.then(resolve);
+    if (signal.aborted) return resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    void serving.shutdownAsked.then(() => resolve(undefined));
+    void serving.node.failed.then(resolve);
   });
 }
 

@@ -27,6 +27,11 @@ try {
   watchParent(process.stdin, stop);
   process.once('SIGTERM', () => void stop());
   process.once('SIGINT', () => void stop());
+  void serving.node.failed.then((error) => {
+    log.log('error', 'node-failed', { code: error.code, message: error.message });
+    process.exitCode = 7;
+    return stop();
+  });
   process.stdout.write(`${JSON.stringify(serving.ready)}\n`);
 } catch (cause) {
   const error =

@@ -81,7 +81,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'torn-tail-kept',
     area: 'store',
     file: 'src/store/wal.ts',
-    find: 'if (goodBytes < content.length) await file.truncate(goodBytes);',
+    find: 'if (goodBytes < bytes) await file.truncate(goodBytes);',
     replace: '',
     scenario: 'crashes',
   },

@@ -76,7 +76,7 @@ const OWNED: readonly Owner[] = [
   },
   {
     what: 'crypto',
-    pattern: /^(?:node:crypto|crypto|@noble\/.*)$/,
+    pattern: /^(?:node:crypto|crypto|@noble\/.*|@chainsafe\/blst)$/,
     owners: ['src/crypto/'],
   },
   {

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { concatBytes, toHex, utf8 } from '../../src/base/bytes.ts';
 import { ZERO_DIGEST } from '../../src/base/ids.ts';
+import { encodeEvidence, evidenceOf, holdEvidence, proofOf } from '../../src/consensus/evidence.ts';
 import { leaderOrder } from '../../src/consensus/leader.ts';
 import {
   blockId,
@@ -15,12 +16,13 @@ import {
   type Message,
   type Proposal,
   proposalSigningBytes,
+  type SignedMessage,
   type Timeout,
   timeoutSigningBytes,
   voteSigningBytes,
 } from '../../src/consensus/messages.ts';
 import { bitmapOf, type Domain, genesisId, genesisQc } from '../../src/consensus/seats.ts';
-import { signedPart } from '../../src/consensus/signature-checks.ts';
+import { type Electorate, signedPart } from '../../src/consensus/signature-checks.ts';
 import type { Block, CommitCert, Qc, Tc, Vote } from '../../src/consensus/types.ts';
 import { signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { sha256 } from '../../src/crypto/portable/hash.ts';
@@ -35,6 +37,12 @@ const domain: Domain = {
 };
 const order = leaderOrder(domain, signers.length);
 const quorum = [0, 2, 3];
+const electorate: Electorate = {
+  ...domain,
+  self: 0,
+  order,
+  seats: signers.map(({ nodeId, peerId, publicKey }) => ({ nodeId, peerId, key: publicKey })),
+};
 
 function sign(seat: number, message: Uint8Array): Uint8Array {
   return signers[seat]!.sign(message);
@@ -118,6 +126,30 @@ const firstCc: CommitCert = {
   ...signAll(() => commitSigningBytes(domain, firstBody)),
 };
 
+const otherBody = { round: 1, blockId: ZERO_DIGEST, parentRound: 0 };
+const otherVote: Vote = {
+  ...vote(first, 2),
+  ...otherBody,
+  sig: sign(2, voteSigningBytes(domain, otherBody)),
+};
+const twoVotes = [vote(first, 2), otherVote] as const;
+
+/** Evidence against seat 2, and what it proves. */
+const evidence: [string, readonly [SignedMessage, SignedMessage?]][] = [
+  ['two votes of one round', twoVotes],
+  ['a commit vote, then a timeout below it', [commitVote(first, 2), timeoutBelow()]],
+  ['a block of a seat that does not lead', [proposal({ ...first, author: notLeading() })]],
+];
+
+/** A timeout of round 2 that reports genesis, by seat 2. */
+function timeoutBelow(): Timeout {
+  return timeout(2, 2, genesisQc(domain), tc2);
+}
+
+function notLeading(): number {
+  return order[0] === 2 ? order[1]! : 2;
+}
+
 const messages: [string, Message][] = [
   ['proposal on genesis', proposal(first)],
   ['proposal after a timeout certificate', proposal(third, tc2, firstCc)],
@@ -131,6 +163,7 @@ const messages: [string, Message][] = [
   ['want-payloads', { kind: 'want-payloads', ids: [first.payloadRefs[0]!] }],
   ['payload', { kind: 'payload', id: first.payloadRefs[0]!, bytes: utf8('payload of 1') }],
   ['payload not found', { kind: 'payload', id: first.payloadRefs[0]! }],
+  ['evidence', { kind: 'evidence', evidence: encodeEvidence(evidenceOf(domain, 2, twoVotes)) }],
   ['want-seen', { kind: 'want-seen' }],
   ['seen', { kind: 'seen', messages: [encodeMessage(vote(first, 2))] }],
 ];
@@ -190,6 +223,14 @@ const golden = {
   blockIds: [first, third].map((of) => toHex(blockId(of))),
   messages: messages.map(([name, message]) => ({ name, bytes: toHex(encodeMessage(message)) })),
   signed,
+  evidence: evidence.map(([name, said]) => {
+    const [a] = said;
+    const found = evidenceOf(domain, a.kind === 'proposal' ? a.block.author : 2, said);
+    const proof = proofOf(electorate, found);
+    if (!proof.ok) throw new Error(`${name}: ${proof.reason}`);
+    const held = holdEvidence(domain, found, proof.value.fault);
+    return { name, fault: held.fault, id: held.key, bytes: toHex(held.bytes) };
+  }),
   refused: refused.map(([reason, from, message]) => ({
     reason,
     from,

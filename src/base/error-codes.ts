@@ -195,6 +195,12 @@ export const ERROR_CODES = {
     'the message names the file; move it away or restore it',
   ),
   DISK_FAILED: row(7, true, 'the disk refused a write', 'free some space or choose another --data'),
+  SYNC_FAILED: row(
+    7,
+    false,
+    'the disk failed to keep what it was given, so the node stopped',
+    'look for disk errors in the system log; start the node again once the disk is sound',
+  ),
   PORT_TAKEN: row(
     7,
     true,

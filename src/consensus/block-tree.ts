@@ -6,7 +6,8 @@
 import { toHex } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Payload } from './application.ts';
-import { addExecuted, type ExecutedIds, hasExecuted } from './executed-ids.ts';
+import type { HeldEvidence } from './evidence.ts';
+import { addExecuted, type ExecutedIds, hasExecuted, isRemembered } from './executed-ids.ts';
 import type { Block } from './types.ts';
 
 export interface TreeEntry<S> {
@@ -20,6 +21,7 @@ export interface TreeEntry<S> {
   readonly height: number;
   readonly payloads: readonly Payload[];
   readonly payloadKeys: readonly string[];
+  readonly evidence: readonly HeldEvidence[];
   /** Application state after this block. */
   readonly state: S;
   /** True once a record of the block and its payloads was handed to the log. */
@@ -31,7 +33,7 @@ export interface BlockTree<S> {
   readonly root: TreeEntry<S>;
   /** By key, the root included. */
   readonly entries: ReadonlyMap<string, TreeEntry<S>>;
-  /** Ids of payloads executed up to and including the root. */
+  /** Ids of payloads executed up to and including the root, as far back as they count. */
   readonly executed: ExecutedIds;
 }
 
@@ -50,6 +52,7 @@ export function treeFromGenesis<S>(id: Digest, state: S): BlockTree<S> {
     height: 0,
     payloads: [],
     payloadKeys: [],
+    evidence: [],
     state,
     stored: true,
   };
@@ -74,16 +77,21 @@ export function chainTo<S>(tree: BlockTree<S>, key: string): TreeEntry<S>[] | un
   return chain.reverse();
 }
 
-/** True when a payload was executed on the branch that ends in `key`. */
+/** True when a block after `chain` may not execute the payload, because it was on this branch. */
 export function isExecutedOn<S>(
   tree: BlockTree<S>,
   chain: readonly TreeEntry<S>[],
   payloadKey: string,
 ): boolean {
+  const height = (chain.at(-1) ?? tree.root).height + 1;
   return (
-    hasExecuted(tree.executed, payloadKey) ||
-    chain.some((entry) => entry.payloadKeys.includes(payloadKey))
+    hasExecuted(tree.executed, payloadKey, height) ||
+    chain.some((entry) => isRemembered(entry.height, height) && executes(entry, payloadKey))
   );
+}
+
+function executes<S>({ payloadKeys }: TreeEntry<S>, payloadKey: string): boolean {
+  return payloadKeys.includes(payloadKey);
 }
 
 /** Moves the root to the end of `chain` and drops what does not descend from it. */
@@ -93,8 +101,9 @@ export function withRoot<S>(tree: BlockTree<S>, chain: readonly TreeEntry<S>[]):
   const kept = new Map([[root.key, root]]);
   // By height, so that every parent is decided before its children.
   for (const entry of byHeight(tree)) if (kept.has(entry.parentKey)) kept.set(entry.key, entry);
-  const ids = chain.flatMap((entry) => entry.payloadKeys);
-  return { root, entries: kept, executed: addExecuted(tree.executed, ids) };
+  let { executed } = tree;
+  for (const entry of chain) executed = addExecuted(executed, entry.height, entry.payloadKeys);
+  return { root, entries: kept, executed };
 }
 
 /** Cuts side branches that can no longer become final, once there are many entries. */

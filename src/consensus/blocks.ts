@@ -9,7 +9,7 @@ import type { Digest } from '../base/ids.ts';
 import type { Payload } from './application.ts';
 import { chainTo, isExecutedOn, type TreeEntry, withEntry } from './block-tree.ts';
 import { fetchBlock } from './certificates.ts';
-import { hasExecuted } from './executed-ids.ts';
+import { faultName, type HeldEvidence } from './evidence.ts';
 import { blockId } from './messages.ts';
 import { breach, type Draft, log } from './replica-state.ts';
 import { seatsOf } from './seats.ts';
@@ -24,7 +24,7 @@ export const BLOCKS_WAITING_MAX = 64;
 /** Holds a verified payload; repeated ones change nothing. */
 export function holdPayload<S>(draft: Draft<S>, payload: Payload): void {
   const key = toHex(payload.id);
-  if (draft.payloads.has(key) || hasExecuted(draft.tree.executed, key)) return;
+  if (draft.payloads.has(key) || isExecutedOn(draft.tree, [], key)) return;
   const payloads = new Map(draft.payloads).set(key, payload);
   draft.payloadBytes += payload.bytes.length;
   for (const [oldest, { bytes }] of payloads) {
@@ -35,10 +35,14 @@ export function holdPayload<S>(draft: Draft<S>, payload: Payload): void {
     log(draft, 'consensus.payload-dropped', { id: oldest });
   }
   draft.payloads = payloads;
-  for (const { block, key: waitingKey } of draft.waiting.values()) {
-    if (block.payloadRefs.some((ref) => equalBytes(ref, payload.id))) {
-      takeBlock(draft, block, waitingKey);
-    }
+  takeWaitingFor(draft, payload.id);
+}
+
+/** Blocks that lacked this payload, or this evidence, may go on. */
+export function takeWaitingFor<S>(draft: Draft<S>, id: Digest): void {
+  for (const { block, key } of draft.waiting.values()) {
+    const refs = [...block.payloadRefs, ...block.evidence];
+    if (refs.some((ref) => equalBytes(ref, id))) takeBlock(draft, block, key);
   }
 }
 
@@ -53,7 +57,7 @@ export function takeBlock<S>(draft: Draft<S>, block: Block, key = toHex(blockId(
     wait(draft, block, key);
     return;
   }
-  const { payloads, missing } = lookUp(draft, parent, block);
+  const { payloads, evidence, missing } = lookUp(draft, parent, block);
   if (missing.length > 0) {
     const { seats, self } = draft.config.pen.seats;
     const signers = seatsOf(block.qc.signers, seats.length) ?? [];
@@ -63,7 +67,7 @@ export function takeBlock<S>(draft: Draft<S>, block: Block, key = toHex(blockId(
     wait(draft, block, key);
     return;
   }
-  const entry = executeBlock(draft, parent, block, payloads);
+  const entry = executeBlock(draft, parent, block, { payloads, evidence });
   stopWaiting(draft, key);
   if (typeof entry === 'string') {
     refuseBlock(draft, block, { key, reason: entry });
@@ -87,7 +91,21 @@ function lookUp<S>(draft: Draft<S>, parent: TreeEntry<S>, block: Block) {
       missing.push(ref);
     }
   }
-  return { payloads, missing };
+  const evidence: HeldEvidence[] = [];
+  for (const ref of block.evidence) {
+    const held = draft.evidence.get(toHex(ref)) ?? evidenceInTree(draft, toHex(ref));
+    if (held === undefined) missing.push(ref);
+    else evidence.push(held);
+  }
+  return { payloads, evidence, missing };
+}
+
+function evidenceInTree<S>(draft: Draft<S>, key: string): HeldEvidence | undefined {
+  for (const entry of draft.tree.entries.values()) {
+    const held = entry.evidence.find((candidate) => candidate.key === key);
+    if (held !== undefined) return held;
+  }
+  return undefined;
 }
 
 function inTree<S>(draft: Draft<S>, key: string): Payload | undefined {
@@ -98,18 +116,27 @@ function inTree<S>(draft: Draft<S>, key: string): Payload | undefined {
   return undefined;
 }
 
+/** What a block refers to, in its order. */
+interface Contents {
+  readonly payloads: readonly Payload[];
+  readonly evidence: readonly HeldEvidence[];
+}
+
 /** Executes on the parent; a text says why the block is invalid. */
 function executeBlock<S>(
   draft: Draft<S>,
   parent: TreeEntry<S>,
   block: Block,
-  payloads: readonly Payload[],
+  { payloads, evidence }: Contents,
 ): TreeEntry<S> | string {
   if (block.height !== parent.height + 1) return 'wrong height';
   if (block.qc.round !== parent.round) return 'its QC is of another round than its parent';
   const chain = chainTo(draft.tree, parent.key) ?? [];
   const payloadKeys = block.payloadRefs.map((ref) => toHex(ref));
   if (payloadKeys.some((key) => isExecutedOn(draft.tree, chain, key))) return 'payload repeated';
+  const proven = provenOn(draft, chain);
+  const faults = evidence.map(faultName);
+  if (new Set([...proven, ...faults]).size < proven.size + faults.length) return 'fault repeated';
   const { application } = draft.config;
   if (payloads.length > 0 && application.isFinal(parent.state)) return 'nothing may follow';
   const result = application.execute(parent.state, payloads);
@@ -120,7 +147,16 @@ function executeBlock<S>(
   const id = blockId(block);
   const { round, height } = block;
   const names = { id, key: toHex(id), parentKey: parent.key };
-  return { ...names, block, round, height, payloads, payloadKeys, state, stored: false };
+  const contents = { payloads, payloadKeys, evidence };
+  return { ...names, block, round, height, ...contents, state, stored: false };
+}
+
+/** Faults that a branch carries, the final chain included. */
+export function provenOn<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[]): Set<string> {
+  return new Set([
+    ...draft.convicted.keys(),
+    ...chain.flatMap((entry) => entry.evidence.map(faultName)),
+  ]);
 }
 
 /** An invalid block that a quorum certified means more Byzantine seats than we tolerate. */

@@ -8,8 +8,18 @@ import { forgetBallots } from './ballots.ts';
 import { chainTo, type TreeEntry, withoutOldBranches, withRoot } from './block-tree.ts';
 import { finalisesParent } from './commit-rule.ts';
 import type { Release } from './effects.ts';
+import { faultName } from './evidence.ts';
+import { withFinal } from './leader.ts';
 import { failuresAfter } from './pacemaker.ts';
-import { breach, type Draft, log, persist, roundOf, storeBlocks } from './replica-state.ts';
+import {
+  breach,
+  type Draft,
+  log,
+  persist,
+  roundOf,
+  seatCountOf,
+  storeBlocks,
+} from './replica-state.ts';
 import { seatsOf } from './seats.ts';
 import {
   type Block,
@@ -67,7 +77,7 @@ function enterRound<S>(draft: Draft<S>, by: 'qc' | 'tc'): void {
   draft.failures = failuresAfter(draft.failures, by);
   draft.enteredBy = by;
   draft.entered = true;
-  draft.proposal = undefined;
+  draft.proposals = new Map();
   draft.timeouts = forgetBallots(draft.timeouts, round);
   if (draft.roundTimer) draft.effects.push({ kind: 'cancel-timer', name: 'round' });
   if (draft.proposeTimer) draft.effects.push({ kind: 'cancel-timer', name: 'propose' });
@@ -111,6 +121,7 @@ export function deliverFinal<S>(draft: Draft<S>): void {
         blockId: entry.id,
         block: blocks[i]!,
         payloads: entry.payloads,
+        evidence: entry.evidence,
         state: entry.state,
         cert,
         links: blocks.slice(i + 1),
@@ -135,8 +146,28 @@ function agrees<S>(draft: Draft<S>, cert: CommitCert, chain: readonly TreeEntry<
   return !draft.breached;
 }
 
+/** Faults are final with their block: whoever committed one leads no more once everyone knows. */
+function convict<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[]): void {
+  const proven = chain.flatMap(({ evidence, round }) => evidence.map((held) => ({ held, round })));
+  if (proven.length === 0) return;
+  const convicted = new Map(draft.convicted);
+  const faulty = new Map(draft.leaders.faulty);
+  for (const { held, round } of proven) {
+    convicted.set(faultName(held), round);
+    if (!faulty.has(held.seat)) faulty.set(held.seat, round);
+    log(draft, 'consensus.convicted', { seat: held.seat, fault: held.fault }, 'warn');
+  }
+  draft.convicted = convicted;
+  draft.leaders = { ...draft.leaders, faulty };
+  draft.evidence = new Map(
+    [...draft.evidence].filter(([, held]) => !convicted.has(faultName(held))),
+  );
+}
+
 function moveRoot<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[], tip: Block): void {
   draft.tree = withRoot(draft.tree, chain);
+  const blocks = chain.map((entry) => entry.block!);
+  draft.leaders = withFinal(draft.leaders, blocks, seatCountOf(draft));
   const payloads = new Map(draft.payloads);
   for (const entry of chain) {
     for (const [i, payload] of entry.payloads.entries()) {
@@ -144,6 +175,7 @@ function moveRoot<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[], tip: Block
     }
   }
   draft.payloads = payloads;
+  convict(draft, chain);
   draft.certified = new Map([...draft.certified].filter(([round]) => round > tip.round));
   draft.waiting = new Map([...draft.waiting].filter(([, { block }]) => block.round > tip.round));
   log(draft, 'consensus.final', { height: tip.height, round: tip.round });

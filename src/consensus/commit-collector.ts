@@ -1,5 +1,6 @@
 /** Commit votes of a block to a commit certificate (rule A). Design consensus.md section 1.5. */
-import { concatBytes, equalBytes } from '../base/bytes.ts';
+import { equalBytes } from '../base/bytes.ts';
+import { LIST_FORM } from '../crypto/portable/signature-scheme.ts';
 import { type Ballots, bySeat, castBallot } from './ballots.ts';
 import { isFinalByCommitVotes } from './commit-rule.ts';
 import type { CommitVote } from './messages.ts';
@@ -27,6 +28,7 @@ export function countCommitVote(
   commits: Commits,
   vote: Verified<CommitVote>,
   seatCount: number,
+  join = LIST_FORM.join,
 ): CommitCounted {
   const cast = castBallot(commits, vote, { same, roundsMax: COMMIT_ROUNDS_MAX });
   if (cast.kind === 'repeated') return { commits };
@@ -40,7 +42,7 @@ export function countCommitVote(
     agreeing.map((other) => other.voter),
     seatCount,
   );
-  const sigs = concatBytes(agreeing.map((other) => other.sig));
+  const sigs = join(agreeing.map((other) => other.sig));
   const body = { epoch, round, height, blockId, stateRoot, resultsRoot };
   return { commits: cast.ballots, cert: markVerified({ ...body, signers, sigs }) };
 }

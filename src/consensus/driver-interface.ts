@@ -5,9 +5,10 @@
 import type { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random, SignatureVerifier, Wal } from '../base/ports.ts';
 import type { Checked, Refusal } from '../base/verdict.ts';
+import type { SignatureScheme } from '../crypto/portable/signature-scheme.ts';
 import type { Application, Payload } from './application.ts';
 import type { Commit } from './effects.ts';
-import type { Equivocation } from './evidence.ts';
+import type { HeldEvidence } from './evidence.ts';
 import type { PacemakerOptions } from './pacemaker.ts';
 import type { ReplicaState } from './replica-state.ts';
 import type { CadreSeats } from './seats.ts';
@@ -18,6 +19,8 @@ export interface DriverComponents<S> {
   readonly clock: Clock;
   readonly random: Random;
   readonly verifier: SignatureVerifier;
+  /** How the seats sign. Default: a list of Ed25519 signatures, checked by `verifier`. */
+  readonly scheme?: SignatureScheme;
   /** Signs with the key made for this plan. */
   readonly signer: { sign(message: Uint8Array): Uint8Array };
   readonly wal: Wal;
@@ -41,7 +44,8 @@ export interface DriverInit {
   readonly onFatal?: (error: KadreError) => void;
   /** A member sent something invalid. */
   readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
-  readonly onEvidence?: (evidence: Equivocation) => void;
+  /** A fault of a seat was proven, by this member or by another. */
+  readonly onEvidence?: (held: HeldEvidence) => void;
 }
 
 export interface ConsensusDriver<S> {

@@ -3,47 +3,44 @@
  * lets nothing leave before its record is durable, keeps timers, serves and fetches what others or
  * this node lack. Consensus decisions are all in `step`; there are none here.
  */
+import { toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Timer } from '../base/ports.ts';
-import { type Refusal, refuse } from '../base/verdict.ts';
-import { type KeyedSignature, SignatureCache } from '../crypto/portable/signature-cache.ts';
-import { encodeCanonical } from '../wire/cbor.ts';
+import { SignatureCache } from '../crypto/portable/signature-cache.ts';
+import { ed25519List } from '../crypto/portable/signature-scheme.ts';
 import type { Payload } from './application.ts';
 import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 import type { Commit, Effect, Release } from './effects.ts';
 import type { Input, TimerName } from './inputs.ts';
 import { leaderOrder } from './leader.ts';
-import { encodeRecord, type LogRecord, openRecord } from './log-records.ts';
+import { breachRecord, encodeRecord, type LogRecord, openRecord } from './log-records.ts';
 import {
-  decodeMessage,
+  blockId,
   encodeMessage,
   type Message,
+  type MessageOf,
   PAYLOAD_BYTES_MAX,
-  type SignedMessage,
-  type SyncInfo,
 } from './messages.ts';
 import { PACEMAKER_DEFAULTS } from './pacemaker.ts';
 import { recover } from './recovery.ts';
-import { judge } from './relevance.ts';
 import { step, syncInfoOf } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
-import { checksOf, type Electorate, type SignatureCheck, signedPart } from './signature-checks.ts';
+import { RoundTrips } from './round-trips.ts';
+import { type Check, type Electorate, signedPart } from './signature-checks.ts';
 import { SyncClient } from './sync-client.ts';
+import { SyncEvidence } from './sync-evidence.ts';
+import { Inbox } from './sync-inbox.ts';
+import { Probation } from './sync-probation.ts';
 import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
-import { type CommitCert, markVerified, type Verified } from './types.ts';
+import type { CommitCert, Vote } from './types.ts';
+import { knowsFault } from './witness.ts';
 
 export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 
-/** Messages of one member that may be under verification at once; more are dropped. */
-const INFLIGHT_PER_SEAT_MAX = 256;
 /** Inputs kept until the log was read. */
 const EARLY_MAX = 1024;
-/** One unproven question of a member is answered in this time. */
-const ANSWER_PACE_MS = 50;
 const SIGNATURES_CACHED_MAX = 16_384;
-const PROBATION_RETRY_MS = 500;
-const PROBATION_RETRY_MS_MAX = 30_000;
 
 export function createDriver<S>(
   components: DriverComponents<S>,
@@ -61,12 +58,11 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #signatures: SignatureCache;
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
-  readonly #seen: SyncSeen;
-  readonly #timers = new Map<TimerName | 'probation', Timer>();
+  readonly #probation: Probation;
+  readonly #roundTrips: RoundTrips;
+  readonly #inbox: Inbox<S>;
+  readonly #timers = new Map<TimerName, Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
-  readonly #inflight = new Map<number, number>();
-  /** When a seat was last answered without having proved anything. */
-  readonly #answeredMs = new Map<string, number>();
   readonly #inputs: Input[] = [];
   /** Messages that came before the log was read; bounded. */
   #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
@@ -82,7 +78,8 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#world = components;
     this.#init = init;
     const { seats } = init;
-    this.#seats = { ...seats, order: leaderOrder(seats, seats.seats.length) };
+    const scheme = components.scheme ?? ed25519List(components.verifier);
+    this.#seats = { ...seats, order: leaderOrder(seats, seats.seats.length), form: scheme };
     this.#others = seats.seats.map((_, seat) => seat).filter((seat) => seat !== seats.self);
     this.#config = {
       pen: { seats: this.#seats, sign: (message) => components.signer.sign(message) },
@@ -90,26 +87,53 @@ class Driver<S> implements ConsensusDriver<S> {
       pacemaker: { ...PACEMAKER_DEFAULTS, ...init.pacemaker },
     };
     this.#state = initialReplica(this.#config);
-    this.#signatures = new SignatureCache(components.verifier, {
-      entriesMax: SIGNATURES_CACHED_MAX,
+    this.#signatures = new SignatureCache(scheme, { entriesMax: SIGNATURES_CACHED_MAX });
+    const { clock, random } = components;
+    const check = (checks: readonly Check[]) => this.#holds(checks);
+    const send = (seat: number, message: Message) => this.#send(seat, message);
+    const take = (input: Input) => this.#take(input);
+    const state = () => this.#state;
+    this.#roundTrips = new RoundTrips(seats.seats.length);
+    const seen = new SyncSeen({ seats, check, safety: () => this.#state.safety });
+    const evidence = new SyncEvidence({
+      seats: this.#seats,
+      check,
+      knows: (fault) => knowsFault(this.#state, fault),
     });
-    this.#seen = new SyncSeen({
-      seats,
-      check: (checks) => this.#holds(checks),
-      safety: () => this.#state.safety,
-    });
-    this.#server = new SyncServer({ clock: components.clock, state: () => this.#state });
-    this.#client = new SyncClient({
-      clock: components.clock,
-      random: components.random,
+    this.#server = new SyncServer({ clock, state });
+    this.#probation = new Probation({
+      clock,
+      seen,
       others: this.#others,
-      send: (seat, message) => this.#send(seat, message),
+      isOpen: () => this.#phase === 'running' && this.signing === 'probation',
+      send,
+      syncInfo: () => syncInfoOf(this.#state),
+      settle: (how) => take({ kind: how }),
+    });
+    this.#client = new SyncClient({
+      clock,
+      random,
+      others: this.#others,
+      send,
       hasBlock: (key) => this.#server.hasBlock(key),
-      hasPayload: (key) => this.#server.payload(key) !== undefined,
+      hasPayload: (key) => this.#server.content(key) !== undefined,
       isPast: (round) => round <= this.#state.tree.root.round,
-      checkPayload: (bytes) => components.checkPayload(bytes),
-      onBlock: (block) => this.#take({ kind: 'block', block }),
-      onPayload: (payload) => this.#take({ kind: 'payload', payload }),
+      checkPayload: (bytes) => evidence.orPayload(bytes, components.checkPayload),
+      onBlock: (block) => take({ kind: 'block', block }),
+      onPayload: (fetched) =>
+        'fault' in fetched
+          ? take({ kind: 'evidence', held: fetched, found: false })
+          : take({ kind: 'payload', payload: fetched }),
+    });
+    this.#inbox = new Inbox({
+      ...{ clock, seats: this.#seats, seen, evidence, state, check, send, take },
+      ...{ server: this.#server, client: this.#client, probation: this.#probation },
+      onVote: (vote) => this.#noteAnswer(vote),
+      onRefused: (seat, refusal) => {
+        components.log.log('warn', 'consensus.refused', { from: seat, reason: refusal.reason });
+        init.onMisbehaviour?.(seat, refusal);
+      },
+      onFailed: (cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')),
     });
   }
 
@@ -159,7 +183,7 @@ class Driver<S> implements ConsensusDriver<S> {
     this.#inputs.unshift({ kind: 'start' });
     this.#drain();
     for (const { from, bytes } of this.#early.splice(0)) this.receive(from, bytes);
-    if (this.signing === 'probation') this.#askWhatWasSeen(PROBATION_RETRY_MS);
+    this.#probation.begin();
   }
 
   async stop(): Promise<void> {
@@ -190,107 +214,34 @@ class Driver<S> implements ConsensusDriver<S> {
       if (this.#early.length < EARLY_MAX) this.#early.push({ from, bytes: new Uint8Array(bytes) });
       return;
     }
-    const inflight = this.#inflight.get(from) ?? 0;
-    if (inflight >= INFLIGHT_PER_SEAT_MAX) return;
-    this.#inflight.set(from, inflight + 1);
-    this.#admit(from, bytes)
-      .then((refusal) => {
-        if (refusal === undefined || refusal.penalty === 'ignore') return;
-        this.#world.log.log('warn', 'consensus.refused', { from, reason: refusal.reason });
-        this.#init.onMisbehaviour?.(from, refusal);
-      })
-      .catch((cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')))
-      .finally(() => this.#inflight.set(from, this.#inflight.get(from)! - 1));
+    this.#inbox.receive(from, bytes);
   }
 
-  /** Decodes and judges one message; the refusal is the sender's. */
-  async #admit(from: number, bytes: Uint8Array): Promise<Refusal | undefined> {
-    const decoded = decodeMessage(bytes);
-    if (!decoded.ok) return decoded;
-    const message = decoded.value;
-    switch (message.kind) {
-      case 'want-blocks':
-      case 'want-payloads':
-        for (const answer of this.#server.answer(from, message)) this.#send(from, answer);
-        return undefined;
-      case 'blocks': {
-        const taken = this.#client.onBlocks(message);
-        return taken.ok ? undefined : taken;
-      }
-      case 'payload':
-        return this.#client.onPayload(message);
-      case 'want-seen':
-        if (this.#mayAnswer(from, 'seen')) this.#send(from, this.#seen.answerTo(from));
-        return undefined;
-      case 'seen':
-        return this.#onSeen(from, message.messages);
-      default:
-        return this.#admitSigned(from, message);
-    }
+  /** Also a vote that comes too late to count says how far its seat is away. */
+  #noteAnswer({ blockId, voter }: Vote): void {
+    this.#roundTrips.answered(toHex(blockId), voter, this.#world.clock.monotonicMs());
   }
 
-  async #admitSigned(from: number, received: SignedMessage | SyncInfo) {
-    const judged = judge(this.#state, received);
-    if (judged.kind === 'stale') return undefined;
-    if (judged.kind === 'behind') {
-      if (this.#mayAnswer(from, 'behind')) this.#take({ kind: 'behind', from });
-      return undefined;
-    }
-    const checks = checksOf(this.#seats, judged.message, from);
-    if (!checks.ok) return checks;
-    if (!(await this.#holds(checks.value))) return refuse('bad-signature');
-    const message = judged.message;
-    this.#seen.note(message);
-    if (message.kind === 'sync') this.#take({ kind: 'sync', message: markVerified(message), from });
-    else this.#take(inputOf(markVerified(message)));
-    return undefined;
+  /** A proposal of ours leaves: time for the base timer to follow what earlier ones took. */
+  #noteProposal({ block }: MessageOf<'proposal'>): void {
+    const { self } = this.#seats;
+    const timeoutBaseMs = this.#roundTrips.timeoutBaseMs(self, this.#config.pacemaker);
+    this.#roundTrips.asked(toHex(blockId(block)), this.#world.clock.monotonicMs());
+    if (timeoutBaseMs !== this.#state.timeoutBaseMs) this.#take({ kind: 'pace', timeoutBaseMs });
   }
 
-  async #onSeen(from: number, answers: readonly Uint8Array[]): Promise<Refusal | undefined> {
-    if (this.signing !== 'probation') return undefined;
-    const judged = await this.#seen.onSeen(from, answers);
-    if (!judged.ok) return judged;
-    if (judged.value === 'disowned') {
-      this.#world.log.log('error', 'consensus.disowned', { seat: this.#seats.self });
-      this.#take({ kind: 'disowned' });
-    } else if (this.#seen.isCleared) {
-      this.#take({ kind: 'cleared' });
-    }
-    return undefined;
-  }
-
-  #askWhatWasSeen(retryMs: number): void {
-    if (this.#seen.isCleared) {
-      this.#take({ kind: 'cleared' });
-      return;
-    }
-    for (const seat of this.#others) {
-      if (this.#seen.hasAnswered(seat)) continue;
-      this.#send(seat, { kind: 'want-seen' });
-      this.#send(seat, syncInfoOf(this.#state));
-    }
-    const again = () => {
-      if (this.signing !== 'probation') return;
-      this.#askWhatWasSeen(Math.min(retryMs * 2, PROBATION_RETRY_MS_MAX));
-    };
-    this.#setTimer('probation', retryMs, again);
-  }
-
-  /** Answers to what was not checked are rarer than any honest member asks for them. */
-  #mayAnswer(seat: number, what: 'seen' | 'behind'): boolean {
-    const nowMs = this.#world.clock.monotonicMs();
-    const name = `${seat} ${what}`;
-    if (nowMs - (this.#answeredMs.get(name) ?? -ANSWER_PACE_MS) < ANSWER_PACE_MS) return false;
-    this.#answeredMs.set(name, nowMs);
-    return true;
-  }
-
-  #holds(checks: readonly SignatureCheck[]): Promise<boolean> {
-    return this.#signatures.check(checks.map((check) => this.#keyed(check)));
+  #holds(checks: readonly Check[]): Promise<boolean> {
+    return this.#signatures.check(
+      checks.map((check) =>
+        'joined' in check
+          ? { joined: check.joined, signed: check.signed.map((entry) => this.#keyed(entry)) }
+          : this.#keyed(check),
+      ),
+    );
   }
 
   /** Every seat in a check was bounded by the cadre's size when it was made. */
-  #keyed(check: SignatureCheck): KeyedSignature {
+  #keyed<C extends { readonly seat: number }>(check: C): C & { readonly key: Uint8Array } {
     return { ...check, key: this.#seats.seats[check.seat]!.key };
   }
 
@@ -341,12 +292,14 @@ class Driver<S> implements ConsensusDriver<S> {
       case 'fetch-payloads':
         this.#client.fetchPayloads(effect.ids, effect.seats);
         return;
-      case 'evidence':
-        this.#world.log.log('warn', 'consensus.equivocation', { seat: effect.evidence.seat });
-        this.#init.onEvidence?.(effect.evidence);
+      case 'evidence': {
+        const { seat, fault } = effect.held;
+        this.#world.log.log('warn', 'consensus.evidence', { seat, fault });
+        this.#init.onEvidence?.(effect.held);
         return;
+      }
       case 'log':
-        this.#world.log.log('debug', effect.event, effect.fields);
+        this.#world.log.log(effect.level, effect.event, effect.fields);
         return;
       case 'breach':
         this.#breach(effect.reason, effect.proof);
@@ -373,6 +326,7 @@ class Driver<S> implements ConsensusDriver<S> {
     switch (release.kind) {
       case 'send':
         this.#sendTo(release.to, release.message);
+        if (release.message.kind === 'proposal') this.#noteProposal(release.message);
         return;
       case 'loopback': {
         const { input } = release;
@@ -401,12 +355,7 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   #breach(reason: string, proof: unknown): void {
-    const record: LogRecord = {
-      kind: 'breach',
-      reason: new TextEncoder().encode(reason).subarray(0, 256),
-      proof: encodeCanonical(proof).subarray(0, 1 << 18),
-    };
-    const durable = this.#world.wal.append([encodeRecord(record)]);
+    const durable = this.#world.wal.append([encodeRecord(breachRecord(reason, proof))]);
     const halt = () =>
       this.#fatal(new KadreError({ code: 'CADRE_LOST', data: { reason } }, `safety: ${reason}`));
     durable.then(halt, halt);
@@ -425,12 +374,12 @@ class Driver<S> implements ConsensusDriver<S> {
 
   #halt(): void {
     this.#phase = 'stopped';
-    this.#client.stop();
+    for (const part of [this.#client, this.#probation]) part.stop();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
   }
 
-  #setTimer(name: TimerName | 'probation', delayMs: number, callback: () => void): void {
+  #setTimer(name: TimerName, delayMs: number, callback: () => void): void {
     this.#timers.get(name)?.cancel();
     this.#timers.set(name, this.#world.clock.setTimer(delayMs, callback));
   }
@@ -443,8 +392,4 @@ class Driver<S> implements ConsensusDriver<S> {
   #send(seat: number, message: Message): void {
     if (this.#phase === 'running') this.#world.send(seat, encodeMessage(message));
   }
-}
-
-function inputOf(message: Verified<SignedMessage>): Input {
-  return { kind: message.kind, message } as Input;
 }

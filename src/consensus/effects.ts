@@ -4,11 +4,12 @@
  * (design consensus.md section 6).
  */
 import type { Digest } from '../base/ids.ts';
+import type { LogLevel } from '../base/ports.ts';
 import type { Payload } from './application.ts';
-import type { Equivocation } from './evidence.ts';
+import type { HeldEvidence } from './evidence.ts';
 import type { Input, TimerName } from './inputs.ts';
 import type { LogRecord } from './log-records.ts';
-import type { Message } from './messages.ts';
+import type { Message, UnsignedMessage } from './messages.ts';
 import type { Block, CommitCert } from './types.ts';
 
 /** One final block, in order of height, each exactly once per run of a driver. */
@@ -17,6 +18,7 @@ export interface Commit<S> {
   readonly blockId: Digest;
   readonly block: Block;
   readonly payloads: readonly Payload[];
+  readonly evidence: readonly HeldEvidence[];
   /** Application state after this block. */
   readonly state: S;
   /** Proof that this block is final: over it, or over a descendant. */
@@ -37,8 +39,8 @@ export type Effect<S> =
       readonly records: readonly LogRecord[];
       readonly release: readonly Release<S>[];
     }
-  /** Only messages that reveal nothing signed but not yet durable: certificates, old messages. */
-  | { readonly kind: 'send'; readonly to: number | 'others'; readonly message: Message }
+  /** Leaves at once. A signed message cannot: its type has no place here. */
+  | { readonly kind: 'send'; readonly to: number | 'others'; readonly message: UnsignedMessage }
   /** Replaces a timer of the same name. */
   | {
       readonly kind: 'timer';
@@ -54,9 +56,11 @@ export type Effect<S> =
       readonly ids: readonly Digest[];
       readonly seats: readonly number[];
     }
-  | { readonly kind: 'evidence'; readonly evidence: Equivocation }
+  /** A fault of a seat was proven that was not known here before. */
+  | { readonly kind: 'evidence'; readonly held: HeldEvidence }
   | {
       readonly kind: 'log';
+      readonly level: LogLevel;
       readonly event: string;
       readonly fields: Readonly<Record<string, unknown>>;
     }

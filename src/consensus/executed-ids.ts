@@ -1,17 +1,57 @@
 /**
- * The set of payload ids executed on the final chain, as an immutable value that grows cheaply:
- * a list of sets whose sizes fall by half or more, so adding is O(log n) amortised and no set is
- * ever changed after it was made.
+ * Which payloads were executed on the final chain lately, as an immutable value. It remembers whole
+ * eras of blocks and forgets the one before the last, so a replica's memory does not grow with its
+ * chain; that what is older does not count twice is for the application to see. What counts for a
+ * block follows from heights alone, because all replicas must judge a block alike.
  */
-export type ExecutedIds = readonly ReadonlySet<string>[];
 
-export function hasExecuted(ids: ExecutedIds, id: string): boolean {
-  return ids.some((set) => set.has(id));
+/** Blocks of one era. What is remembered reaches back between one and two of them. */
+export const ERA_BLOCKS = 2_048;
+
+interface Era {
+  readonly number: number;
+  /**
+   * Sets whose sizes fall by half or more, so that adding is O(log n) amortised and no set is ever
+   * changed after it was made.
+   */
+  readonly sets: readonly ReadonlySet<string>[];
 }
 
-export function addExecuted(ids: ExecutedIds, added: readonly string[]): ExecutedIds {
-  if (added.length === 0) return ids;
-  const kept = ids.slice();
+/** Oldest first, at most two. */
+export type ExecutedIds = readonly Era[];
+
+const eraOf = (height: number): number => Math.floor(height / ERA_BLOCKS);
+
+/** True when what a block of height `then` executed may not be executed again at height `now`. */
+export function isRemembered(then: number, now: number): boolean {
+  return eraOf(then) >= eraOf(now) - 1;
+}
+
+/** Whether a block of this height would execute the payload again. */
+export function hasExecuted(ids: ExecutedIds, id: string, height: number): boolean {
+  const oldest = eraOf(height) - 1;
+  return ids.some((era) => era.number >= oldest && era.sets.some((set) => set.has(id)));
+}
+
+/** After a final block of this height executed these. */
+export function addExecuted(
+  ids: ExecutedIds,
+  height: number,
+  added: readonly string[],
+): ExecutedIds {
+  const number = eraOf(height);
+  const kept = ids.filter((era) => era.number >= number - 1);
+  const current = kept.at(-1)?.number === number ? kept.at(-1)! : { number, sets: [] };
+  const before = kept.filter((era) => era.number < number);
+  return [...before, { number, sets: addTo(current.sets, added) }];
+}
+
+function addTo(
+  sets: readonly ReadonlySet<string>[],
+  added: readonly string[],
+): readonly ReadonlySet<string>[] {
+  if (added.length === 0) return sets;
+  const kept = sets.slice();
   let newest = new Set(added);
   for (let last = kept.at(-1); last !== undefined && last.size <= newest.size * 2; ) {
     newest = new Set([...last, ...newest]);

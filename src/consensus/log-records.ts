@@ -4,13 +4,17 @@
  * tendermint#3089), plus the blocks, payloads and certificates behind it. Format:
  * docs/protocol/consensus.md, "Log records"; frames: docs/protocol/wal.md.
  */
+import { utf8 } from '../base/bytes.ts';
 import type { Checked } from '../base/verdict.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { bytes, bytesUpTo, type Infer, integer, oneOf, struct, variant } from '../wire/shape.ts';
-import { MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from './messages.ts';
+import { EVIDENCE_BYTES_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from './messages.ts';
 import { blockShape, commitCertShape, SEATS_MAX, tcShape } from './types.ts';
 
 const RECORD_VERSION = 1;
+const BREACH_REASON_BYTES_MAX = 256;
+/** Two certificates of 100 seats, or a block with one. */
+const BREACH_PROOF_BYTES_MAX = 1 << 18;
 
 const recordShape = variant('kind', {
   /** First record of every log: whose it is. An unknown version is refused. */
@@ -35,11 +39,16 @@ const recordShape = variant('kind', {
   }),
   block: struct({ kind: oneOf('block'), block: blockShape }),
   payload: struct({ kind: oneOf('payload'), bytes: bytesUpTo(PAYLOAD_BYTES_MAX) }),
+  evidence: struct({ kind: oneOf('evidence'), bytes: bytesUpTo(EVIDENCE_BYTES_MAX) }),
   tc: struct({ kind: oneOf('tc'), tc: tcShape }),
   /** A delivered commit: the finality proof. */
   final: struct({ kind: oneOf('final'), cert: commitCertShape }),
   /** More than f seats are Byzantine: never sign again; the proof, for a person. */
-  breach: struct({ kind: oneOf('breach'), reason: bytesUpTo(256), proof: bytesUpTo(1 << 18) }),
+  breach: struct({
+    kind: oneOf('breach'),
+    reason: bytesUpTo(BREACH_REASON_BYTES_MAX),
+    proof: bytesUpTo(BREACH_PROOF_BYTES_MAX),
+  }),
 });
 
 export type LogRecord = Infer<typeof recordShape>;
@@ -47,6 +56,15 @@ export type OpenRecord = Extract<LogRecord, { kind: 'open' }>;
 
 export function openRecord(body: Omit<OpenRecord, 'kind' | 'version'>): OpenRecord {
   return { kind: 'open', version: RECORD_VERSION, ...body };
+}
+
+/** What is written when safety is broken: for a person, so what is too long is cut. */
+export function breachRecord(reason: string, proof: unknown): LogRecord {
+  return {
+    kind: 'breach',
+    reason: utf8(reason).subarray(0, BREACH_REASON_BYTES_MAX),
+    proof: encodeCanonical(proof).subarray(0, BREACH_PROOF_BYTES_MAX),
+  };
 }
 
 export function encodeRecord(record: LogRecord): Uint8Array {

@@ -3,7 +3,7 @@
  * docs/protocol/consensus.md; golden bytes in test/vectors/consensus.json.
  */
 import { concatBytes } from '../base/bytes.ts';
-import { DIGEST_BYTES, type Digest, SIGNATURE_BYTES } from '../base/ids.ts';
+import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
 import type { Checked } from '../base/verdict.ts';
 import { taggedHash } from '../crypto/portable/hash.ts';
 import { signingBytes } from '../crypto/portable/signed.ts';
@@ -28,6 +28,7 @@ import {
   commitCertShape,
   qcShape,
   SEATS_MAX,
+  signatureShape,
   tcShape,
   type Vote,
   voteShape,
@@ -37,20 +38,21 @@ import {
 export const PAYLOAD_BYTES_MAX = 1 << 20;
 /** Any consensus message at most: a payload and its frame, or a page of blocks. */
 export const MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX + 1024;
+/** Two blocks of a hundred seats with all their references are half of it. */
+export const EVIDENCE_BYTES_MAX = 1 << 16;
 /** Blocks in one answer at most. */
 export const BLOCKS_PER_ANSWER_MAX = 64;
 /** Payloads asked for in one request at most. */
 export const PAYLOADS_PER_REQUEST_MAX = 64;
 
 const digest = bytes(DIGEST_BYTES);
-const signature = bytes(SIGNATURE_BYTES);
 const seat = integer(0, SEATS_MAX - 1);
 
 const proposalShape = struct({
   kind: oneOf('proposal'),
   block: blockShape,
   /** The author's signature over the block id. */
-  sig: signature,
+  sig: signatureShape,
   /** Present iff the block's QC is not of the round before: the reason to skip rounds. */
   tc: optional(tcShape),
   /** The author's highest commit certificate, for those who missed it. */
@@ -64,7 +66,7 @@ const timeoutShape = struct({
   round: integer(1),
   highQcRound: integer(0),
   voter: seat,
-  sig: signature,
+  sig: signatureShape,
   highQc: qcShape,
   /** Present iff highQc is not of the round before: proof that this round was entered. */
   tc: optional(tcShape),
@@ -81,7 +83,7 @@ const commitVoteShape = struct({
   stateRoot: digest,
   resultsRoot: digest,
   voter: seat,
-  sig: signature,
+  sig: signatureShape,
   qc: qcShape,
 });
 export type CommitVote = Infer<typeof commitVoteShape>;
@@ -116,6 +118,11 @@ const payloadShape = struct({
   id: digest,
   bytes: optional(bytesUpTo(PAYLOAD_BYTES_MAX)),
 });
+/** What a member found out about another, for all to check. */
+const evidenceMessageShape = struct({
+  kind: oneOf('evidence'),
+  evidence: bytesUpTo(EVIDENCE_BYTES_MAX),
+});
 /** A restarted member asks what others have seen signed by its key. */
 const wantSeenShape = struct({ kind: oneOf('want-seen') });
 /** The newest vote, timeout and commit vote seen of the asker, as they arrived. */
@@ -131,12 +138,15 @@ const messageShape = variant('kind', {
   blocks: blocksShape,
   'want-payloads': wantPayloadsShape,
   payload: payloadShape,
+  evidence: evidenceMessageShape,
   'want-seen': wantSeenShape,
   seen: seenShape,
 });
 export type Message = Infer<typeof messageShape>;
 /** The messages that a seat signs. */
 export type SignedMessage = Proposal | Vote | Timeout | CommitVote;
+/** The others: they reveal nothing that must be durable first. */
+export type UnsignedMessage = Exclude<Message, SignedMessage>;
 export type MessageOf<K extends Message['kind']> = Extract<Message, { kind: K }>;
 
 export function encodeMessage(message: Message): Uint8Array {

@@ -7,7 +7,7 @@ import { assert } from '../base/errors.ts';
 import type { Qc, Tc } from './types.ts';
 
 export interface PacemakerOptions {
-  /** T0 in ms: at least 500 and 6 x the p95 round trip plus the budget to check a payload. */
+  /** T0 in ms until a longer one was measured (`round-trips.ts`). */
   readonly timeoutBaseMs: number;
   /** Tmax in ms. */
   readonly timeoutMaxMs: number;

@@ -8,6 +8,7 @@ import { KadreError } from '../base/errors.ts';
 import type { Checked } from '../base/verdict.ts';
 import type { Payload } from './application.ts';
 import type { Commit, Effect } from './effects.ts';
+import { decodeEvidence, holdEvidence, proofOf } from './evidence.ts';
 import type { Input } from './inputs.ts';
 import { decodeRecord, type LogRecord } from './log-records.ts';
 import { decodeMessage, type SignedMessage } from './messages.ts';
@@ -100,6 +101,8 @@ class Replay<S> {
         if (!payload.ok) throw damaged(`a payload is refused: ${payload.reason}`);
         return this.#step({ kind: 'payload', payload: payload.value });
       }
+      case 'evidence':
+        return this.#evidence(record.bytes);
       case 'block':
         this.#certificates({ qc: record.block.qc });
         return this.#step({ kind: 'block', block: record.block });
@@ -116,6 +119,16 @@ class Replay<S> {
       case 'breach':
         this.#isBreached = true;
     }
+  }
+
+  /** Its signatures were checked before it was written. */
+  #evidence(bytes: Uint8Array): void {
+    const { seats } = this.#config.pen;
+    const evidence = decodeEvidence(bytes);
+    const proof = evidence.ok ? proofOf(seats, evidence.value) : evidence;
+    if (!proof.ok || !evidence.ok) throw damaged('evidence that proves nothing');
+    const held = holdEvidence(seats, evidence.value, proof.value.fault);
+    this.#step({ kind: 'evidence', held, found: false });
   }
 
   finish(): Recovered<S> {

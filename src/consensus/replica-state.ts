@@ -2,10 +2,13 @@
  * The replica's state, and the draft that one step works on. Every field is an immutable value: a
  * draft replaces fields and never changes what they hold, so an old state stays what it was.
  */
+import type { LogLevel } from '../base/ports.ts';
 import type { Application, Payload } from './application.ts';
 import { type BlockTree, type TreeEntry, treeFromGenesis } from './block-tree.ts';
 import type { Commits } from './commit-collector.ts';
 import type { Effect, Release } from './effects.ts';
+import type { HeldEvidence } from './evidence.ts';
+import { type LeaderRecord, leaderOf, NO_RECORD } from './leader.ts';
 import type { LogRecord } from './log-records.ts';
 import { encodeMessage, type Proposal, type SignedMessage } from './messages.ts';
 import { type PacemakerOptions, provenRound } from './pacemaker.ts';
@@ -14,6 +17,7 @@ import { genesisId, genesisQc } from './seats.ts';
 import type { Timeouts } from './timeout-collector.ts';
 import type { Block, CommitCert, Qc, Tc, Verified } from './types.ts';
 import type { Votes } from './vote-collector.ts';
+import type { Witnessed } from './witness.ts';
 
 /** What never changes during a replica's life. */
 export interface ReplicaConfig<S> {
@@ -32,6 +36,8 @@ export interface WaitingBlock {
 export interface SeenProposal {
   readonly key: string;
   readonly message: Verified<Proposal>;
+  /** The block was handed to the tree: who leads may only become clear after a proposal came. */
+  readonly isTaken: boolean;
 }
 
 export interface ReplicaState<S> {
@@ -44,6 +50,8 @@ export interface ReplicaState<S> {
   readonly highCc: Verified<CommitCert> | undefined;
   /** k_fail of the pacemaker. */
   readonly failures: number;
+  /** T0: the configured one, or what was measured since. */
+  readonly timeoutBaseMs: number;
   readonly enteredBy: 'qc' | 'tc';
   /** Highest round of which a signed message of another seat was seen. */
   readonly heardRound: number;
@@ -54,13 +62,20 @@ export interface ReplicaState<S> {
   /** Held payloads that are not executed on the final chain, by hex id, oldest first. */
   readonly payloads: ReadonlyMap<string, Payload>;
   readonly payloadBytes: number;
-  /** The first proposal seen of the current round. */
-  readonly proposal: SeenProposal | undefined;
+  /** The first proposal of each seat in the current round. */
+  readonly proposals: ReadonlyMap<number, SeenProposal>;
+  /** Proven faults that are not on the final chain, by hex id, oldest first. */
+  readonly evidence: ReadonlyMap<string, HeldEvidence>;
+  /** Faults on the final chain: the round of the block that carried it, by `faultName`. */
+  readonly convicted: ReadonlyMap<string, number>;
+  readonly witnessed: ReadonlyMap<number, Witnessed>;
   readonly waiting: ReadonlyMap<string, WaitingBlock>;
   /** Certified rounds above the root: block key by round. */
   readonly certified: ReadonlyMap<number, string>;
   /** The highest block that rule B made final. */
   readonly finalByChain: { readonly height: number; readonly key: string } | undefined;
+  /** What the final chain says about who leads. */
+  readonly leaders: LeaderRecord;
   readonly roundTimer: boolean;
   /** Why a leader's timer runs: for more payloads, or before an empty block. */
   readonly proposeTimer: 'batch' | 'flush' | undefined;
@@ -97,6 +112,7 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
     highTc: undefined,
     highCc: undefined,
     failures: 0,
+    timeoutBaseMs: config.pacemaker.timeoutBaseMs,
     enteredBy: 'qc',
     heardRound: 0,
     tree: treeFromGenesis(genesisId(seats), config.application.genesis),
@@ -105,10 +121,14 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
     commits: new Map(),
     payloads: new Map(),
     payloadBytes: 0,
-    proposal: undefined,
+    proposals: new Map(),
+    evidence: new Map(),
+    convicted: new Map(),
+    witnessed: new Map(),
     waiting: new Map(),
     certified: new Map(),
     finalByChain: undefined,
+    leaders: NO_RECORD,
     roundTimer: false,
     proposeTimer: undefined,
     choice: undefined,
@@ -120,6 +140,11 @@ export function roundOf<S>(state: Pick<ReplicaState<S>, 'highQc' | 'highTc'>): n
   return provenRound(state.highQc, state.highTc);
 }
 
+/** Who leads the current round, as far as the final chain is known here. */
+export function currentLeader<S>(draft: Draft<S>): number {
+  return leaderOf(draft.config.pen.seats.order, draft.leaders, roundOf(draft));
+}
+
 export function seatCountOf<S>(draft: Draft<S>): number {
   return draft.config.pen.seats.seats.length;
 }
@@ -128,14 +153,21 @@ export function canSign<S>(state: ReplicaState<S> | Draft<S>): boolean {
   return state.signing === 'active' && !state.breached;
 }
 
+/** What a block refers to: the log has it before the block. */
+export function contentRecords<S>({ payloads, evidence }: TreeEntry<S>): LogRecord[] {
+  return [
+    ...payloads.map(({ bytes }) => ({ kind: 'payload', bytes }) as const),
+    ...evidence.map(({ bytes }) => ({ kind: 'evidence', bytes }) as const),
+  ];
+}
+
 /** Records of blocks that the log lacks, payloads first, and marks them stored. */
 export function storeBlocks<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[]): LogRecord[] {
   const records: LogRecord[] = [];
   const entries = new Map(draft.tree.entries);
   for (const entry of chain) {
     if (entry.stored || entry.block === undefined) continue;
-    for (const { bytes } of entry.payloads) records.push({ kind: 'payload', bytes });
-    records.push({ kind: 'block', block: entry.block });
+    records.push(...contentRecords(entry), { kind: 'block', block: entry.block });
     if (entries.has(entry.key)) entries.set(entry.key, { ...entry, stored: true });
   }
   if (records.length > 0) draft.tree = { ...draft.tree, entries };
@@ -165,8 +197,13 @@ export function resend<S>(draft: Draft<S>, to: number | 'others', message: Signe
   persist(draft, [], [{ kind: 'send', to, message }]);
 }
 
-export function log<S>(draft: Draft<S>, event: string, fields: Record<string, unknown>): void {
-  draft.effects.push({ kind: 'log', event, fields });
+export function log<S>(
+  draft: Draft<S>,
+  event: string,
+  fields: Record<string, unknown>,
+  level: LogLevel = 'debug',
+): void {
+  draft.effects.push({ kind: 'log', level, event, fields });
 }
 
 /** More than f seats are Byzantine, or execution is not deterministic: never sign again. */

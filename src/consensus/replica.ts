@@ -4,7 +4,8 @@
  * moved while a signature was being verified. Protocol: docs/protocol/consensus.md.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
-import { holdPayload, takeBlock } from './blocks.ts';
+import type { SignatureForm } from '../crypto/portable/signature-scheme.ts';
+import { holdPayload, takeBlock, takeWaitingFor } from './blocks.ts';
 import {
   adoptCommitCert,
   adoptQc,
@@ -15,31 +16,35 @@ import {
 } from './certificates.ts';
 import { countCommitVote } from './commit-collector.ts';
 import type { Effect } from './effects.ts';
-import type { Equivocation } from './evidence.ts';
+import type { HeldEvidence } from './evidence.ts';
 import type { Input } from './inputs.ts';
+import { leaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
-  type Message,
   type Proposal,
-  type SignedMessage,
   type SyncInfo,
   type Timeout,
 } from './messages.ts';
 import { provenRound, rebroadcastMs, roundTimeoutMs } from './pacemaker.ts';
 import {
+  currentLeader,
   type Draft,
+  log,
   type ReplicaConfig,
   type ReplicaState,
   resend,
   roundOf,
+  type SeenProposal,
   seatCountOf,
 } from './replica-state.ts';
+import { formOf } from './seats.ts';
 import { checkHeader } from './signature-checks.ts';
 import { isActive, timeOut, tryCommitVote, tryPropose, tryVote } from './signing.ts';
 import { countTimeout } from './timeout-collector.ts';
 import { type Block, type Verified, type Vote, verifiedPart } from './types.ts';
 import { countVote, VOTE_ROUNDS_AHEAD } from './vote-collector.ts';
+import { accuse, takeEvidence, witness } from './witness.ts';
 
 export interface Step<S> {
   readonly state: ReplicaState<S>;
@@ -93,6 +98,9 @@ function handle<S>(draft: Draft<S>, input: Input): void {
     case 'payload':
       holdPayload(draft, input.payload);
       return;
+    case 'evidence':
+      onEvidence(draft, input.held, input.found);
+      return;
     case 'block':
       onFetchedBlock(draft, input.block);
       return;
@@ -102,8 +110,12 @@ function handle<S>(draft: Draft<S>, input: Input): void {
     case 'cleared':
       if (draft.signing === 'probation') draft.signing = 'active';
       return;
+    case 'pace':
+      draft.timeoutBaseMs = input.timeoutBaseMs;
+      return;
     case 'disowned':
       draft.signing = 'observer';
+      log(draft, 'consensus.disowned', { seat: draft.config.pen.seats.self }, 'error');
       return;
   }
 }
@@ -112,6 +124,7 @@ function handle<S>(draft: Draft<S>, input: Input): void {
 function settle<S>(draft: Draft<S>): void {
   if (draft.breached) return;
   deliverFinal(draft);
+  takeLed(draft);
   noteRuleB(draft);
   tryVote(draft);
   tryCommitVote(draft);
@@ -129,7 +142,7 @@ function runRoundTimer<S>(draft: Draft<S>): void {
     draft.effects.push({ kind: 'cancel-timer', name: 'round' });
     return;
   }
-  const { pacemaker } = draft.config;
+  const pacemaker = { ...draft.config.pacemaker, timeoutBaseMs: draft.timeoutBaseMs };
   const hasTimedOut = draft.safety.highestTimeoutRound >= round;
   const delayMs = hasTimedOut
     ? rebroadcastMs(draft.failures, pacemaker)
@@ -144,7 +157,7 @@ function onStart<S>(draft: Draft<S>): void {
     if (message !== undefined) resend(draft, 'others', message);
   }
   if (lastProposal?.block.round === roundOf(draft)) {
-    draft.proposal = { key: toHex(blockId(lastProposal.block)), message: lastProposal };
+    noteProposal(draft, toHex(blockId(lastProposal.block)), lastProposal);
   }
   if (lastVote !== undefined) onVote(draft, lastVote);
   if (lastTimeout?.round === roundOf(draft)) onTimeout(draft, lastTimeout);
@@ -169,15 +182,35 @@ function onProposal<S>(draft: Draft<S>, message: Verified<Proposal>): void {
     return;
   }
   const key = toHex(id);
-  const first = draft.proposal?.message;
-  if (first !== undefined && first.block.round === block.round) {
-    if (draft.proposal?.key === key) return;
-    accuse(draft, { seat: block.author, first, second: message });
+  const known = draft.proposals.get(block.author);
+  if (known !== undefined && known.message.block.round === block.round) {
+    if (known.key === key) return;
+    accuse(draft, block.author, [known.message, message]);
     return;
   }
-  if (block.round === roundOf(draft)) draft.proposal = { key, message };
-  const isCertified = draft.certified.get(block.round) === key;
-  if (isCertified || !holdsRound(draft, block.round)) takeBlock(draft, block, key);
+  if (draft.certified.get(block.round) === key) takeBlock(draft, block, key);
+  else if (block.round === roundOf(draft)) noteProposal(draft, key, message);
+  else if (isWanted(draft, block)) takeBlock(draft, block, key);
+}
+
+function noteProposal<S>(draft: Draft<S>, key: string, message: Verified<Proposal>): void {
+  const seen: SeenProposal = { key, message, isTaken: false };
+  draft.proposals = new Map(draft.proposals).set(message.block.author, seen);
+}
+
+/** The leader's proposal of this round goes into the tree; others may lead when more is final. */
+function takeLed<S>(draft: Draft<S>): void {
+  const leader = currentLeader(draft);
+  const led = draft.proposals.get(leader);
+  if (led === undefined || led.isTaken) return;
+  draft.proposals = new Map(draft.proposals).set(leader, { ...led, isTaken: true });
+  takeBlock(draft, led.message.block, led.key);
+}
+
+/** A late proposal is of use when its author led, and no other of its round is here. */
+function isWanted<S>(draft: Draft<S>, { author, round }: Block): boolean {
+  const { order } = draft.config.pen.seats;
+  return leaderOf(order, draft.leaders, round) === author && !holdsRound(draft, round);
 }
 
 /** One uncertified block per round is enough: an equivocating leader fills nothing. */
@@ -191,16 +224,18 @@ function onVote<S>(draft: Draft<S>, vote: Verified<Vote>): void {
   if (vote.round <= draft.highQc.round) return;
   if (vote.round > roundOf(draft) + VOTE_ROUNDS_AHEAD) return;
   hear(draft, vote.voter, vote.round);
-  const counted = countVote(draft.votes, vote, seatCountOf(draft));
+  witness(draft, vote);
+  const counted = countVote(draft.votes, vote, seatCountOf(draft), joinOf(draft));
   draft.votes = counted.votes;
   if (counted.conflict !== undefined) {
-    accuse(draft, { seat: vote.voter, first: counted.conflict, second: vote });
+    accuse(draft, vote.voter, [counted.conflict, vote]);
   }
   if (counted.qc !== undefined) adoptQc(draft, counted.qc);
 }
 
 function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
   const { highQc, tc, cc, voter } = timeout;
+  witness(draft, timeout);
   adoptQc(draft, verifiedPart(timeout, highQc));
   if (tc !== undefined) adoptTc(draft, verifiedPart(timeout, tc));
   if (cc !== undefined) adoptCommitCert(draft, verifiedPart(timeout, cc));
@@ -209,10 +244,10 @@ function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
   if (timeout.round < round || lacksCommit) help(draft, voter);
   if (timeout.round < round) return;
   hear(draft, voter, timeout.round);
-  const counted = countTimeout(draft.timeouts, timeout, seatCountOf(draft));
+  const counted = countTimeout(draft.timeouts, timeout, seatCountOf(draft), joinOf(draft));
   draft.timeouts = counted.timeouts;
   if (counted.conflict !== undefined) {
-    accuse(draft, { seat: voter, first: counted.conflict, second: timeout });
+    accuse(draft, voter, [counted.conflict, timeout]);
   }
   if (counted.tc !== undefined) {
     adoptTc(draft, counted.tc);
@@ -223,12 +258,13 @@ function onTimeout<S>(draft: Draft<S>, timeout: Verified<Timeout>): void {
 }
 
 function onCommitVote<S>(draft: Draft<S>, vote: Verified<CommitVote>): void {
+  witness(draft, vote);
   adoptQc(draft, verifiedPart(vote, vote.qc));
   if (vote.round <= (draft.highCc?.round ?? 0)) return;
-  const counted = countCommitVote(draft.commits, vote, seatCountOf(draft));
+  const counted = countCommitVote(draft.commits, vote, seatCountOf(draft), joinOf(draft));
   draft.commits = counted.commits;
   if (counted.conflict !== undefined) {
-    accuse(draft, { seat: vote.voter, first: counted.conflict, second: vote });
+    accuse(draft, vote.voter, [counted.conflict, vote]);
   }
   if (counted.cert !== undefined) adoptCommitCert(draft, counted.cert);
 }
@@ -251,6 +287,15 @@ export function isBehind<S>(
     provenRound(message.highQc, message.highTc) < roundOf(state) ||
     (message.highCc?.round ?? 0) < (state.highCc?.round ?? 0)
   );
+}
+
+/** What was found by this very node is passed on; what came from others they have told all. */
+function onEvidence<S>(draft: Draft<S>, held: HeldEvidence, found: boolean): void {
+  const isNews = takeEvidence(draft, held);
+  takeWaitingFor(draft, held.id);
+  if (!isNews || !found) return;
+  const message = { kind: 'evidence', evidence: held.bytes } as const;
+  draft.effects.push({ kind: 'send', to: 'others', message });
 }
 
 function onFetchedBlock<S>(draft: Draft<S>, block: Block): void {
@@ -287,21 +332,19 @@ function help<S>(draft: Draft<S>, seat: number): void {
 /** Our highest certificates: what a peer that is behind may lack. */
 export function syncInfoOf<S>(
   state: Pick<ReplicaState<S>, 'highQc' | 'highTc' | 'highCc'>,
-): Message {
+): SyncInfo {
   const { highQc, highTc, highCc } = state;
   const isNewer = highTc !== undefined && highTc.round > highQc.round;
   return { kind: 'sync', highQc, ...(isNewer && { highTc }), ...(highCc && { highCc }) };
 }
 
+/** How signatures become a certificate's. */
+function joinOf<S>(draft: Draft<S>): SignatureForm['join'] {
+  const form = formOf(draft.config.pen.seats);
+  return (signatures) => form.join(signatures);
+}
+
 function hear<S>(draft: Draft<S>, seat: number, round: number): void {
   if (seat === draft.config.pen.seats.self) return;
   draft.heardRound = Math.max(draft.heardRound, round);
-}
-
-function accuse<S>(
-  draft: Draft<S>,
-  pair: { readonly seat: number; readonly first: SignedMessage; readonly second: SignedMessage },
-): void {
-  const evidence: Equivocation = { kind: 'equivocation', ...pair };
-  draft.effects.push({ kind: 'evidence', evidence });
 }

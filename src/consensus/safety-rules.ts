@@ -9,7 +9,6 @@
 import { equalBytes } from '../base/bytes.ts';
 import { accept, type Checked, refuse } from '../base/verdict.ts';
 import type { TreeEntry } from './block-tree.ts';
-import { leaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
@@ -70,6 +69,8 @@ export function initialSafety(epoch: number): SafetyState {
 
 export interface ProposalDraft {
   readonly round: number;
+  /** Who leads that round. */
+  readonly leader: number;
   readonly block: Block;
   /** The verified certificate inside `block`. */
   readonly qc: Verified<Qc>;
@@ -83,10 +84,10 @@ export function signProposal(
   safety: SafetyState,
   draft: ProposalDraft,
 ): Checked<Signed<Proposal>> {
-  const { block, qc, round, tc, cc } = draft;
+  const { block, qc, round, leader, tc, cc } = draft;
   const { seats } = pen;
   if (block.epoch !== safety.epoch) return refuse('wrong-epoch');
-  if (leaderOf(seats.order, round) !== seats.self || block.author !== seats.self) {
+  if (leader !== seats.self || block.author !== seats.self) {
     return refuse('not-leader');
   }
   if (block.round !== round || round <= safety.lastProposedRound) return refuse('already-proposed');

@@ -6,6 +6,7 @@
 import { concatBytes, u64 } from '../base/bytes.ts';
 import type { Digest, NodeId, PeerId } from '../base/ids.ts';
 import { taggedHash } from '../crypto/portable/hash.ts';
+import { LIST_FORM, type SignatureForm } from '../crypto/portable/signature-scheme.ts';
 import { TAGS } from '../wire/tags.ts';
 import { markVerified, type Qc, type Verified } from './types.ts';
 
@@ -19,7 +20,7 @@ export interface Domain {
 export interface Seat {
   readonly nodeId: NodeId;
   readonly peerId: PeerId;
-  /** 32-byte Ed25519 key made for this plan; admissible (`isAdmissibleKey`). */
+  /** Made for this plan and admitted by its scheme: 32 bytes of Ed25519, or 48 of BLS12-381. */
   readonly key: Uint8Array;
 }
 
@@ -27,6 +28,13 @@ export interface CadreSeats extends Domain {
   readonly seats: readonly Seat[];
   /** Our own seat number. */
   readonly self: number;
+  /** How signatures stand together in certificates. Default: a list of 64 bytes each. */
+  readonly form?: SignatureForm;
+}
+
+/** The form of these seats' certificates. */
+export function formOf({ form }: CadreSeats): SignatureForm {
+  return form ?? LIST_FORM;
 }
 
 /** f: the seats that may be Byzantine. */

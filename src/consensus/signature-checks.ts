@@ -4,9 +4,8 @@
  * so that a hostile message costs little. Rules: docs/protocol/consensus.md, "Validity".
  */
 import { equalBytes } from '../base/bytes.ts';
-import { SIGNATURE_BYTES } from '../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
-import { leaderOf } from './leader.ts';
+import { settledLeaderOf } from './leader.ts';
 import {
   blockId,
   type CommitVote,
@@ -19,7 +18,7 @@ import {
   timeoutSigningBytes,
   voteSigningBytes,
 } from './messages.ts';
-import { type CadreSeats, type Domain, genesisId, quorumOf, seatsOf } from './seats.ts';
+import { type CadreSeats, type Domain, formOf, genesisId, quorumOf, seatsOf } from './seats.ts';
 import type { Block, CommitCert, Qc, Tc, Vote } from './types.ts';
 
 /** One signature that must hold: seat, the signed bytes, 64 bytes. */
@@ -29,7 +28,15 @@ export interface SignatureCheck {
   readonly signature: Uint8Array;
 }
 
-type Checks = Checked<readonly SignatureCheck[]>;
+/** What a certificate carries where its signatures cannot be told apart. */
+export interface JoinedCheck {
+  readonly signed: readonly { readonly seat: number; readonly message: Uint8Array }[];
+  readonly joined: Uint8Array;
+}
+
+export type Check = SignatureCheck | JoinedCheck;
+
+type Checks = Checked<readonly Check[]>;
 
 /** Seats and the leader order that follows from them. */
 export interface Electorate extends CadreSeats {
@@ -60,22 +67,21 @@ function part(message: Vote | Timeout | CommitVote, bytes: Uint8Array) {
   return { seat: message.voter, round: message.round, message: bytes, signature: message.sig };
 }
 
-/** q distinct signers, one signature each, in seat order. */
-function signersOf(
+/** q distinct signers, in seat order; the i-th signed what `messageOf(i)` gives. */
+function checksOfSigners(
   seats: CadreSeats,
-  signers: Uint8Array,
-  sigs: Uint8Array,
-): Checked<readonly { readonly seat: number; readonly signature: Uint8Array }[]> {
+  { signers, sigs }: { readonly signers: Uint8Array; readonly sigs: Uint8Array },
+  messageOf: (i: number) => Uint8Array,
+): Checks {
   const signing = seatsOf(signers, seats.seats.length);
   if (signing === undefined) return refuse('bad-bitmap');
   if (signing.length < quorumOf(seats.seats.length)) return refuse('no-quorum');
-  if (sigs.length !== signing.length * SIGNATURE_BYTES) return refuse('signature-count');
-  return accept(
-    signing.map((seat, i) => ({
-      seat,
-      signature: sigs.subarray(i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES),
-    })),
-  );
+  const form = formOf(seats);
+  if (sigs.length !== form.joinedBytes(signing.length)) return refuse('signature-count');
+  const signed = signing.map((seat, i) => ({ seat, message: messageOf(i) }));
+  const parts = form.parts(sigs);
+  if (parts === undefined) return accept([{ signed, joined: sigs }]);
+  return accept(signed.map((entry, i) => ({ ...entry, signature: parts[i]! })));
 }
 
 export function checksOfQc(seats: CadreSeats, qc: Qc): Checks {
@@ -87,46 +93,45 @@ export function checksOfQc(seats: CadreSeats, qc: Qc): Checks {
       : refuse('bad-genesis');
   }
   if (qc.parentRound >= qc.round) return refuse('qc-parent-round');
-  const signing = signersOf(seats, qc.signers, qc.sigs);
-  if (!signing.ok) return signing;
   const message = voteSigningBytes(seats, qc);
-  return accept(signing.value.map((entry) => ({ ...entry, message })));
+  return checksOfSigners(seats, qc, () => message);
 }
 
 export function checksOfTc(seats: CadreSeats, tc: Tc): Checks {
   if (tc.epoch !== seats.epoch) return refuse('wrong-epoch', 'ignore');
-  const signing = signersOf(seats, tc.signers, tc.sigs);
-  if (!signing.ok) return signing;
   const rounds = tc.highQcRounds;
-  if (rounds.length !== signing.value.length) return refuse('tc-round-count');
+  const own = checksOfSigners(seats, tc, (i) =>
+    timeoutSigningBytes(seats, { round: tc.round, highQcRound: rounds[i] ?? 0 }),
+  );
+  if (!own.ok) return own;
+  if (rounds.length !== signerCount(seats, tc.signers)) return refuse('tc-round-count');
   if (rounds.some((round) => round >= tc.round)) return refuse('tc-round-order');
   if (tc.highQc.round < Math.max(...rounds) || tc.highQc.round >= tc.round) {
     return refuse('tc-high-qc');
   }
   const qc = checksOfQc(seats, tc.highQc);
   if (!qc.ok) return qc;
-  const own = signing.value.map((entry, i) => ({
-    ...entry,
-    message: timeoutSigningBytes(seats, { round: tc.round, highQcRound: rounds[i]! }),
-  }));
-  return accept([...own, ...qc.value]);
+  return accept([...own.value, ...qc.value]);
+}
+
+function signerCount(seats: CadreSeats, signers: Uint8Array): number {
+  return seatsOf(signers, seats.seats.length)?.length ?? 0;
 }
 
 export function checksOfCommitCert(seats: CadreSeats, cert: CommitCert): Checks {
   if (cert.epoch !== seats.epoch) return refuse('wrong-epoch', 'ignore');
   if (cert.round < cert.height) return refuse('height-above-round');
-  const signing = signersOf(seats, cert.signers, cert.sigs);
-  if (!signing.ok) return signing;
   const message = commitSigningBytes(seats, cert);
-  return accept(signing.value.map((entry) => ({ ...entry, message })));
+  return checksOfSigners(seats, cert, () => message);
 }
 
-/** What a header must satisfy by itself, with a reason for being in its round. */
+/** What a header must satisfy by itself. Who leads later rounds, only the final chain says. */
 export function checkHeader(seats: Electorate, block: Block): Refusal | undefined {
   if (block.epoch !== seats.epoch) return refuse('wrong-epoch', 'ignore');
   if (!equalBytes(block.planId, seats.planId)) return refuse('wrong-plan');
   if (block.author >= seats.seats.length) return refuse('unknown-seat');
-  if (block.author !== leaderOf(seats.order, block.round)) return refuse('not-leader');
+  const leader = settledLeaderOf(seats.order, block.round);
+  if (leader !== undefined && block.author !== leader) return refuse('not-leader');
   if (!equalBytes(block.parentId, block.qc.blockId)) return refuse('parent-link');
   if (block.qc.round >= block.round) return refuse('round-order');
   if (block.round < block.height) return refuse('height-above-round');
@@ -142,7 +147,7 @@ export function checkEntry(round: number, qc: Qc, tc: Tc | undefined): Refusal |
 }
 
 function gather(...groups: readonly (Checks | undefined)[]): Checks {
-  const all: SignatureCheck[] = [];
+  const all: Check[] = [];
   for (const group of groups) {
     if (group === undefined) continue;
     if (!group.ok) return group;

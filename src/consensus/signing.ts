@@ -6,11 +6,14 @@
 import { toHex } from '../base/bytes.ts';
 import type { Executed, Payload } from './application.ts';
 import { chainTo, isExecutedOn, type TreeEntry, withEntry } from './block-tree.ts';
-import { leaderOf } from './leader.ts';
+import { provenOn } from './blocks.ts';
+import { faultName, type HeldEvidence } from './evidence.ts';
 import { blockId } from './messages.ts';
 import {
   adoptSigned,
   canSign,
+  contentRecords,
+  currentLeader,
   type Draft,
   log,
   persist,
@@ -19,7 +22,13 @@ import {
   storeBlocks,
 } from './replica-state.ts';
 import { signCommitVote, signProposal, signTimeout, signVote } from './safety-rules.ts';
-import { BLOCK_VERSION, type Block, PAYLOAD_REFS_MAX, verifiedPart } from './types.ts';
+import {
+  BLOCK_VERSION,
+  type Block,
+  EVIDENCE_REFS_MAX,
+  PAYLOAD_REFS_MAX,
+  verifiedPart,
+} from './types.ts';
 
 /** The block that the next proposal builds on; undefined while it is being fetched. */
 export function tipOf<S>(draft: Draft<S>): TreeEntry<S> | undefined {
@@ -67,7 +76,7 @@ export function isActive<S>(draft: Draft<S>): boolean {
 export function tryPropose<S>(draft: Draft<S>): void {
   const { pen, application, pacemaker } = draft.config;
   const round = roundOf(draft);
-  if (!canSign(draft) || leaderOf(pen.seats.order, round) !== pen.seats.self) return;
+  if (!canSign(draft) || currentLeader(draft) !== pen.seats.self) return;
   const { lastProposedRound, lastVotedRound } = draft.safety;
   if (round <= lastProposedRound || round <= lastVotedRound) return;
   const tip = tipOf(draft);
@@ -104,17 +113,19 @@ function propose<S>(draft: Draft<S>, tip: TreeEntry<S>, selected: readonly Paylo
   const tc = highQc.round + 1 === round ? undefined : highTc;
   const { pen } = draft.config;
   const certificates = { qc: highQc, ...(tc && { tc }), ...(highCc && { cc: highCc }) };
-  const proposed = signProposal(pen, draft.safety, { round, block: entry.block, ...certificates });
+  const { block } = entry;
+  const leader = currentLeader(draft);
+  const proposed = signProposal(pen, draft.safety, { round, leader, block, ...certificates });
   if (!proposed.ok) {
     log(draft, 'consensus.not-proposed', { reason: proposed.reason });
     return;
   }
-  const payloadRecords = entry.payloads.map(({ bytes }) => ({ kind: 'payload', bytes }) as const);
-  const records = [...payloadRecords, adoptSigned(draft, proposed.value)];
+  const records = [...contentRecords(entry), adoptSigned(draft, proposed.value)];
   // The proposal's record holds the block.
   draft.tree = withEntry(draft.tree, { ...entry, stored: true });
   const { message } = proposed.value;
-  draft.proposal = { key: entry.key, message };
+  const seen = { key: entry.key, message, isTaken: true };
+  draft.proposals = new Map(draft.proposals).set(pen.seats.self, seen);
   // One record group for the proposal and our own vote for it: one sync instead of two.
   const vote = signVote(pen, draft.safety, { round, entry, qc: highQc, tc });
   if (!vote.ok) {
@@ -142,6 +153,7 @@ function buildBlock<S>(
   const { state, stateRoot, resultsRoot } = executed;
   const round = roundOf(draft);
   const height = tip.height + 1;
+  const evidence = selectEvidence(draft, tip);
   const block: Block = {
     version: BLOCK_VERSION,
     planId,
@@ -152,7 +164,7 @@ function buildBlock<S>(
     qc: highQc,
     author: self,
     payloadRefs: payloads.map((payload) => payload.id),
-    evidence: [],
+    evidence: evidence.map((held) => held.id),
     resultsRoot,
     stateRoot,
     timeMs: draft.wallMs,
@@ -160,7 +172,21 @@ function buildBlock<S>(
   const payloadKeys = payloads.map((payload) => toHex(payload.id));
   const id = blockId(block);
   const names = { id, key: toHex(id), parentKey: tip.key };
-  return { ...names, block, round, height, payloads, payloadKeys, state, stored: false };
+  const contents = { payloads, payloadKeys, evidence };
+  return { ...names, block, round, height, ...contents, state, stored: false };
+}
+
+/** Faults that this branch does not carry yet, one proof of each: they ride along in any block. */
+function selectEvidence<S>(draft: Draft<S>, tip: TreeEntry<S>): readonly HeldEvidence[] {
+  const proven = provenOn(draft, chainTo(draft.tree, tip.key) ?? []);
+  const chosen: HeldEvidence[] = [];
+  for (const held of draft.evidence.values()) {
+    if (proven.has(faultName(held))) continue;
+    proven.add(faultName(held));
+    chosen.push(held);
+    if (chosen.length === EVIDENCE_REFS_MAX) break;
+  }
+  return chosen;
 }
 
 /** The selection if it executes; else, one by one, what does. The rest is let go. */
@@ -190,11 +216,12 @@ function executable<S>(
   return { payloads: kept, executed };
 }
 
-/** Votes for the first proposal of the current round, once its block is executed. */
+/** Votes for the leader's first proposal of the current round, once its block is executed. */
 export function tryVote<S>(draft: Draft<S>): void {
   const round = roundOf(draft);
-  if (!canSign(draft) || draft.proposal === undefined) return;
-  const { key, message: proposal } = draft.proposal;
+  const led = draft.proposals.get(currentLeader(draft));
+  if (!canSign(draft) || led === undefined) return;
+  const { key, message: proposal } = led;
   if (round <= draft.safety.lastVotedRound || proposal.block.round !== round) return;
   const entry = draft.tree.entries.get(key);
   if (entry === undefined) return;

@@ -9,6 +9,7 @@ import type { Digest } from '../base/ids.ts';
 import type { Clock, Random, Timer } from '../base/ports.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
 import type { Payload } from './application.ts';
+import type { HeldEvidence } from './evidence.ts';
 import {
   BLOCKS_PER_ANSWER_MAX,
   blockId,
@@ -29,6 +30,9 @@ const FETCHES_MAX = 64;
 /** Blocks between a certificate and what we hold, at most. */
 const SEGMENT_BLOCKS_MAX = 4096;
 
+/** What blocks refer to by digest. */
+export type Fetched = Payload | HeldEvidence;
+
 export interface SyncClientComponents {
   readonly clock: Clock;
   readonly random: Random;
@@ -40,9 +44,9 @@ export interface SyncClientComponents {
   hasPayload(key: string): boolean;
   /** True when nothing at or below this round is of use any more. */
   isPast(round: number): boolean;
-  checkPayload(bytes: Uint8Array): Promise<Checked<Payload>>;
+  checkPayload(bytes: Uint8Array): Promise<Checked<Fetched>>;
   onBlock(block: Block): void;
-  onPayload(payload: Payload): void;
+  onPayload(fetched: Fetched): void;
 }
 
 interface Fetch {

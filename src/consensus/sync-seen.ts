@@ -13,13 +13,13 @@ import {
 } from './messages.ts';
 import type { SafetyState } from './safety-rules.ts';
 import { type CadreSeats, quorumOf } from './seats.ts';
-import { type SignatureCheck, signedPart } from './signature-checks.ts';
+import { type Check, signedPart } from './signature-checks.ts';
 
 type Seen = Exclude<SignedMessage, { kind: 'proposal' }>;
 
 export interface SyncSeenComponents {
   readonly seats: CadreSeats;
-  check(checks: readonly SignatureCheck[]): Promise<boolean>;
+  check(checks: readonly Check[]): Promise<boolean>;
   /** Our own safety state now. */
   safety(): SafetyState;
 }

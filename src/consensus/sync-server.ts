@@ -6,7 +6,6 @@
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/ports.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
-import type { Payload } from './application.ts';
 import type { Commit } from './effects.ts';
 import { type Message, type MessageOf, PAYLOAD_BYTES_MAX } from './messages.ts';
 import type { ReplicaState } from './replica-state.ts';
@@ -24,6 +23,12 @@ const ANSWER_BYTES_MIN = 4_096;
 /** Blocks of one answer stay below this many bytes. */
 const ANSWER_BYTES_MAX = PAYLOAD_BYTES_MAX - (64 << 10);
 
+/** What final blocks refer to, and the newest block that does. */
+interface Content {
+  readonly bytes: Uint8Array;
+  readonly height: number;
+}
+
 interface Budget {
   bytes: number;
   atMs: number;
@@ -33,9 +38,10 @@ export class SyncServer<S> {
   readonly #clock: Clock;
   readonly #state: () => ReplicaState<S>;
   readonly #blocks = new Map<string, Block>();
-  readonly #payloads = new Map<string, Payload>();
+  /** Payloads and evidence of the final chain, by hex id. */
+  readonly #contents = new Map<string, Content>();
   readonly #budgets = new Map<number, Budget>();
-  #payloadBytes = 0;
+  #contentBytes = 0;
 
   constructor(components: { readonly clock: Clock; readonly state: () => ReplicaState<S> }) {
     this.#clock = components.clock;
@@ -45,17 +51,33 @@ export class SyncServer<S> {
   /** Keeps a final block and its payloads. */
   archive(commit: Commit<S>): void {
     this.#blocks.set(toHex(commit.blockId), commit.block);
-    for (const payload of commit.payloads) {
-      this.#payloads.set(toHex(payload.id), payload);
-      this.#payloadBytes += payload.bytes.length;
+    for (const { id, bytes } of [...commit.payloads, ...commit.evidence]) {
+      this.#keep(toHex(id), { bytes, height: commit.height });
     }
-    while (this.#blocks.size > BLOCKS_KEPT_MAX) {
-      this.#blocks.delete(this.#blocks.keys().next().value!);
+    while (this.#blocks.size > BLOCKS_KEPT_MAX) this.#forgetOldest();
+    for (const key of this.#contents.keys()) {
+      if (this.#contentBytes <= PAYLOAD_BYTES_KEPT_MAX) break;
+      this.#drop(key);
     }
-    for (const [key, { bytes }] of this.#payloads) {
-      if (this.#payloadBytes <= PAYLOAD_BYTES_KEPT_MAX) break;
-      this.#payloads.delete(key);
-      this.#payloadBytes -= bytes.length;
+  }
+
+  #keep(key: string, content: Content): void {
+    this.#drop(key);
+    this.#contents.set(key, content);
+    this.#contentBytes += content.bytes.length;
+  }
+
+  #drop(key: string): void {
+    this.#contentBytes -= this.#contents.get(key)?.bytes.length ?? 0;
+    this.#contents.delete(key);
+  }
+
+  /** A block takes what it refers to along, unless a later one refers to it too. */
+  #forgetOldest(): void {
+    const [key, block] = this.#blocks.entries().next().value!;
+    this.#blocks.delete(key);
+    for (const ref of [...block.payloadRefs, ...block.evidence]) {
+      if (this.#contents.get(toHex(ref))?.height === block.height) this.#drop(toHex(ref));
     }
   }
 
@@ -63,13 +85,16 @@ export class SyncServer<S> {
     return this.#state().tree.entries.has(key) || this.#blocks.has(key);
   }
 
-  payload(key: string): Payload | undefined {
+  /** The bytes of a payload or of evidence. */
+  content(key: string): Uint8Array | undefined {
     const state = this.#state();
-    const held = state.payloads.get(key) ?? this.#payloads.get(key);
-    if (held !== undefined) return held;
+    const held = state.payloads.get(key) ?? this.#contents.get(key) ?? state.evidence.get(key);
+    if (held !== undefined) return held.bytes;
     for (const entry of state.tree.entries.values()) {
       const at = entry.payloadKeys.indexOf(key);
-      if (at >= 0) return entry.payloads[at];
+      if (at >= 0) return entry.payloads[at]?.bytes;
+      const evidence = entry.evidence.find((candidate) => candidate.key === key);
+      if (evidence !== undefined) return evidence.bytes;
     }
     return undefined;
   }
@@ -77,14 +102,10 @@ export class SyncServer<S> {
   /** Answers for seat `from`; none at all when its budget is spent. */
   answer(from: number, request: MessageOf<'want-blocks' | 'want-payloads'>): Message[] {
     if (request.kind === 'want-payloads') {
-      const found = request.ids.map((id) => ({ id, payload: this.payload(toHex(id)) }));
-      return found
-        .filter(({ payload }) => this.#spend(from, payload?.bytes.length ?? 0))
-        .map(({ id, payload }) =>
-          payload === undefined
-            ? { kind: 'payload', id }
-            : { kind: 'payload', id, bytes: payload.bytes },
-        );
+      return request.ids
+        .map((id) => ({ id, bytes: this.content(toHex(id)) }))
+        .filter(({ bytes }) => this.#spend(from, bytes?.length ?? 0))
+        .map(({ id, bytes }) => ({ kind: 'payload', id, ...(bytes && { bytes }) }));
     }
     const blocks: Block[] = [];
     let bytes = 0;

@@ -2,7 +2,7 @@
  * Timeouts of a round to a timeout certificate, and the f + 1 that make everyone time out. Counted
  * per round: timeouts of different rounds never add up. Design consensus.md sections 1.3, 1.6.
  */
-import { concatBytes } from '../base/bytes.ts';
+import { LIST_FORM, type SignatureForm } from '../crypto/portable/signature-scheme.ts';
 import { type Ballots, bySeat, castBallot } from './ballots.ts';
 import type { Timeout } from './messages.ts';
 import { bitmapOf, oneHonestOf, quorumOf } from './seats.ts';
@@ -27,6 +27,7 @@ export function countTimeout(
   timeouts: Timeouts,
   timeout: Verified<Timeout>,
   seatCount: number,
+  join = LIST_FORM.join,
 ): TimeoutCounted {
   const cast = castBallot(timeouts, timeout, { same, roundsMax: TIMEOUT_ROUNDS_MAX });
   if (cast.kind === 'repeated') return { timeouts, amplify: false };
@@ -34,10 +35,14 @@ export function countTimeout(
   const amplify = cast.round.length >= oneHonestOf(seatCount);
   const counted = { timeouts: cast.ballots, amplify };
   if (cast.round.length !== quorumOf(seatCount)) return counted;
-  return { ...counted, tc: assemble(bySeat(cast.round), seatCount) };
+  return { ...counted, tc: assemble(bySeat(cast.round), seatCount, join) };
 }
 
-function assemble(timeouts: readonly Verified<Timeout>[], seatCount: number): Verified<Tc> {
+function assemble(
+  timeouts: readonly Verified<Timeout>[],
+  seatCount: number,
+  join: SignatureForm['join'],
+): Verified<Tc> {
   const { epoch, round } = timeouts[0]!;
   const highest = timeouts.reduce((a, b) => (b.highQcRound > a.highQcRound ? b : a));
   return markVerified({
@@ -48,7 +53,7 @@ function assemble(timeouts: readonly Verified<Timeout>[], seatCount: number): Ve
       seatCount,
     ),
     highQcRounds: timeouts.map((timeout) => timeout.highQcRound),
-    sigs: concatBytes(timeouts.map((timeout) => timeout.sig)),
+    sigs: join(timeouts.map((timeout) => timeout.sig)),
     highQc: highest.highQc,
   });
 }

@@ -10,11 +10,15 @@ export const BLOCK_VERSION = 1;
 export const SEATS_MAX = 100;
 /** Payload references in one block at most: 8 KiB of digests. */
 export const PAYLOAD_REFS_MAX = 256;
+/** Pieces of evidence in one block at most. */
+export const EVIDENCE_REFS_MAX = 16;
 
 const digest = bytes(DIGEST_BYTES);
-const signature = bytes(SIGNATURE_BYTES);
+/** 64 bytes of Ed25519, or 96 of BLS12-381. */
+export const signatureShape = bytesUpTo(96, 32);
 const bitmap = bytesUpTo(Math.ceil(SEATS_MAX / 8));
-const signatures = bytesUpTo(SEATS_MAX * SIGNATURE_BYTES, SIGNATURE_BYTES);
+/** A list of signatures, or one aggregate. */
+const signatures = bytesUpTo(SEATS_MAX * SIGNATURE_BYTES, 32);
 const seat = integer(0, SEATS_MAX - 1);
 const round = integer(0);
 
@@ -69,8 +73,8 @@ export const blockShape = struct({
   author: seat,
   /** Digests of payloads, in execution order, each at most once per chain. */
   payloadRefs: list(digest, PAYLOAD_REFS_MAX),
-  /** Reserved: version 1 carries none. */
-  evidence: list(digest, 0),
+  /** Digests of evidence, each fault of a seat at most once per chain. */
+  evidence: list(digest, EVIDENCE_REFS_MAX),
   /** Roots after executing the payloads on the parent's state. */
   resultsRoot: digest,
   stateRoot: digest,
@@ -86,7 +90,7 @@ export const voteShape = struct({
   blockId: digest,
   parentRound: round,
   voter: seat,
-  sig: signature,
+  sig: signatureShape,
 });
 export type Vote = Infer<typeof voteShape>;
 

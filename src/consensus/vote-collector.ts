@@ -1,5 +1,6 @@
 /** Votes of a round to a quorum certificate. Design consensus.md sections 1.3 and 4. */
-import { concatBytes, equalBytes } from '../base/bytes.ts';
+import { equalBytes } from '../base/bytes.ts';
+import { LIST_FORM } from '../crypto/portable/signature-scheme.ts';
 import { type Ballots, bySeat, castBallot } from './ballots.ts';
 import { bitmapOf, quorumOf } from './seats.ts';
 import { markVerified, type Qc, type Verified, type Vote } from './types.ts';
@@ -21,7 +22,12 @@ export interface VoteCounted {
 const same = (a: Vote, b: Vote): boolean =>
   a.parentRound === b.parentRound && equalBytes(a.blockId, b.blockId);
 
-export function countVote(votes: Votes, vote: Verified<Vote>, seatCount: number): VoteCounted {
+export function countVote(
+  votes: Votes,
+  vote: Verified<Vote>,
+  seatCount: number,
+  join = LIST_FORM.join,
+): VoteCounted {
   const cast = castBallot(votes, vote, { same, roundsMax: VOTE_ROUNDS_MAX });
   if (cast.kind === 'repeated') return { votes };
   if (cast.kind === 'conflict') return { votes, conflict: cast.first };
@@ -32,7 +38,7 @@ export function countVote(votes: Votes, vote: Verified<Vote>, seatCount: number)
     agreeing.map((other) => other.voter),
     seatCount,
   );
-  const sigs = concatBytes(agreeing.map((other) => other.sig));
+  const sigs = join(agreeing.map((other) => other.sig));
   const qc = markVerified({ epoch, round, blockId, parentRound, signers, sigs });
   return { votes: cast.ballots, qc };
 }

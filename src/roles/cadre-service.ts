@@ -23,6 +23,7 @@ import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.t
 import { computationIdOf } from '../job/spec.ts';
 import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
+import { CADRE_DEFAULTS, type CadreServiceInit } from './cadre-limits.ts';
 import { CadreMember } from './cadre-member.ts';
 import { EarlyMessages } from './early-messages.ts';
 import type { EndedPlans } from './ended-plans.ts';
@@ -49,29 +50,6 @@ export interface CadreServiceComponents {
   /** A fresh key for one plan, and the signer of a stored one. */
   readonly keys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
 }
-
-export interface CadreServiceInit {
-  /** Live plans at once, and of one requester (job.md section 4.7). */
-  readonly plansMax: number;
-  readonly plansPerRequesterMax: number;
-  /** A seat that was taken and never opened is given up after this. */
-  readonly draftLifetimeMs: number;
-  /** A finished plan's replica and files are kept this long for members that lag. */
-  readonly archiveAfterMs: number;
-  /** Finished plans kept at most. */
-  readonly archivedMax: number;
-  /** A plan that never ends, because too many members are gone, is given up after this. */
-  readonly planLifetimeMs: number;
-}
-
-export const CADRE_DEFAULTS: CadreServiceInit = {
-  plansMax: 64,
-  plansPerRequesterMax: 8,
-  draftLifetimeMs: 30_000,
-  archiveAfterMs: 600_000,
-  archivedMax: 128,
-  planLifetimeMs: 24 * 3_600_000,
-};
 
 interface Draft {
   readonly package: PlanPackage;
@@ -356,7 +334,9 @@ export class CadreService {
     const expiry = this.#forgetAfter(key, lifetimeMs);
     const live: Live = { member, log, requester, early, ended: false, expiry };
     this.#live.set(key, live);
-    this.#byJob.set(toHex(plan.jobId), key);
+    const jobKey = toHex(plan.jobId);
+    this.#supersede(this.#byJob.get(jobKey), plan);
+    this.#byJob.set(jobKey, key);
     // What an earlier process held for this plan must not expire meanwhile.
     if (detached) this.#components.holder.take(plan);
     try {
@@ -371,6 +351,14 @@ export class CadreService {
     const job = { jobId: plan.jobId, computationId: computationIdOf(plan.spec) };
     if (!live.ended) this.#components.provider.add(job, detached ? 'now' : 'later');
     early.deliverTo(member);
+  }
+
+  /** Its requester gave an earlier instance up: the seat there is of no use to anybody. */
+  #supersede(earlierKey: string | undefined, plan: OpenPlan): void {
+    const earlier = this.#live.get(earlierKey ?? '');
+    if (earlierKey === undefined || earlier === undefined || earlier.ended) return;
+    const { instance } = plan.package.plan;
+    if (earlier.member.plan.package.plan.instance < instance) void this.#forget(earlierKey);
   }
 
   #forgetAfter(key: string, delayMs: number): Timer {

@@ -76,7 +76,10 @@ export function makeDriver(
         log.log('error', 'replica-stopped', { planId, code: error.code, message: error.message }),
       onMisbehaviour: (seat, refusal) =>
         network.penalise(peers[seat]!, refusal.penalty, refusal.reason),
-      onEvidence: (evidence) => log.log('warn', 'equivocation', { planId, kind: evidence.kind }),
+      onEvidence: ({ seat, fault }) => {
+        log.log('warn', 'member-at-fault', { planId, peer: peers[seat], fault });
+        network.penalise(peers[seat]!, 'reject', fault);
+      },
     },
   );
   driver.onCommit((commit) => {

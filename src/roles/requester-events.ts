@@ -47,6 +47,12 @@ export type RequesterEvent =
   | { readonly type: 'refused'; readonly peer: PeerId; readonly reason: string }
   /** Enough others hold every input: the job goes on if its requester leaves. */
   | { readonly type: 'detachable'; readonly holders: readonly PeerId[] }
+  /** The cadre was lost, these members with it: the job begins again under another one. */
+  | {
+      readonly type: 'replanned';
+      readonly instance: number;
+      readonly members: readonly PeerId[];
+    }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & RetryReport)
   | ({ readonly type: 'dispute' } & DisputeReport)

@@ -26,10 +26,12 @@ import {
   type JobResults,
   localResults,
 } from './job-results.ts';
+import type { JobStart } from './job-start.ts';
 import { type JobTimes, timesOf } from './job-times.ts';
 import { judgesOf, sendRecord } from './judges.ts';
 import { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
+import { type NextInstance, nextInstance } from './next-instance.ts';
 import { outcomeOf } from './outcome.ts';
 import { type BelievedOutcome, OutcomeVotes } from './outcome-votes.ts';
 import { ReplayLog } from './replay-log.ts';
@@ -39,21 +41,6 @@ export interface RequesterComponents extends MakePlanComponents {
   readonly signer: Signer;
   readonly clock: Clock;
 }
-
-/** Where a job begins here. */
-export type JobStart =
-  | { readonly kind: 'plan'; readonly instance: number }
-  /** Seated before a restart; the cadre may or may not have been told. */
-  | { readonly kind: 'reopen'; readonly plan: OpenPlan; readonly instance: number }
-  /** Its cadre runs it, or has ended it. */
-  | { readonly kind: 'follow'; readonly plan: OpenPlan }
-  /** It ended, and this is how. */
-  | {
-      readonly kind: 'collect';
-      readonly plan: OpenPlan;
-      readonly outcome: Outcome;
-      readonly certificate: Uint8Array;
-    };
 
 export interface RequesterJobInit {
   readonly job: SignedJobSpec;
@@ -175,8 +162,8 @@ export class RequesterJob {
   }
 
   /**
-   * Runs the job to its end. `onPlanned` is called before anybody else hears of a plan; twice only
-   * for a job whose plan was found dead after a restart. Errors: every code with exit 3 to 6.
+   * Runs the job to its end. `onPlanned` is called before anybody else hears of a plan; again when
+   * its cadre is lost, or was found dead after a restart. Errors: every code with exit 3 to 6.
    */
   async run(onPlanned: (plan: OpenPlan) => void): Promise<FinishedJob> {
     const { clock } = this.#components;
@@ -282,7 +269,23 @@ export class RequesterJob {
     const onEnd = () => over.abort();
     ended.then(onEnd, onEnd);
     await this.#detach(plan, signal, over.signal);
-    return { plan, end: await ended };
+    try {
+      return { plan, end: await ended };
+    } catch (cause) {
+      const next = this.#nextInstance(plan, cause);
+      if (next === undefined || signal.aborted) throw cause;
+      return this.#planAgain(next.instance, onPlanned, signal);
+    }
+  }
+
+  /** The cadre is lost: whether another one is drawn, which is told and made possible here. */
+  #nextInstance(plan: OpenPlan, cause: unknown): NextInstance | undefined {
+    const elapsedMs = this.#components.clock.monotonicMs() - this.#marks.startMs;
+    const isOurs = this.#start.kind === 'plan' || this.#start.kind === 'reopen';
+    const next = nextInstance(cause, { plan, isOurs, elapsedMs });
+    for (const peer of next?.members ?? []) this.#components.book.forget(peer);
+    if (next !== undefined) this.events.push({ type: 'replanned', ...next });
+    return next;
   }
 
   /** Frozen and seated, and remembered before any member or worker acts on it. */
@@ -293,7 +296,7 @@ export class RequesterJob {
     return made.plan;
   }
 
-  /** Nobody runs the plan that was remembered: another one of the same job. */
+  /** Nobody runs the plan any more: another one of the same job. */
   #planAgain(
     instance: number,
     onPlanned: (plan: OpenPlan) => void,
@@ -301,6 +304,7 @@ export class RequesterJob {
   ): Promise<{ plan: OpenPlan; end: Ending }> {
     this.#unwatch();
     this.#dismissWorkers();
+    this.#accepted = 0;
     this.#start = { kind: 'plan', instance };
     return this.#untilEnd(onPlanned, signal);
   }

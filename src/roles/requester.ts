@@ -18,12 +18,12 @@ import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { explainJob } from './ask-why.ts';
 import { JOB_MESSAGE_BYTES_MAX, type JobNotice, outcomeShape } from './job-messages.ts';
 import { JobRecords, recordedFailure } from './job-records.ts';
+import type { JobStart } from './job-start.ts';
 import type { LocalJudge } from './local-judge.ts';
 import { learnAddresses, locateJob } from './locate-job.ts';
 import {
   type FinishedJob,
   type RequesterComponents as JobComponents,
-  type JobStart,
   type RecordChange,
   RequesterJob,
   type RequesterJobInit,

@@ -75,6 +75,12 @@ export type JobEvent =
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
   /** Enough others hold every input: the job goes on if its requester leaves. */
   | { readonly type: 'detachable'; readonly holders: readonly string[] }
+  /** The cadre was lost, these members with it: the job begins again under another one. */
+  | {
+      readonly type: 'replanned';
+      readonly instance: number;
+      readonly members: readonly string[];
+    }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & Retry)
   | ({ readonly type: 'dispute' } & Dispute)

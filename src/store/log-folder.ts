@@ -6,37 +6,45 @@
 import { constants, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { asKadreError } from '../base/errors.ts';
+import { asKadreError, type KadreError } from '../base/errors.ts';
 import { syncDirectory } from './sync-directory.ts';
 import { type LogFile, type OpenedWal, type OpenWalOptions, openLog } from './wal.ts';
 
 export interface LogFolder {
   /** Names of the files that are there, in ascending order; makes the folder. */
   list(): Promise<string[]>;
-  /** Opens or creates. Errors: DATA_DIR_DAMAGED, DISK_FAILED. */
+  /** Opens or creates. Errors: DATA_DIR_DAMAGED, DISK_FAILED, SYNC_FAILED. */
   open(name: string, options?: OpenWalOptions): Promise<OpenedWal>;
   remove(name: string): Promise<void>;
 }
 
+export interface DiskLogFolderInit {
+  readonly directory: string;
+  /** A log of this folder lost something that it had been given; the process has to end. */
+  readonly onSyncFailed?: (error: KadreError) => void;
+}
+
 export class DiskLogFolder implements LogFolder {
-  readonly #directory: string;
+  readonly #init: DiskLogFolderInit;
 
   /** The caller holds the directory's lock. */
-  constructor(init: { readonly directory: string }) {
-    this.#directory = init.directory;
+  constructor(init: DiskLogFolderInit) {
+    this.#init = init;
   }
 
   async list(): Promise<string[]> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    return (await readdir(this.#directory)).sort();
+    const { directory } = this.#init;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return (await readdir(directory)).sort();
   }
 
   open(name: string, options: OpenWalOptions = {}): Promise<OpenedWal> {
-    return openWal(join(this.#directory, name), options);
+    const { directory, onSyncFailed } = this.#init;
+    return openWal(join(directory, name), { ...options, onSyncFailed });
   }
 
   remove(name: string): Promise<void> {
-    return rm(join(this.#directory, name), { force: true });
+    return rm(join(this.#init.directory, name), { force: true });
   }
 }
 
@@ -44,7 +52,7 @@ const WRITES_ARE_SYNCED = constants.O_DSYNC !== undefined;
 const OPEN_FLAGS =
   constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | (constants.O_DSYNC ?? 0);
 
-/** Opens or creates the log at `path`. Errors: DATA_DIR_DAMAGED, DISK_FAILED. */
+/** Opens or creates the log at `path`. Errors: DATA_DIR_DAMAGED, DISK_FAILED, SYNC_FAILED. */
 export async function openWal(path: string, options: OpenWalOptions = {}): Promise<OpenedWal> {
   let file: FileHandle;
   try {

@@ -41,11 +41,25 @@ export interface OpenWalOptions {
    * where nothing outside the log survives that could contradict it. Default `synced`.
    */
   readonly entry?: 'synced' | 'lazy';
+  /** Nothing that this disk acknowledges can be relied on any more: the process has to end. */
+  readonly onSyncFailed?: ((error: KadreError) => void) | undefined;
+}
+
+/** A full disk refuses before it takes anything. */
+const NO_ROOM = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** What a write or sync failed with; told apart, because only a full disk is still a sound one. */
+function failureOf(cause: unknown, { onSyncFailed }: OpenWalOptions): KadreError {
+  const isFull = NO_ROOM.has((cause as { code?: unknown } | undefined)?.code);
+  const code = isFull ? 'DISK_FAILED' : 'SYNC_FAILED';
+  const error = asKadreError(cause, code, 'the log could not be written');
+  if (!isFull) onSyncFailed?.(error);
+  return error;
 }
 
 /**
  * Reads what a file holds and goes on after it. Closes the file when it throws: DATA_DIR_DAMAGED
- * when a bad frame is followed by good ones, DISK_FAILED when the disk refuses.
+ * when a bad frame is followed by good ones, DISK_FAILED or SYNC_FAILED when the disk refuses.
  */
 export async function openLog(file: LogFile, options: OpenWalOptions = {}): Promise<OpenedWal> {
   try {
@@ -56,16 +70,31 @@ export async function openLog(file: LogFile, options: OpenWalOptions = {}): Prom
       throw new KadreError(init, `${file.name}: ${scan.why}`);
     }
     const { records, nextSequence, goodBytes } = scan;
-    if (goodBytes < content.length) await file.truncate(goodBytes);
     const isLazy = options.entry === 'lazy' && content.length === 0;
-    if (goodBytes === 0 && !isLazy) await file.write(WAL_HEADER);
-    if (!isLazy && (goodBytes === 0 || goodBytes < content.length)) await file.syncWhole();
+    if (!isLazy) await beginAt(file, { goodBytes, bytes: content.length }, options);
     // A lazy log's header travels with its first frame, in one write.
-    const wal = new GroupCommitWal(isLazy ? prefixed(file, WAL_HEADER) : file, nextSequence);
+    const logFile = isLazy ? prefixed(file, WAL_HEADER) : file;
+    const wal = new GroupCommitWal(logFile, nextSequence, options);
     return { wal, records, tornBytes: content.length - goodBytes };
   } catch (cause) {
     await file.close();
     throw asKadreError(cause, 'DISK_FAILED', `cannot open ${file.name}`);
+  }
+}
+
+/** Cuts off a torn tail; header, length and name are durable before anything is appended. */
+async function beginAt(
+  file: LogFile,
+  { goodBytes, bytes }: { readonly goodBytes: number; readonly bytes: number },
+  options: OpenWalOptions,
+): Promise<void> {
+  if (goodBytes === bytes && goodBytes > 0) return;
+  try {
+    if (goodBytes < bytes) await file.truncate(goodBytes);
+    if (goodBytes === 0) await file.write(WAL_HEADER);
+    await file.syncWhole();
+  } catch (cause) {
+    throw failureOf(cause, options);
   }
 }
 
@@ -96,14 +125,16 @@ interface Waiting {
 /** Appends that arrive while a sync runs form the next group: one frame, one fdatasync. */
 export class GroupCommitWal implements Wal {
   readonly #file: WalFile;
+  readonly #options: OpenWalOptions;
   #sequence: number;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #failure: KadreError | undefined;
   #isClosed = false;
 
-  constructor(file: WalFile, nextSequence: number) {
+  constructor(file: WalFile, nextSequence: number, options: OpenWalOptions = {}) {
     this.#file = file;
+    this.#options = options;
     this.#sequence = nextSequence;
   }
 
@@ -141,7 +172,7 @@ export class GroupCommitWal implements Wal {
         for (const entry of group) entry.resolve();
       } catch (cause) {
         // For ever: a later append must not follow a frame that may or may not be there.
-        this.#failure ??= asKadreError(cause, 'DISK_FAILED', 'the log could not be written');
+        this.#failure ??= failureOf(cause, this.#options);
         for (const entry of group) entry.reject(this.#failure);
       }
     }

@@ -22,6 +22,7 @@ export const TAGS = {
   ledgerState: 'kadre/ledger-state/1',
   block: 'kadre/block/1',
   leader: 'kadre/leader/1',
+  evidence: 'kadre/evidence/1',
   capabilityClass: 'kadre/capability-class/1',
   network: 'kadre/network/1',
   updateSchema: 'kadre/update-schema/1',
@@ -40,6 +41,7 @@ export const TAGS = {
   consensusVote: 'kadre/consensus/1/VOTE',
   consensusTimeout: 'kadre/consensus/1/TIMEOUT',
   consensusCommit: 'kadre/consensus/1/COMMIT',
+  consensusPossession: 'kadre/consensus/1/POP',
   signMark: 'kadre/sign/mark/1',
 } as const;
 

@@ -1,6 +1,6 @@
 /** A client in this process over real sockets, with its requester role in reach of the test. */
 import { Lifecycle } from '../../src/base/lifecycle.ts';
-import { ed25519Verifier, generateSeed, signerFromSeed } from '../../src/crypto/node/keys.ts';
+import { generateSeed, signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { createHost } from '../../src/net/host.ts';
 import { composeRoles } from '../../src/roles/compose-roles.ts';
 import type { Requester } from '../../src/roles/requester.ts';
@@ -9,6 +9,7 @@ import { loadNetwork } from '../../src/sdk/load-network.ts';
 import type { SubmitOptions, Work } from '../../src/sdk/types.ts';
 import { MemoryJobStore } from '../../src/store/job-store.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
+import { promptVerifier } from './prompt-verifier.ts';
 import { realClock, realRandom, silentLogger } from './real-ports.ts';
 
 export class EmbeddedRequester {
@@ -38,7 +39,7 @@ export class EmbeddedRequester {
       log: silentLogger,
       clock: realClock,
       random: realRandom,
-      verifier: ed25519Verifier,
+      verifier: promptVerifier,
     };
     const roles = composeRoles(ports, { networkId: file.id });
     const hostService = { name: 'host', start: () => host.start(), stop: () => host.stop() };

@@ -46,6 +46,8 @@ export interface FakeNode extends RunningNode {
   readonly submissions: readonly { kernel: string; work: Work; options: SubmitOptions }[];
   readonly cancelled: readonly string[];
   readonly stops: number;
+  /** Plays a disk that lost what it acknowledged. */
+  fail(error: KadreError): void;
 }
 
 export const FAKE_PEER_ID = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN';
@@ -54,6 +56,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
   const submissions: { kernel: string; work: Work; options: SubmitOptions }[] = [];
   const cancelled: string[] = [];
   let stops = 0;
+  const failed = Promise.withResolvers<KadreError>();
   const handles = new Map<string, JobHandle>();
   const swarm: Swarm = {
     peerId: FAKE_PEER_ID,
@@ -101,6 +104,8 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     },
     status: () => fakeStatus(submissions.length),
     caps: () => ({ node: FAKE_PEER_ID }),
+    failed: failed.promise,
+    fail: failed.resolve,
     stop: async () => {
       stops += 1;
     },

@@ -7,7 +7,7 @@ import type { PeerId } from '../../src/base/ids.ts';
 import { Lifecycle } from '../../src/base/lifecycle.ts';
 import type { Random, Signer } from '../../src/base/ports.ts';
 import { JsExecutor } from '../../src/compute/local-executor.ts';
-import { ed25519Verifier, signerFromSeed } from '../../src/crypto/node/keys.ts';
+import { signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { sha256 } from '../../src/crypto/portable/hash.ts';
 import { findKernel, kernelDigest } from '../../src/kernel/registry.ts';
 import { composeRoles, type RolePorts, type RoleSet } from '../../src/roles/compose-roles.ts';
@@ -25,6 +25,7 @@ import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
 import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
 import { MemoryWorkStore } from '../../src/store/work-store.ts';
 import type { Role } from '../../src/swarm/advert.ts';
+import { promptVerifier } from './prompt-verifier.ts';
 import { silentLogger } from './real-ports.ts';
 
 export const NETWORK = 'virtual';
@@ -182,7 +183,7 @@ export class VirtualSwarm {
       random: this.#random,
       log: silentLogger,
       signer,
-      verifier: ed25519Verifier,
+      verifier: promptVerifier,
       blobs,
       jobs,
     };

@@ -3,6 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fromHex, toHex } from '../../src/base/bytes.ts';
+import {
+  decodeEvidence,
+  encodeEvidence,
+  holdEvidence,
+  proofOf,
+} from '../../src/consensus/evidence.ts';
 import { leaderOrder } from '../../src/consensus/leader.ts';
 import { blockId, decodeMessage, encodeMessage } from '../../src/consensus/messages.ts';
 import { genesisId } from '../../src/consensus/seats.ts';
@@ -38,8 +44,9 @@ function reasonOf(bytes: Uint8Array, from: number): string | undefined {
   if (!isChecked) return undefined;
   const checks = checksOf(electorate, message, from);
   if (!checks.ok) return checks.reason;
-  const holds = checks.value.every((check) =>
-    verifyEd25519(keys[check.seat]!, check.message, check.signature),
+  const holds = checks.value.every(
+    (check) =>
+      'signature' in check && verifyEd25519(keys[check.seat]!, check.message, check.signature),
   );
   return holds ? undefined : 'bad-signature';
 }
@@ -66,6 +73,21 @@ for (const { name, bytes } of golden.messages) {
     if (signed === undefined) return;
     const part = signedPart(domain, message.value as Parameters<typeof signedPart>[1]);
     assert.equal(toHex(part.message), signed.signedBytes);
+  });
+}
+
+for (const { name, fault, id, bytes } of golden.evidence) {
+  test(`evidence: ${name}`, () => {
+    const evidence = decodeEvidence(fromHex(bytes)!);
+    assert.ok(evidence.ok);
+    assert.equal(toHex(encodeEvidence(evidence.value)), bytes);
+    const proof = proofOf(electorate, evidence.value);
+    assert.ok(proof.ok);
+    assert.equal(proof.value.fault, fault);
+    assert.equal(holdEvidence(domain, evidence.value, fault).key, id);
+    for (const { seat, message, signature } of proof.value.checks) {
+      assert.ok(verifyEd25519(keys[seat]!, message, signature));
+    }
   });
 }
 

@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { nodeIdOfKey, peerIdOf } from '../../base/ids.ts';
 import type { SignatureVerifier, Signer } from '../../base/ports.ts';
-import { noteOwnKey, verifyEd25519 } from '../portable/ed25519.ts';
+import { noteOwnKey, verifyEd25519Later } from '../portable/ed25519.ts';
 
 /** PKCS#8 header of an Ed25519 private key (RFC 8410). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -44,7 +44,7 @@ function signerFromKey(privateKey: KeyObject): Signer {
   };
 }
 
-/** The verifier that nodes use; see the rule in crypto/portable/ed25519.ts. */
+/** The verifier that nodes use, off the event loop; the rule is in crypto/portable/ed25519.ts. */
 export const ed25519Verifier: SignatureVerifier = {
-  verify: async (publicKey, message, signature) => verifyEd25519(publicKey, message, signature),
+  verify: verifyEd25519Later,
 };

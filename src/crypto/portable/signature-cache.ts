@@ -2,44 +2,50 @@
  * Signatures that were checked once and held, so that a certificate made of votes already seen
  * costs no curve arithmetic. Only successes are kept; bounded, the oldest leaves first.
  */
-import { concatBytes } from '../../base/bytes.ts';
-import type { SignatureVerifier } from '../../base/ports.ts';
+import { concatBytes, u64 } from '../../base/bytes.ts';
 import { sha256 } from './hash.ts';
+import type { SignatureScheme, SignedBy } from './signature-scheme.ts';
 
-export interface KeyedSignature {
-  /** 32-byte Ed25519 public key. */
-  readonly key: Uint8Array;
-  readonly message: Uint8Array;
-  /** 64 bytes. */
+export interface KeyedSignature extends SignedBy {
   readonly signature: Uint8Array;
 }
 
+/** What a certificate of an aggregate scheme carries. */
+export interface KeyedJoined {
+  readonly signed: readonly SignedBy[];
+  readonly joined: Uint8Array;
+}
+
 export class SignatureCache {
-  readonly #verifier: SignatureVerifier;
+  readonly #scheme: Pick<SignatureScheme, 'verify' | 'verifyJoined'>;
   readonly #entriesMax: number;
   readonly #held = new Set<string>();
 
-  constructor(verifier: SignatureVerifier, init: { readonly entriesMax: number }) {
-    this.#verifier = verifier;
+  constructor(
+    scheme: Pick<SignatureScheme, 'verify' | 'verifyJoined'>,
+    init: { readonly entriesMax: number },
+  ) {
+    this.#scheme = scheme;
     this.#entriesMax = init.entriesMax;
   }
 
   /** True when every signature holds; all are checked at once. */
-  async check(signatures: readonly KeyedSignature[]): Promise<boolean> {
+  async check(signatures: readonly (KeyedSignature | KeyedJoined)[]): Promise<boolean> {
     const results = await Promise.all(signatures.map((signature) => this.#holds(signature)));
     return results.every((holds) => holds);
   }
 
-  /** Takes a signature of our own as checked. */
-  trust(signature: KeyedSignature): void {
+  /** Takes a signature of our own, or one joined of checked ones, as checked. */
+  trust(signature: KeyedSignature | KeyedJoined): void {
     this.#add(nameOf(signature));
   }
 
-  async #holds(signature: KeyedSignature): Promise<boolean> {
-    const name = nameOf(signature);
+  async #holds(entry: KeyedSignature | KeyedJoined): Promise<boolean> {
+    const name = nameOf(entry);
     if (this.#held.has(name)) return true;
-    const { key, message } = signature;
-    const holds = await this.#verifier.verify(key, message, signature.signature);
+    const holds = await ('joined' in entry
+      ? this.#scheme.verifyJoined(entry.signed, entry.joined)
+      : this.#scheme.verify(entry.key, entry.message, entry.signature));
     if (holds) this.#add(name);
     return holds;
   }
@@ -50,8 +56,16 @@ export class SignatureCache {
   }
 }
 
-/** Key and signature have fixed lengths, so the digest binds all three parts. */
-function nameOf({ key, message, signature }: KeyedSignature): string {
-  const digest = sha256(concatBytes([key, signature, message]));
-  return String.fromCharCode(...digest);
+/** Keys and signatures of a scheme have fixed lengths and messages stand behind theirs. */
+function nameOf(entry: KeyedSignature | KeyedJoined): string {
+  const parts =
+    'joined' in entry
+      ? [
+          entry.joined,
+          u64(entry.signed.length),
+          ...entry.signed.flatMap(({ key, message }) => [key, u64(message.length), message]),
+        ]
+      : [entry.key, entry.signature, entry.message];
+  const digest = sha256(concatBytes(parts));
+  return String.fromCharCode('joined' in entry ? 1 : 0, ...digest);
 }

@@ -5,7 +5,7 @@
 import { KadreError } from '../../../src/base/errors.ts';
 import type { Clock, Directory, Network } from '../../../src/base/ports.ts';
 import { accept } from '../../../src/base/verdict.ts';
-import { ed25519Verifier } from '../../../src/crypto/node/keys.ts';
+
 import { CadreWatch } from '../../../src/roles/cadre-watch.ts';
 import { composeRoles } from '../../../src/roles/compose-roles.ts';
 import { detachInputs } from '../../../src/roles/detach-inputs.ts';
@@ -23,6 +23,7 @@ import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { makeJob, NETWORK, signerNamed } from '../job-factory.ts';
 import { ANSWERS } from '../job-messages.ts';
+import { promptVerifier } from '../prompt-verifier.ts';
 import { silentLogger } from '../real-ports.ts';
 import type { Decoder } from './decoder.ts';
 import { folderOfOne, recordFile, storedJobs } from './store-decoders.ts';
@@ -84,7 +85,7 @@ function requesterOn(jobs: MemoryJobStore, clock: Clock): Requester {
     network: new SimHub({ clock }).join(signer.peerId),
     directory: new SimDirectory().of(signer.peerId),
     ...{ clock, random: new SeededRandom(1), log: silentLogger, signer, jobs },
-    ...{ verifier: ed25519Verifier, blobs: new MemoryBlobStore({ clock }) },
+    ...{ verifier: promptVerifier, blobs: new MemoryBlobStore({ clock }) },
   };
   return composeRoles(ports, { networkId: NETWORK }).requester;
 }

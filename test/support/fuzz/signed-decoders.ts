@@ -6,6 +6,7 @@ import { checkInput, checkOutput } from '../../../src/certificate/check-arrays.t
 import { decodeCertificate, encodeCertificate } from '../../../src/certificate/format.ts';
 import { openCertificate } from '../../../src/certificate/open.ts';
 import { scanEncoding } from '../../../src/certificate/scan.ts';
+import { decodeEvidence, encodeEvidence, proofOf } from '../../../src/consensus/evidence.ts';
 import { decodeRecord, encodeRecord, openRecord } from '../../../src/consensus/log-records.ts';
 import { decodeMessage, encodeMessage } from '../../../src/consensus/messages.ts';
 import { PACEMAKER_DEFAULTS } from '../../../src/consensus/pacemaker.ts';
@@ -186,7 +187,7 @@ function jobDecoders(): Decoder[] {
 function consensusDecoders(): Decoder[] {
   const golden = JSON.parse(
     readFileSync(new URL('../../vectors/consensus.json', import.meta.url), 'utf8'),
-  ) as { messages: { bytes: string }[] };
+  ) as { messages: { bytes: string }[]; evidence: { bytes: string }[] };
   const seeds = golden.messages.map(({ bytes }) => fromHex(bytes)!);
   const seats = electorate(4);
   const { planId, epoch, cadreRoot, self } = seats;
@@ -213,6 +214,16 @@ function consensusDecoders(): Decoder[] {
             kind === 'proposal' || kind === 'vote' || kind === 'timeout' || kind === 'commit';
           if (isJudged || kind === 'sync') checksOf(seats, message, 1);
           return { again: encodeMessage(message) };
+        }),
+    },
+    {
+      covers: ['consensus/evidence.ts: decodeEvidence'],
+      form: 'cbor',
+      seeds: golden.evidence.map(({ bytes }) => fromHex(bytes)!),
+      decode: (input) =>
+        outcomeOf(decodeEvidence(input), (evidence) => {
+          proofOf(seats, evidence);
+          return { again: encodeEvidence(evidence) };
         }),
     },
     {

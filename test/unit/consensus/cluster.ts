@@ -117,6 +117,7 @@ export class Cluster {
   readonly #finals = new Map<number, string>();
   /** I3: what every honest key signed, by seat, kind and round. */
   readonly #signed = new Map<string, string>();
+  readonly #sent = new Map<Message['kind'], number>();
   /** I4: the one certified block of every round. */
   readonly #certified = new Map<number, string>();
 
@@ -133,6 +134,11 @@ export class Cluster {
         );
       }
     }
+  }
+
+  /** Messages of a kind that anybody sent, once per receiver. */
+  sentOf(kind: Message['kind']): number {
+    return this.#sent.get(kind) ?? 0;
   }
 
   get honest(): Instance[] {
@@ -252,6 +258,7 @@ export class Cluster {
 
   #inspect(from: Instance, message: Message, bytes: Uint8Array): void {
     const { kind } = message;
+    this.#sent.set(kind, this.sentOf(kind) + 1);
     if (kind === 'proposal') this.#noteQc(message.block.qc);
     if (kind === 'timeout' || kind === 'sync') this.#noteQc(message.highQc);
     if (kind === 'commit') this.#noteQc(message.qc);

@@ -5,9 +5,13 @@ import { equalBytes } from '../../../src/base/bytes.ts';
 import type { Ballots } from '../../../src/consensus/ballots.ts';
 import { COMMIT_ROUNDS_MAX, countCommitVote } from '../../../src/consensus/commit-collector.ts';
 import { finalisesParent, isFinalByCommitVotes } from '../../../src/consensus/commit-rule.ts';
-import { checksOfEquivocation } from '../../../src/consensus/evidence.ts';
-import { addExecuted, type ExecutedIds, hasExecuted } from '../../../src/consensus/executed-ids.ts';
-import { leaderOf, leaderOrder } from '../../../src/consensus/leader.ts';
+import {
+  addExecuted,
+  ERA_BLOCKS,
+  type ExecutedIds,
+  hasExecuted,
+} from '../../../src/consensus/executed-ids.ts';
+import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import type { CommitVote } from '../../../src/consensus/messages.ts';
 import {
   failuresAfter,
@@ -26,14 +30,14 @@ import { checksOfQc, checksOfTc } from '../../../src/consensus/signature-checks.
 import { countTimeout, TIMEOUT_ROUNDS_MAX } from '../../../src/consensus/timeout-collector.ts';
 import { markVerified, type Verified, type Vote } from '../../../src/consensus/types.ts';
 import { countVote, VOTE_ROUNDS_MAX } from '../../../src/consensus/vote-collector.ts';
-import { electorate, makeQc, makeTc, makeTimeout, makeVote, namedId } from './fixtures.ts';
+import { electorate, makeQc, makeTc, makeTimeout, makeVote, namedId, single } from './fixtures.ts';
 import { fakeVerifier, testSeats } from './world.ts';
 
 const seats = electorate(4);
 
 async function holds(checks: ReturnType<typeof checksOfQc>): Promise<boolean> {
   assert.ok(checks.ok);
-  for (const { seat, message, signature } of checks.value) {
+  for (const { seat, message, signature } of checks.value.map(single)) {
     if (!(await fakeVerifier.verify(seats.seats[seat]!.key, message, signature))) return false;
   }
   return checks.value.length > 0;
@@ -67,9 +71,9 @@ test('the leader order is a permutation that depends on the plan', () => {
     [...Array(50).keys()],
   );
   assert.notDeepEqual(order, leaderOrder(testSeats(50, 0, 'another'), 50));
-  const led = Array.from({ length: 50 }, (_, i) => leaderOf(order, i + 1));
+  const led = Array.from({ length: 50 }, (_, i) => leaderOf(order, NO_RECORD, i + 1));
   assert.deepEqual(led, order);
-  assert.equal(leaderOf(order, 51), order[0]);
+  assert.equal(leaderOf(order, NO_RECORD, 51), order[0]);
 });
 
 test('q votes make a QC whose every signature holds, in any order of arrival', async () => {
@@ -111,7 +115,7 @@ test('votes for different blocks, parents or rounds never add up', () => {
   }
 });
 
-test('the first vote of a seat counts; a different second is evidence and changes nothing', () => {
+test('the first vote of a seat counts; a different second is told and changes nothing', () => {
   const first = makeVote(seats, 1, { round: 3, blockId: namedId('b'), parentRound: 2 });
   const second = makeVote(seats, 1, { round: 3, blockId: namedId('c'), parentRound: 2 });
   const { votes } = countVote(new Map(), first, 4);
@@ -119,12 +123,6 @@ test('the first vote of a seat counts; a different second is evidence and change
   assert.equal(counted.conflict, first);
   assert.equal(counted.votes, votes);
   assert.equal(countVote(votes, first, 4).conflict, undefined);
-  const evidence = { kind: 'equivocation', seat: 1, first, second } as const;
-  assert.equal(checksOfEquivocation(seats, evidence)?.length, 2);
-  assert.equal(checksOfEquivocation(seats, { ...evidence, second: first }), undefined);
-  assert.equal(checksOfEquivocation(seats, { ...evidence, seat: 2 }), undefined);
-  const later = makeVote(seats, 1, { round: 4, blockId: namedId('c'), parentRound: 2 });
-  assert.equal(checksOfEquivocation(seats, { ...evidence, second: later }), undefined);
 });
 
 test('collectors keep a bounded number of rounds, the newest', () => {
@@ -214,9 +212,24 @@ test('executed ids are all remembered, in few sets, and old values stay what the
   const versions: ExecutedIds[] = [];
   for (let i = 0; i < 1000; i++) {
     versions.push(ids);
-    ids = addExecuted(ids, [`id ${i}`]);
+    ids = addExecuted(ids, i, [`id ${i}`]);
   }
-  for (let i = 0; i < 1000; i++) assert.ok(hasExecuted(ids, `id ${i}`));
+  for (let i = 0; i < 1000; i++) assert.ok(hasExecuted(ids, `id ${i}`, 1_000));
   assert.ok(ids.length <= 12, `${ids.length} sets`);
-  assert.ok(!hasExecuted(versions[500]!, 'id 500') && hasExecuted(versions[500]!, 'id 499'));
+  assert.ok(!hasExecuted(versions[500]!, 'id 500', 501));
+  assert.ok(hasExecuted(versions[500]!, 'id 499', 501));
+});
+
+test('executed ids count for between one and two eras, by heights alone', () => {
+  let ids: ExecutedIds = [];
+  for (let height = 1; height <= 5 * ERA_BLOCKS; height++) {
+    ids = addExecuted(ids, height, [`id ${height}`]);
+    assert.ok(ids.length <= 2, 'bounded');
+  }
+  const era = 4 * ERA_BLOCKS;
+  const early = addExecuted([], era - 1, ['id']);
+  assert.ok(hasExecuted(early, 'id', era + ERA_BLOCKS - 1));
+  assert.ok(!hasExecuted(early, 'id', era + ERA_BLOCKS), 'also where it is still remembered');
+  assert.ok(!hasExecuted(ids, `id ${4 * ERA_BLOCKS - 1}`, 5 * ERA_BLOCKS + 1));
+  assert.ok(hasExecuted(ids, `id ${4 * ERA_BLOCKS}`, 5 * ERA_BLOCKS + 1));
 });

@@ -1,8 +1,9 @@
 /** Hand-made certificates and blocks over the test seats, signed with their keyed hashes. */
+import assert from 'node:assert/strict';
 import { concatBytes, toHex } from '../../../src/base/bytes.ts';
 import { type Digest, ZERO_DIGEST } from '../../../src/base/ids.ts';
 import type { TreeEntry } from '../../../src/consensus/block-tree.ts';
-import { leaderOf, leaderOrder } from '../../../src/consensus/leader.ts';
+import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import {
   blockId,
   commitSigningBytes,
@@ -14,7 +15,7 @@ import {
 } from '../../../src/consensus/messages.ts';
 import type { Pen } from '../../../src/consensus/safety-rules.ts';
 import { bitmapOf, genesisQc, quorumOf } from '../../../src/consensus/seats.ts';
-import type { Electorate } from '../../../src/consensus/signature-checks.ts';
+import type { Check, Electorate, SignatureCheck } from '../../../src/consensus/signature-checks.ts';
 import {
   type Block,
   type CommitCert,
@@ -30,6 +31,12 @@ import { fakeSign, testSeats } from './world.ts';
 export function electorate(seatCount: number, self = 0): Electorate {
   const seats = testSeats(seatCount, self);
   return { ...seats, order: leaderOrder(seats, seatCount) };
+}
+
+/** Checks of a scheme whose signatures can be told apart. */
+export function single(check: Check): SignatureCheck {
+  assert.ok('signature' in check, 'a list of signatures');
+  return check;
 }
 
 export function penOf(seats: Electorate): Pen {
@@ -58,7 +65,7 @@ export function makeBlock(
     height: 1,
     parentId: qc.blockId,
     qc,
-    author: leaderOf(seats.order, round),
+    author: leaderOf(seats.order, NO_RECORD, round),
     payloadRefs: [],
     evidence: [],
     resultsRoot: ZERO_DIGEST,
@@ -143,6 +150,7 @@ export function makeEntry(block: Block): TreeEntry<null> {
     height,
     payloads: [],
     payloadKeys: [],
+    evidence: [],
     state: null,
     stored: false,
   };

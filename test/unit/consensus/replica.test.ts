@@ -4,9 +4,10 @@ import { test } from 'node:test';
 import { toHex, utf8 } from '../../../src/base/bytes.ts';
 import { ZERO_DIGEST } from '../../../src/base/ids.ts';
 import type { Effect } from '../../../src/consensus/effects.ts';
+import { evidenceOf, holdEvidence } from '../../../src/consensus/evidence.ts';
 import type { Input } from '../../../src/consensus/inputs.ts';
-import { leaderOf } from '../../../src/consensus/leader.ts';
-import { blockId, type Message, type Proposal } from '../../../src/consensus/messages.ts';
+import { leaderOf, NO_RECORD } from '../../../src/consensus/leader.ts';
+import { blockId, type Message } from '../../../src/consensus/messages.ts';
 import { PACEMAKER_DEFAULTS } from '../../../src/consensus/pacemaker.ts';
 import { step } from '../../../src/consensus/replica.ts';
 import {
@@ -32,7 +33,7 @@ import {
 import { type Tally, tallyApplication, textPayload } from './world.ts';
 
 /** A seat that does not lead round 1, so that others' proposals can be shown to it. */
-const seats = electorate(4, leaderOf(electorate(4).order, 2));
+const seats = electorate(4, leaderOf(electorate(4).order, NO_RECORD, 2));
 const config: ReplicaConfig<Tally> = {
   pen: penOf(seats),
   application: tallyApplication(10),
@@ -133,7 +134,7 @@ test('a payload is executed at most once on a chain', () => {
   const qc = makeQc(seats, 1, 0, blockId(one));
   const twice = sha256(Uint8Array.of(...rootAfterA, ...payload.id));
   const two = makeBlock(seats, 2, qc, { ...one, round: 2, height: 2, qc, parentId: blockId(one) });
-  const block = { ...two, author: leaderOf(seats.order, 2), stateRoot: twice };
+  const block = { ...two, author: leaderOf(seats.order, NO_RECORD, 2), stateRoot: twice };
   const run = feed(undefined, havePayload, proposalOf(one), syncOf({ highQc: qc }));
   assert.equal(feed(run, { kind: 'block', block }).state.tree.entries.size, 2);
 });
@@ -141,11 +142,28 @@ test('a payload is executed at most once on a chain', () => {
 test('of two proposals of one round the first gets the vote, the pair is evidence', () => {
   const first = feed(undefined, havePayload, proposalOf(blockOne()));
   const second = feed(first, proposalOf(blockOne({ timeMs: 5 })));
-  assert.deepEqual(kinds(second), []);
   const [evidence] = ofKind(second, 'evidence');
   assert.ok(evidence?.kind === 'evidence');
-  assert.equal(evidence.evidence.seat, leaderOf(seats.order, 1));
-  assert.equal((evidence.evidence.first as Proposal).block.timeMs, 0);
+  const { seat, fault } = evidence.held;
+  assert.deepEqual([seat, fault], [leaderOf(seats.order, NO_RECORD, 1), 'equivocation']);
+  assert.deepEqual(kinds(second), ['evidence'], 'the others are told');
+});
+
+test('a block gets no vote that proves a fault which its chain or itself has proven', () => {
+  const votes = ['x', 'y', 'z'].map((name) =>
+    makeVote(seats, 3, { round: 9, blockId: sha256(utf8(name)), parentRound: 8 }),
+  );
+  const held = [1, 2].map((other) =>
+    holdEvidence(seats, evidenceOf(seats, 3, [votes[0]!, votes[other]!]), 'equivocation'),
+  );
+  const [one, two] = held.map((item): Input => ({ kind: 'evidence', held: item, found: false }));
+  const ids = held.map((item) => item.id);
+  const asked = feed(undefined, havePayload, proposalOf(blockOne({ evidence: [ids[0]!] })));
+  assert.equal(ofKind(asked, 'fetch-payloads').length, 1, 'what it refers to is fetched');
+  assert.deepEqual(kinds(feed(asked, one!)), ['vote']);
+  const both = blockOne({ evidence: ids });
+  const refused = feed(undefined, havePayload, proposalOf(both), one!, two!);
+  assert.deepEqual(kinds(refused), []);
 });
 
 test('two certified blocks in one round stop the replica for good', () => {

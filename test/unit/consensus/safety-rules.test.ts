@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { leaderOf } from '../../../src/consensus/leader.ts';
+import { leaderOf, NO_RECORD } from '../../../src/consensus/leader.ts';
 import {
   initialSafety,
   type Pen,
@@ -53,7 +53,14 @@ function allAsks(): Ask[] {
         asks.push({
           name: `propose ${name}`,
           act: { kind: 'proposal', round, qc: qcRound },
-          run: (safety) => signProposal(pen, safety, { round, block, qc, ...(tc && { tc }) }),
+          run: (safety) =>
+            signProposal(pen, safety, {
+              round,
+              leader: block.author,
+              block,
+              qc,
+              ...(tc && { tc }),
+            }),
         });
         asks.push({
           name: `timeout ${name}`,
@@ -174,8 +181,9 @@ test('only the leader proposes, and only its own block', () => {
   for (const self of [0, 1, 2, 3]) {
     const own = electorate(4, self);
     const block = makeBlock(own, 1, qc, { author: self });
-    const result = signProposal(penOf(own), initialSafety(0), { round: 1, block, qc });
-    assert.equal(result.ok, leaderOf(own.order, 1) === self);
+    const leader = leaderOf(own.order, NO_RECORD, 1);
+    const result = signProposal(penOf(own), initialSafety(0), { round: 1, leader, block, qc });
+    assert.equal(result.ok, leader === self);
   }
 });
 

@@ -17,7 +17,7 @@ const MIB = 1_048_576;
 
 function serving(payloadBytes: readonly number[], blocks = payloadBytes.length) {
   const clock = new VirtualClock();
-  const state = { tree: { entries: new Map() }, payloads: new Map() };
+  const state = { tree: { entries: new Map() }, payloads: new Map(), evidence: new Map() };
   const server = new SyncServer<null>({
     clock,
     state: () => state as unknown as ReplicaState<null>,
@@ -28,11 +28,13 @@ function serving(payloadBytes: readonly number[], blocks = payloadBytes.length) 
   });
   let qc: Qc = genesisQc(seats);
   for (let round = 1; round <= blocks; round++) {
-    const block = makeBlock(seats, round, qc, { height: round });
+    const held = payloads[round - 1];
+    const payloadRefs = held === undefined ? [] : [held.id];
+    const block = makeBlock(seats, round, qc, { height: round, payloadRefs });
     chain.push(block);
     qc = makeQc(seats, round, round - 1, blockId(block));
-    const held = payloads[round - 1];
-    const commit = { blockId: blockId(block), block, payloads: held === undefined ? [] : [held] };
+    const contents = { payloads: held === undefined ? [] : [held], evidence: [] };
+    const commit = { height: round, blockId: blockId(block), block, ...contents };
     server.archive(commit as unknown as Commit<null>);
   }
   const ask = (seat: number, ...indexes: number[]) =>
@@ -89,6 +91,12 @@ test('the archive is bounded: the oldest blocks and payloads go', () => {
   const { server, chain, payloads } = serving(Array(40).fill(8 * MIB), 4_100);
   assert.equal(server.hasBlock(toHex(blockId(chain[3]!))), false);
   assert.equal(server.hasBlock(toHex(blockId(chain[4]!))), true);
-  assert.equal(server.payload(toHex(payloads[0]!.id)), undefined);
-  assert.notEqual(server.payload(toHex(payloads[39]!.id)), undefined);
+  assert.equal(server.content(toHex(payloads[0]!.id)), undefined);
+  assert.notEqual(server.content(toHex(payloads[39]!.id)), undefined);
+});
+
+test('a payload goes with the last block that refers to it, however small it is', () => {
+  const { server, payloads } = serving(Array(4_100).fill(1));
+  assert.equal(server.content(toHex(payloads[3]!.id)), undefined);
+  assert.notEqual(server.content(toHex(payloads[4]!.id)), undefined);
 });

@@ -4,7 +4,11 @@ import { describe, test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { concatBytes, fromHex, toHex, utf8 } from '../../../src/base/bytes.ts';
 import { signerFromSeed } from '../../../src/crypto/node/keys.ts';
-import { isAdmissibleKey, verifyEd25519 } from '../../../src/crypto/portable/ed25519.ts';
+import {
+  isAdmissibleKey,
+  verifyEd25519,
+  verifyEd25519Later,
+} from '../../../src/crypto/portable/ed25519.ts';
 import { isSignedBy, signTagged } from '../../../src/crypto/portable/signed.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
 
@@ -100,6 +104,24 @@ describe('Ed25519', () => {
       }
     }
     assert.ok(native < SMALL_ORDER.length ** 2, 'the native routine is stricter');
+  });
+
+  test('the answer from another thread is the same, also where the native routine is stricter', async () => {
+    const message = new Uint8Array(0);
+    const zero = new Uint8Array(32);
+    const cases = [
+      [KEY, message, SIGNATURE],
+      [KEY, utf8('x'), SIGNATURE],
+      [KEY, message, SIGNATURE.map((byte, i) => (i === 12 ? byte ^ 4 : byte))],
+      [KEY.subarray(1), message, SIGNATURE],
+      [KEY, message, SIGNATURE.subarray(1)],
+      [new Uint8Array(32).fill(0xff), message, SIGNATURE],
+      ...SMALL_ORDER.map((key) => [key, utf8('Zcash'), concatBytes([SMALL_ORDER[3]!, zero])]),
+    ] as const;
+    for (const [key, text, signature] of cases) {
+      const later = await verifyEd25519Later(key!, text!, signature!);
+      assert.equal(later, verifyEd25519(key!, text!, signature!), toHex(key!));
+    }
   });
 
   test('admission refuses small-order, mixed-order and non-canonical keys', () => {

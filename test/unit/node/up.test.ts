@@ -95,6 +95,17 @@ test('the peer id stays the same over restarts, and id show prints it', async ()
   assert.equal(none.status, 7);
 });
 
+test('a node whose disk fails to keep its logs stops with exit 7 and says why', async () => {
+  const data = join(folder, 'failing');
+  const { node, ended } = await up(data);
+  node.fail(new KadreError({ code: 'SYNC_FAILED' }, 'the log could not be written'));
+  const run = await ended;
+  assert.equal(run.status, 7);
+  assert.match(run.stdout, /"code":"SYNC_FAILED"/);
+  assert.equal(node.stops, 1);
+  assert.deepEqual((await readdir(data)).sort(), ['identity', 'lock']);
+});
+
 test('down drains the node as a signal does', async () => {
   const data = join(folder, 'four');
   const { node, ended } = await up(data);

@@ -3,15 +3,12 @@ import { test } from 'node:test';
 import { concatBytes } from '../../../src/base/bytes.ts';
 import type { PeerId } from '../../../src/base/ids.ts';
 import { openCertificate } from '../../../src/certificate/open.ts';
-import { ed25519Verifier, signerFromSeed } from '../../../src/crypto/node/keys.ts';
+import { signerFromSeed } from '../../../src/crypto/node/keys.ts';
 import { sha256 } from '../../../src/crypto/portable/hash.ts';
 import { encodeRecord } from '../../../src/job/build-record.ts';
 import type { PlanPackage } from '../../../src/job/plan.ts';
-import {
-  CADRE_DEFAULTS,
-  CadreService,
-  type CadreServiceInit,
-} from '../../../src/roles/cadre-service.ts';
+import { CADRE_DEFAULTS, type CadreServiceInit } from '../../../src/roles/cadre-limits.ts';
+import { CadreService } from '../../../src/roles/cadre-service.ts';
 import { EndedPlans } from '../../../src/roles/ended-plans.ts';
 import { InputHolder } from '../../../src/roles/input-holder.ts';
 import {
@@ -37,6 +34,7 @@ import {
   unwrap,
   workOf,
 } from '../../support/job-factory.ts';
+import { promptVerifier } from '../../support/prompt-verifier.ts';
 import { silentLogger } from '../../support/real-ports.ts';
 import { MemoryPlanStore, seededRandom } from '../../support/virtual-swarm.ts';
 
@@ -66,7 +64,7 @@ function serving(init: { limits?: Partial<CadreServiceInit>; store?: MemoryPlanS
       store,
       random: seededRandom(4),
       log: silentLogger,
-      verifier: ed25519Verifier,
+      verifier: promptVerifier,
       plans: new PlanCache(CHECKS),
       ended: new EndedPlans({ ...ports, store: new MemoryEndedPlanStore() }),
       holder: new InputHolder(ports),

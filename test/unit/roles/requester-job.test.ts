@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { toHex } from '../../../src/base/bytes.ts';
+import { KadreError } from '../../../src/base/errors.ts';
+import { openCertificate } from '../../../src/certificate/open.ts';
+import { CADRES_LOST_MAX, nextInstance } from '../../../src/roles/next-instance.ts';
 import type { JobEvent, JobHandle, Work } from '../../../src/sdk/types.ts';
+import { makeJob, unwrap } from '../../support/job-factory.ts';
 import {
   type VirtualNode,
   type VirtualNodeInit,
@@ -26,6 +31,28 @@ const BUSY: VirtualNodeInit = {
   hooks: { wrapExecutor: ({ backend }) => ({ backend, run: () => new Promise(() => {}) }) },
 };
 
+/** Workers that wait until they are let go, or told to stop. */
+function heldBack() {
+  const gate = Promise.withResolvers<void>();
+  const init: VirtualNodeInit = {
+    hooks: {
+      wrapExecutor: (inner) => ({
+        backend: inner.backend,
+        run: async (request, options = {}) => {
+          const aborted = new Promise<never>((_, reject) => {
+            options.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+          });
+          await Promise.race([gate.promise, aborted]);
+          return inner.run(request, options);
+        },
+      }),
+    },
+  };
+  return { init, free: gate.resolve };
+}
+
+const peerOf = (node: VirtualNode): string => node.signer.peerId;
+
 /** A job under way, and its members. */
 async function underWay(nodes: number | readonly VirtualNodeInit[]) {
   const swarm = await VirtualSwarm.start(nodes);
@@ -49,13 +76,47 @@ test('events tell the job in order, and end', async () => {
   assert.deepEqual(swarm.requester.roles.requester.counts, { running: 0, done: 1, failed: 0 });
 });
 
-test('a lost cadre fails the job, with its members named', async () => {
-  const { swarm, job, members } = await underWay(Array(10).fill(BUSY));
-  for (const member of members.slice(0, 2)) swarm.crash(member);
-  assert.equal(await codeOf(swarm.run(job.result())), 'CADRE_LOST');
+test('a job whose cadre is lost goes on under another one, as the next instance', async () => {
+  const held = heldBack();
+  const { swarm, job, members } = await underWay(Array(12).fill(held.init));
+  const lost = members.slice(0, 2);
+  for (const member of lost) swarm.crash(member);
+  held.free();
+  const { certificate } = await swarm.run(job.result());
   const events = await swarm.run(eventsOf(job));
-  assert.ok(events.at(-1)?.type === 'failed');
-  assert.equal(swarm.requester.roles.requester.counts.failed, 1);
+  const replanned = events.filter((event) => event.type === 'replanned');
+  assert.deepEqual(replanned, [{ type: 'replanned', instance: 1, members: lost.map(peerOf) }]);
+  const convened = events.filter((event) => event.type === 'convened');
+  assert.equal(convened.length, 2);
+  assert.ok(lost.every((node) => !convened[1]!.members.includes(peerOf(node))));
+  const opened = unwrap(openCertificate(certificate!));
+  assert.equal(opened.certificate.plan.instance, 1);
+  assert.equal(toHex(opened.jobId), job.id, 'the job stays what it is');
+  // A member of both cadres gave its seat in the first one up.
+  const again = members.filter((node) => convened[1]!.members.includes(peerOf(node)));
+  assert.deepEqual(
+    again.map((node) => node.roles.cadre?.plans),
+    again.map(() => 0),
+  );
+  assert.deepEqual(swarm.requester.roles.requester.counts, { running: 0, done: 1, failed: 0 });
+});
+
+test('no cadre is drawn once the time of the job is over, nor for somebody else', () => {
+  const policy = { cadre: 4, deadlineMs: 60_000 };
+  const { plan } = makeJob({ nodes: 12, shards: 2, policy });
+  const lost = new KadreError({ code: 'CADRE_LOST', data: { members: ['a', 'b'] } }, 'lost');
+  const ours = { plan, isOurs: true, elapsedMs: 0 };
+  assert.deepEqual(nextInstance(lost, ours), { instance: 1, members: ['a', 'b'] });
+  const { deadlineMs } = plan.policy;
+  assert.equal(nextInstance(lost, { ...ours, elapsedMs: deadlineMs }), undefined);
+  const endless = makeJob({ nodes: 12, shards: 2, policy: { cadre: 4 } }).plan;
+  assert.equal(nextInstance(lost, { ...ours, plan: endless, elapsedMs: 1e9 })?.instance, 1);
+  assert.equal(nextInstance(lost, { ...ours, isOurs: false }), undefined);
+  const last = { ...plan.package.plan, instance: CADRES_LOST_MAX };
+  const worn = { ...plan, package: { ...plan.package, plan: last } };
+  assert.equal(nextInstance(lost, { ...ours, plan: worn }), undefined);
+  const other = new KadreError({ code: 'NO_AGREEMENT' }, 'no');
+  assert.equal(nextInstance(other, ours), undefined);
 });
 
 test('outcome notices that are lost are asked for', async () => {

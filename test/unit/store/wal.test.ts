@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { utf8 } from '../../../src/base/bytes.ts';
+import type { KadreError } from '../../../src/base/errors.ts';
 import { crc32c } from '../../../src/store/crc32c.ts';
 import { openWal } from '../../../src/store/log-folder.ts';
-import { GroupCommitWal, type WalFile } from '../../../src/store/wal.ts';
+import { GroupCommitWal, type LogFile, openLog, type WalFile } from '../../../src/store/wal.ts';
 import { encodeFrame, scanWal, WAL_HEADER } from '../../../src/store/wal-frames.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'kadre-wal-'));
@@ -87,15 +88,43 @@ test('appends that arrive during a sync share the next one', async () => {
 
 test('a failed sync is final: no later append succeeds', async () => {
   const file = new HeldFile();
-  const wal = new GroupCommitWal(file, 0);
+  const told: string[] = [];
+  const wal = new GroupCommitWal(file, 0, { onSyncFailed: ({ code }) => told.push(code) });
   const first = wal.append([utf8('a')]);
   await file.begun(1);
   const second = wal.append([utf8('b')]);
   file.syncs[0]!.reject(new Error('EIO'));
-  await assert.rejects(first, { code: 'DISK_FAILED' });
-  await assert.rejects(second, { code: 'DISK_FAILED' });
-  await assert.rejects(wal.append([utf8('c')]), { code: 'DISK_FAILED' });
+  await assert.rejects(first, { code: 'SYNC_FAILED' });
+  await assert.rejects(second, { code: 'SYNC_FAILED' });
+  await assert.rejects(wal.append([utf8('c')]), { code: 'SYNC_FAILED' });
   assert.equal(file.written.length, 1, 'nothing follows the doubtful frame');
+  assert.deepEqual(told, ['SYNC_FAILED'], 'the process hears of it, once');
+});
+
+test('a full disk ends the log and not the process', async () => {
+  const file = new HeldFile();
+  file.write = () => Promise.reject(Object.assign(new Error('no room'), { code: 'ENOSPC' }));
+  const told: string[] = [];
+  const wal = new GroupCommitWal(file, 0, { onSyncFailed: ({ code }) => told.push(code) });
+  await assert.rejects(wal.append([utf8('a')]), { code: 'DISK_FAILED' });
+  await assert.rejects(wal.append([utf8('b')]), { code: 'DISK_FAILED' });
+  assert.deepEqual(told, []);
+});
+
+test('a log whose new name cannot be made durable is not opened', async () => {
+  const told: string[] = [];
+  const file: LogFile = {
+    name: 'log',
+    read: async () => new Uint8Array(0),
+    write: async () => {},
+    truncate: async () => {},
+    datasync: async () => {},
+    syncWhole: () => Promise.reject(new Error('EIO')),
+    close: async () => {},
+  };
+  const options = { onSyncFailed: ({ code }: KadreError) => told.push(code) };
+  await assert.rejects(openLog(file, options), { code: 'SYNC_FAILED' });
+  assert.deepEqual(told, ['SYNC_FAILED']);
 });
 
 test('a torn tail of any length is cut, and the log goes on', async () => {
