@@ -4,8 +4,8 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { type Hunt, hunt } from './sim/hunt.ts';
 import { ALL_PLANTED_BUGS as PLANTED_BUGS } from './sim/all-planted-bugs.ts';
+import { type Hunt, hunt } from './sim/hunt.ts';
 
 const SEEDS_MAX = 10_000;
 const root = path.dirname(import.meta.dirname);

@@ -97,7 +97,7 @@ export const CADRE_BUGS: readonly PlantedBug[] = [
     find: "if (round <= safety.lastVotedRound) return refuse('already-voted', 'ignore');\n  if (block.qc",
     replace:
       "if (round <= safety.lastVotedRound) return refuse('already-voted', 'ignore');\n  if (qc.round < safety.lockRound) return refuse('below-lock', 'ignore');\n  if (block.qc",
-    scenario: 'cadre:livelock',
+    scenario: 'cadre:hidden',
   },
   // A restart forgets how its round was entered.
   {
@@ -112,10 +112,10 @@ export const CADRE_BUGS: readonly PlantedBug[] = [
   {
     name: 'timeouts-merged',
     area: 'consensus',
-    file: 'src/consensus/timeout-collector.ts',
-    find: 'const cast = castBallot(timeouts, timeout, { same, roundsMax: TIMEOUT_ROUNDS_MAX });',
+    file: 'src/consensus/certificates.ts',
+    find: '  draft.timeouts = forgetBallots(draft.timeouts, round);\n',
     replace:
-      'const merged = new Map<number, ReadonlyMap<number, Verified<Timeout>>>(\n    [...timeouts.values()].map((votes) => [timeout.round, votes]),\n  );\n  const cast = castBallot(merged, timeout, { same, roundsMax: TIMEOUT_ROUNDS_MAX });',
+      '  draft.timeouts = new Map([...draft.timeouts.values()].map((cast) => [round, cast]));\n',
     scenario: 'cadre:network',
   },
   // No signature names its epoch.

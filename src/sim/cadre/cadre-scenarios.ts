@@ -20,6 +20,8 @@ export interface CadreScenario {
   readonly splitsMax: number;
   /** Share of rounds in which the network itself takes sides. */
   readonly hostileRounds: number;
+  /** Those rounds hide certificates with one machine after the other, and do nothing else. */
+  readonly hides?: boolean;
   /** Of every packet. */
   readonly lossMax: number;
 }
@@ -82,6 +84,13 @@ export const CADRE_SCENARIOS: readonly CadreScenario[] = [
     what: 'up to f seats run twice with one key, and the network takes sides in every round',
     lies: ['twins'],
     hostileRounds: 0.9,
+  },
+  {
+    ...QUIET,
+    name: 'cadre:hidden',
+    what: 'certificates that one machine after the other hides; all are honest',
+    hides: true,
+    hostileRounds: 1,
   },
   {
     name: 'cadre:storm',

@@ -1,19 +1,24 @@
 /**
  * What must hold of a cadre beside `ConsensusWatch`: certificates that are handed out (I8), what
- * signatures are bound to (I11), what the log says before a message leaves (I12). Judged from
- * bytes; only types are taken from `src/consensus`.
+ * signatures are bound to (I11), what the log says before a message leaves (I12), which roots
+ * become final (I13), what is voted for (I14). Judged from bytes; only types are taken from
+ * `src/consensus`.
  */
 import { concatBytes, toHex, u64, utf8 } from '../../base/bytes.ts';
+import { ZERO_DIGEST } from '../../base/ids.ts';
 import type { Commit } from '../../consensus/effects.ts';
 import type { CadreSeats } from '../../consensus/seats.ts';
+import { sha256 } from '../../crypto/portable/hash.ts';
 import { scanWal } from '../../store/wal-frames.ts';
 import { encodeCanonical } from '../../wire/cbor.ts';
 import type { Packet } from '../sim-hub.ts';
 import { type Signing, textOf } from '../sim-keys.ts';
 import {
+  blockIdOf,
   bytesAt,
   type Fields,
   fieldsAt,
+  hexAt,
   numberAt,
   readFields,
   readSigned,
@@ -21,6 +26,7 @@ import {
 import type { CadreKeys } from './cadre-keys.ts';
 import { LOG, type SeatMachine } from './seat-machine.ts';
 import type { Tally } from './tally.ts';
+import { isJustified } from './vote-duty.ts';
 
 export interface CadreWatchInit {
   readonly seats: Omit<CadreSeats, 'self'>;
@@ -40,6 +46,10 @@ export class CadreWatch {
   readonly #init: CadreWatchInit;
   readonly #logs = new Map<number, { bytes: number; signed: Map<string, Fields> }>();
   readonly #sent = new Set<string>();
+  /** Root of the tally after each height, as this object computes it. */
+  readonly #roots: Uint8Array[] = [ZERO_DIGEST];
+  /** Ids of blocks that some proposal gave a reason for. */
+  readonly #justified = new Set<string>();
 
   constructor(init: CadreWatchInit) {
     this.#init = init;
@@ -66,6 +76,12 @@ export class CadreWatch {
     }
   }
 
+  /** A machine, honest or not, made a proposal; whether it gets anywhere does not matter here. */
+  proposed(message: Fields): void {
+    const block = fieldsAt(message, 'block');
+    if (block !== undefined && isJustified(block, message)) this.#justified.add(blockIdOf(block));
+  }
+
   /** I12: the record of a signed message holds every round that must never be forgotten. */
   sent(machine: SeatMachine, { kind, bytes }: Packet): void {
     if (kind !== 'message') return;
@@ -75,6 +91,10 @@ export class CadreWatch {
     this.#sent.add(name);
     const message = readFields(body);
     if (message === undefined || message.sig === undefined) return;
+    // I14: no vote for a block on a certificate below what its timeout certificate reports.
+    if (message.kind === 'vote' && !this.#justified.has(hexAt(message, 'blockId'))) {
+      this.#fault(`I14: machine ${machine.index} votes for what nothing justifies`);
+    }
     const record = this.#signedOnDisk(machine).get(textOf(body));
     if (record === undefined) return;
     const wrong = forgotten(message, record);
@@ -83,8 +103,25 @@ export class CadreWatch {
     }
   }
 
+  committed(machine: SeatMachine, commit: Commit<Tally>): void {
+    this.#checkRoots(machine, commit);
+    this.#checkCertificate(machine, commit);
+  }
+
+  /** I13: a final block claims the root that its payloads give, executed a second time here. */
+  #checkRoots(machine: SeatMachine, { block, blockId, height, payloads }: Commit<Tally>): void {
+    const before = this.#roots[height - 1];
+    if (before === undefined) return;
+    const root = payloads.reduce((root, { id }) => sha256(concatBytes([root, id])), before);
+    this.#roots[height] = root;
+    const isNamed = blockIdOf(block as unknown as Fields) === toHex(blockId);
+    if (textOf(root) === textOf(block.stateRoot) && isNamed) return;
+    this.#fault(`I13: machine ${machine.index} finalises false roots at height ${height}`);
+  }
+
   /** I8: q distinct seats signed exactly what was handed over. */
-  committed(machine: SeatMachine, { cert, links, block, height }: Commit<Tally>): void {
+  #checkCertificate(machine: SeatMachine, commit: Commit<Tally>): void {
+    const { cert, links, block, height } = commit;
     const { seats, planId, epoch, cadreRoot } = this.#init.seats;
     const { round, blockId, stateRoot, resultsRoot } = cert;
     const body = encodeCanonical({ round, height: cert.height, blockId, stateRoot, resultsRoot });

@@ -3,16 +3,18 @@
  * and sync on virtual machines. Small, so that thousands of seeds a minute are possible where whole
  * nodes allow hundreds. Everything follows from the seed.
  */
-import { utf8 } from '../../base/bytes.ts';
+import { toHex, utf8 } from '../../base/bytes.ts';
 import type { Commit } from '../../consensus/effects.ts';
-import type { CadreSeats } from '../../consensus/seats.ts';
+import { type CadreSeats, genesisId } from '../../consensus/seats.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
 import { ConsensusWatch } from '../consensus-watch.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { type Packet, SimHub } from '../sim-hub.ts';
+import type { Signing } from '../sim-keys.ts';
 import type { LogLine } from '../sim-world.ts';
 import { Trace } from '../trace.ts';
 import { VirtualClock } from '../virtual-clock.ts';
+import { readFields } from '../wire-reader.ts';
 import { CadreKeys } from './cadre-keys.ts';
 import { CadreWatch } from './cadre-watch.ts';
 import type { Liar, Lie } from './liar.ts';
@@ -50,7 +52,10 @@ export class CadreWorld {
   readonly further: CadreWatch;
   /** Hears of every message of an honest member, and of every block that one finalised. */
   onSent: (machine: SeatMachine, bytes: Uint8Array) => void = () => {};
+  onArrived: (machine: SeatMachine, bytes: Uint8Array) => void = () => {};
+  onSigned: (machine: SeatMachine, signing: Signing) => void = () => {};
   onProgress: () => void = () => {};
+  readonly #genesisId: string;
   readonly #byPeer = new Map<string, SeatMachine>();
   readonly #faulty: readonly Fault[];
 
@@ -67,12 +72,17 @@ export class CadreWorld {
     this.hub = new SimHub(components, { ...links, reorder: 0.5 });
     this.watch = new ConsensusWatch((machine) => this.isHonest(machine));
     const seats = this.#seats(init);
+    this.#genesisId = toHex(genesisId(seats));
     this.further = new CadreWatch({ seats, keys: this.keys, faults: this.watch.faults });
     for (const self of init.faults.keys()) this.#addSeat({ ...seats, self }, init);
   }
 
   get faults(): string[] {
     return this.watch.faults;
+  }
+
+  get genesisId(): string {
+    return this.#genesisId;
   }
 
   get honest(): SeatMachine[] {
@@ -117,6 +127,12 @@ export class CadreWorld {
     this.faults.push(`machine ${by.index} blames honest seat ${seat}: ${reason}`);
   }
 
+  /** A proposal was made, as these bytes; by anybody. */
+  proposed(body: Uint8Array): void {
+    const message = readFields(body);
+    if (message !== undefined) this.further.proposed(message);
+  }
+
   committed(machine: SeatMachine, commit: Commit<Tally>): void {
     if (!this.isHonest(machine)) return;
     this.further.committed(machine, commit);
@@ -140,7 +156,9 @@ export class CadreWorld {
       const signer = this.keys.signer(init.seed, seats.self, (signing) => {
         const machine = this.machines[index]!;
         this.watch.signed(machine, signing);
-        if (this.isHonest(machine)) this.further.signed(machine, signing);
+        if (!this.isHonest(machine)) return;
+        this.further.signed(machine, signing);
+        this.onSigned(machine, signing);
       });
       const skew = {
         wallMs: this.random.integer(2_000) - 1_000,
@@ -166,6 +184,7 @@ export class CadreWorld {
   }
 
   #arrived({ from, to, bytes }: Packet): void {
+    this.onArrived(this.#byPeer.get(to)!, bytes);
     this.trace.add(this.clock.monotonicMs(), `${from}>${to}`, bytes);
   }
 }

@@ -87,6 +87,9 @@ export class Past {
         return;
       case 'commit':
         this.#note(message.qc);
+        return;
+      default:
+      // The others carry no certificate.
     }
   }
 

@@ -41,6 +41,18 @@ export function drawnRules(random: SeededRandom, machines: number, share: number
   return (): RoundRule => (random.chance(share) ? drawRule(random, machines) : OPEN);
 }
 
+/**
+ * Certificates that one machine after the other hides: it alone hears a round's votes, and is not
+ * heard. Nobody helps by certificates alone, so timeouts carry all that is known.
+ */
+export function hidingRules(random: SeededRandom, machines: number) {
+  return (): RoundRule => {
+    const chosen = random.integer(machines);
+    return (from, to, kind) =>
+      kind === 'vote' ? to === chosen : kind !== 'sync' && from !== chosen;
+  };
+}
+
 function drawRule(random: SeededRandom, machines: number): RoundRule {
   const chosen = random.integer(machines);
   switch (random.integer(5)) {

@@ -2,13 +2,15 @@
  * One seed of one cadre scenario: a hostile time, then GST, then every honest member must finalise
  * a new payload within the bound of consensus.md section 3.2. The report says what broke.
  */
+import { toHex } from '../../base/bytes.ts';
 import { SeededRandom } from '../seeded-random.ts';
-import { readFields } from '../wire-reader.ts';
+import { fieldsAt, numberAt, readFields, readSigned } from '../wire-reader.ts';
 import { type CadreScenario, findCadreScenario } from './cadre-scenarios.ts';
 import { CadreWeather, HOSTILE_MS } from './cadre-weather.ts';
 import { CadreWorld, type Fault } from './cadre-world.ts';
 import { Lasso } from './lasso.ts';
-import { drawnRules, RoundNet } from './round-net.ts';
+import { drawnRules, hidingRules, RoundNet } from './round-net.ts';
+import { VoteDuty } from './vote-duty.ts';
 
 export interface CadreOptions {
   readonly scenario: string;
@@ -49,7 +51,10 @@ export async function runCadreSeed(options: CadreOptions): Promise<CadreReport> 
   const faults = drawFaults(random, scenario, seats);
   const delayMsMax = random.pick([2, 10, 50]);
   const machines = seats + faults.filter((fault) => fault === 'twins').length;
-  const rounds = new RoundNet(drawnRules(random.fork(), machines, scenario.hostileRounds));
+  const rules = scenario.hides
+    ? hidingRules(random.fork(), machines)
+    : drawnRules(random.fork(), machines, scenario.hostileRounds);
+  const rounds = new RoundNet(rules);
   const drift = scenario.pausesMax > 0 ? 0.02 : 0;
   const world = new CadreWorld({ seed: options.seed, faults, rounds, delayMsMax, drift });
   return runWorld(world, {
@@ -74,6 +79,8 @@ export async function runWorld(world: CadreWorld, run: Run): Promise<CadreReport
   const runsAway = () => clock.fired > TIMERS_MAX;
   const isBroken = () => world.faults.length > 0 || runsAway();
   for (const machine of world.machines) machine.start();
+  // Nobody owes a vote to a leader that may have told others something else.
+  if (faults.every((fault) => fault === undefined)) watchDuties(world);
   weather.begin();
   const texts = submitSome(world);
   await clock.runUntil(HOSTILE_MS, isBroken);
@@ -150,6 +157,27 @@ function livenessBoundMs(init: {
   const delay = init.delayMsMax + HOP_EXTRA_MS;
   const bound = REBROADCAST_MS + (bad + 1) * (timer + 2 * delay) + 10 * delay;
   return Math.ceil(bound + HOSTILE_MS);
+}
+
+/** I15, of machines that ran all the time: others may have had no chance to vote. */
+function watchDuties(world: CadreWorld): void {
+  const duty = new VoteDuty(world.genesisId);
+  const nowMs = () => world.clock.monotonicMs();
+  world.onArrived = (machine, bytes) => {
+    const message = readFields(bytes.subarray(32));
+    if (message?.kind !== 'proposal') return;
+    const refs = (fieldsAt(message, 'block')?.payloadRefs ?? []) as Uint8Array[];
+    const hasPayloads = refs.every((ref) => machine.given.has(toHex(ref)));
+    duty.arrived(machine.index, message, { atMs: nowMs(), hasPayloads });
+  };
+  world.onSigned = (machine, { message }) => {
+    const signed = readSigned(message);
+    const round = numberAt((signed && readFields(signed.body)) ?? {}, 'round');
+    if (signed?.tag === 'VOTE') duty.voted(machine.index, round);
+    if (signed?.tag !== 'TIMEOUT' || machine.starts > 1 || machine.wasPaused) return;
+    if (!duty.neglected(machine.index, round, nowMs())) return;
+    world.faults.push(`I15: machine ${machine.index} does not vote in round ${round}`);
+  };
 }
 
 function watchForCircles(world: CadreWorld): void {

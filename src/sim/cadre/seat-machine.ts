@@ -40,6 +40,9 @@ export class SeatMachine {
   driver: ConsensusDriver<Tally> | undefined;
   /** Its disk was told to fail a sync, and the process has not ended of it yet. */
   syncWasFailed = false;
+  /** Payloads that its user gave it, as hex ids. */
+  readonly given = new Set<string>();
+  wasPaused = false;
   #starts = 0;
   #network: SimNetwork | undefined;
   /** What happened while the machine stood still; undefined while it does not. */
@@ -108,7 +111,9 @@ export class SeatMachine {
 
   /** Stands still: no timer fires, no message is read, nothing that was synced is noticed. */
   pause(): void {
-    if (this.isUp) this.#held ??= [];
+    if (!this.isUp) return;
+    this.wasPaused = true;
+    this.#held ??= [];
   }
 
   resume(): void {
@@ -118,6 +123,8 @@ export class SeatMachine {
   }
 
   submit(text: string): void {
+    if (!this.isUp) return;
+    this.given.add(toHex(tallyPayload(text).id));
     this.#whenAwake(() => this.driver?.submit(tallyPayload(text)));
   }
 
@@ -200,6 +207,7 @@ export class SeatMachine {
     const said = lie === undefined ? [bytes] : lie.say(seat, message.value);
     for (const one of said) {
       const body = one instanceof Uint8Array ? one : encodeMessage(one);
+      if (message.value.kind === 'proposal') this.#world.proposed(body);
       const round = roundOf(message.value) ?? this.driver?.round ?? 0;
       this.#carry(seat, body, { kind: message.value.kind, round });
     }
