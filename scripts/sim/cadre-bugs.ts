@@ -152,7 +152,7 @@ export const CADRE_BUGS: readonly PlantedBug[] = [
     file: 'src/consensus/signature-checks.ts',
     find: "return qc.round >= Math.max(...tc.highQcRounds) ? undefined : refuse('qc-below-tc');",
     replace: 'return undefined;',
-    scenario: 'cadre:byzantine',
+    scenario: 'cadre:forks',
   },
   // A block is voted for whatever root it claims.
   {

@@ -93,6 +93,14 @@ export const CADRE_SCENARIOS: readonly CadreScenario[] = [
     hostileRounds: 1,
   },
   {
+    ...QUIET,
+    name: 'cadre:forks',
+    what: 'the same, and leaders that build below what they were told',
+    lies: ['forker', 'stale-qc'],
+    hides: true,
+    hostileRounds: 1,
+  },
+  {
     name: 'cadre:storm',
     what: 'all of it',
     lies: ALL_LIES,

@@ -118,7 +118,14 @@ export class CadreWorld {
       this.clock.setTimer(SUPERVISOR_MS, () => machine.start());
       return;
     }
+    if (line.event === 'consensus.block-refused') this.#refused(machine);
     this.watch.logged(machine, line);
+  }
+
+  /** I16: where nobody proposes what is false, what is refused came in unchecked through sync. */
+  #refused(machine: SeatMachine): void {
+    const isTrue = this.#faulty.every((fault) => fault === undefined || fault === 'lying-server');
+    if (isTrue) this.faults.push(`I16: machine ${machine.index} took in what nobody proposed`);
   }
 
   /** An honest member is never held to be anything else. */

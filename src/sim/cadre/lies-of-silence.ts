@@ -40,9 +40,12 @@ export function lyingServer(liar: Liar): Lie {
   const isSilent = random.chance(0.5);
   const blocks = (message: MessageOf<'blocks'>): Message[] => {
     const bent = message.blocks.map((block) => ({ ...block, timeMs: block.timeMs + 1 }));
-    switch (random.integer(8)) {
+    const wrong = message.blocks.map((block) => ({ ...block, stateRoot: random.bytes(32) }));
+    switch (random.integer(9)) {
       case 0:
         return [{ ...message, blocks: bent }];
+      case 5:
+        return [{ ...message, blocks: wrong }];
       case 1:
         return [{ ...message, blocks: message.blocks.toReversed() }];
       case 2:
