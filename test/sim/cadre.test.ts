@@ -12,7 +12,7 @@ import { LIES } from '../../src/sim/cadre/lies.ts';
 import { type CadreReport, runCadreSeed } from '../../src/sim/cadre/run-cadre-seed.ts';
 
 /** Real time per scenario; the last one, which has everything in it, gets three times as much. */
-const FRESH_MS = 3_000;
+const FRESH_MS = 2_000;
 /** Enough on the slowest machine for every kind of fault to be drawn at least once. */
 const FRESH_MIN = 12;
 
