@@ -39,6 +39,7 @@ const TASKS = {
   example: { entry: 'scripts/example.ts', native: true },
   fuzz: { entry: 'test/fuzz/main.ts', native: true },
   bench: { entry: 'test/bench/main.ts', native: true },
+  soak: { entry: 'test/soak/main.ts', native: false },
   'kill-points': { entry: 'test/kill/main.ts', native: true },
   'gpu-check': { entry: 'scripts/gpu-check.ts', native: true },
   sim: { entry: 'scripts/sim.ts', native: false },

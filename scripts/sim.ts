@@ -6,9 +6,9 @@
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { CADRE_SCENARIOS } from '../src/sim/cadre/cadre-scenarios.ts';
 import { SCENARIO_NAMES } from '../src/sim/scenarios.ts';
-import { SIM_NODES } from '../src/sim/sim-limits.ts';
-import { replayCommand, runCampaign } from './sim/campaign.ts';
+import { nodesOf, replayCommand, runCampaign } from './sim/campaign.ts';
 
 const PROGRESS_EVERY = 100;
 
@@ -17,23 +17,25 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     scenario: { type: 'string', default: 'mixed' },
-    nodes: { type: 'string', default: String(SIM_NODES) },
+    nodes: { type: 'string' },
     workers: { type: 'string', default: String(os.availableParallelism()) },
   },
 });
 
-function count(name: 'seeds' | 'from' | 'nodes' | 'workers'): number {
+function count(name: 'seeds' | 'from' | 'workers'): number {
   const value = Number(values[name]);
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new RangeError(`--${name} must be a positive integer, not ${values[name]}`);
 }
 
 const { scenario } = values;
-if (!SCENARIO_NAMES.includes(scenario)) {
-  throw new RangeError(`--scenario must be one of ${SCENARIO_NAMES.join(', ')}`);
+const names = [...SCENARIO_NAMES, ...CADRE_SCENARIOS.map(({ name }) => name)];
+if (!names.includes(scenario)) {
+  throw new RangeError(`--scenario must be one of ${names.join(', ')}`);
 }
 const seeds = count('seeds');
-const nodes = count('nodes');
+// A cadre's size is drawn from the seed unless it is given.
+const nodes = values.nodes === undefined ? nodesOf(scenario) : Number(values.nodes);
 const startMs = performance.now();
 const seconds = () => ((performance.now() - startMs) / 1000).toFixed(0);
 const { done, failure } = await runCampaign({

@@ -1,4 +1,6 @@
 /** Many seeds over several processes, until one breaks an invariant or all are run. */
+import { isCadre } from '../../src/sim/cadre/cadre-scenarios.ts';
+import { SIM_NODES } from '../../src/sim/sim-limits.ts';
 import type { SeedLine, SeedRange } from './run-range.ts';
 import { type SeedWorker, startSeedWorker } from './seed-worker.ts';
 
@@ -56,8 +58,16 @@ export async function runCampaign(init: CampaignInit): Promise<CampaignEnd> {
   return { done, failure };
 }
 
+/** Nodes of a world, or seats of a cadre, unless somebody says otherwise: 0 is drawn. */
+export function nodesOf(scenario: string): number {
+  return isCadre(scenario) ? 0 : SIM_NODES;
+}
+
 /** What to type to see it again. */
 export function replayCommand(seed: number, init: { nodes: number; scenario: string }): string {
   const { nodes, scenario } = init;
+  if (isCadre(scenario)) {
+    return `npm run sim -- --nodes ${nodes} --from ${seed} --seeds 1 --scenario ${scenario}`;
+  }
   return `npm run --silent kadre -- sim --nodes ${nodes} --seed ${seed} --scenario ${scenario}`;
 }

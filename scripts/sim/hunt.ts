@@ -1,6 +1,7 @@
 /** Plants one bug in a copy of the sources and lets the simulator look for it. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { nodesOf } from './campaign.ts';
 import type { PlantedBug } from './planted-bugs.ts';
 import { startSeedWorker } from './seed-worker.ts';
 
@@ -14,17 +15,17 @@ export interface Hunt {
 
 export interface HuntInit {
   readonly root: string;
-  readonly nodes: number;
   readonly seedsMax: number;
 }
 
 /** Errors: a plain Error when the bug's edit does not apply. */
-export async function hunt(bug: PlantedBug, { root, nodes, seedsMax }: HuntInit): Promise<Hunt> {
+export async function hunt(bug: PlantedBug, { root, seedsMax }: HuntInit): Promise<Hunt> {
   const startMs = performance.now();
   const copy = path.join(root, 'build', 'planted', `${bug.name}-${process.pid}`);
   try {
     plant(bug, root, copy);
-    const range = { scenario: bug.scenario, nodes, from: 1, count: seedsMax };
+    const { scenario } = bug;
+    const range = { scenario, nodes: nodesOf(scenario), from: 1, count: seedsMax };
     let found: Pick<Hunt, 'seeds' | 'violation'> = { seeds: undefined, violation: undefined };
     const worker = startSeedWorker(copy, range, ({ seed, violations }) => {
       if (found.seeds !== undefined || violations.length === 0) return;

@@ -5,8 +5,7 @@
 import { toHex } from '../base/bytes.ts';
 import type { Packet } from './sim-hub.ts';
 import { type Signing, textOf } from './sim-keys.ts';
-import type { SimNode } from './sim-node.ts';
-import type { LogLine, WorldObserver } from './sim-world.ts';
+import type { LogLine } from './sim-world.ts';
 import {
   blockIdOf,
   bytesAt,
@@ -53,7 +52,15 @@ const NEVER_LOGGED = new Set([
 /** Messages that are signed, hence must be durable before they are sent. */
 const SIGNED_KINDS = new Set(['proposal', 'vote', 'timeout', 'commit']);
 
-export class ConsensusWatch implements WorldObserver {
+/** A machine as far as this looks at it: a whole node, or one that runs consensus alone. */
+export interface Watched {
+  readonly index: number;
+  /** Which start of the machine this is, from 1. */
+  readonly starts: number;
+  readonly disk: { holds(bytes: Uint8Array): boolean };
+}
+
+export class ConsensusWatch<N extends Watched = Watched> {
   readonly faults: string[] = [];
   readonly #chains = new Map<string, Chain>();
   readonly #deliveries = new Map<string, Delivery>();
@@ -66,9 +73,9 @@ export class ConsensusWatch implements WorldObserver {
   readonly #proposed = new Map<string, string>();
   /** Sent messages that were looked at. */
   readonly #seen = new Set<string>();
-  readonly #isHonest: (node: SimNode) => boolean;
+  readonly #isHonest: (node: N) => boolean;
 
-  constructor(isHonest: (node: SimNode) => boolean) {
+  constructor(isHonest: (node: N) => boolean) {
     this.#isHonest = isHonest;
   }
 
@@ -87,7 +94,7 @@ export class ConsensusWatch implements WorldObserver {
    * I3: one honest key never signs two different messages of one kind and round. What was signed
    * before a power cut and never left the machine does not count: it may be lost with the disk.
    */
-  signed(node: SimNode, { publicKey, message, signature }: Signing): void {
+  signed(node: N, { publicKey, message, signature }: Signing): void {
     const signed = this.#isHonest(node) ? readSigned(message) : undefined;
     // A proposal is signed by its id alone: its round is looked at when it is sent.
     if (signed === undefined || signed.tag === 'PROPOSAL') return;
@@ -112,7 +119,7 @@ export class ConsensusWatch implements WorldObserver {
     this.#unspoken.set(pen.signature, pen);
   }
 
-  sent(from: SimNode, { protocol, kind, bytes }: Packet): void {
+  sent(from: N, { protocol, kind, bytes }: Packet): void {
     if (protocol !== 'consensus' || kind !== 'message') return;
     const name = `${from.index} ${textOf(bytes)}`;
     if (this.#seen.has(name)) return;
@@ -138,7 +145,7 @@ export class ConsensusWatch implements WorldObserver {
   }
 
   /** I1, I2, I6: deliveries come once, in order, from the first block on, and agree. */
-  logged(node: SimNode, { event, fields }: LogLine): void {
+  logged(node: N, { event, fields }: LogLine): void {
     if (!this.#isHonest(node)) return;
     if (NEVER_LOGGED.has(event)) {
       this.faults.push(`node ${node.index} logs ${event}: ${fields.message ?? fields.reason}`);
@@ -158,7 +165,7 @@ export class ConsensusWatch implements WorldObserver {
    * What was signed before a power cut may be sent after it, when the disk kept it: it is then
    * judged beside everything else that has left the machine, signed before it or since.
    */
-  #speak(node: SimNode, signature: string): void {
+  #speak(node: N, signature: string): void {
     const pen = this.#unspoken.get(signature);
     if (pen === undefined) return;
     this.#unspoken.delete(signature);
@@ -171,7 +178,7 @@ export class ConsensusWatch implements WorldObserver {
     this.#spoken.add(signature);
   }
 
-  #judge(node: SimNode, pen: Signed, before: readonly Signed[]): void {
+  #judge(node: N, pen: Signed, before: readonly Signed[]): void {
     const name = `node ${node.index} signed a ${pen.tag} of round ${pen.round}`;
     if (before.some((past) => isSameSlot(past, pen) && past.body !== pen.body)) {
       this.faults.push(`I3: ${name} twice`);
@@ -189,7 +196,7 @@ export class ConsensusWatch implements WorldObserver {
     return chain;
   }
 
-  #deliveryOf(node: SimNode, planId: string): Delivery {
+  #deliveryOf(node: N, planId: string): Delivery {
     const name = `${node.index} ${planId}`;
     let delivery = this.#deliveries.get(name);
     if (delivery === undefined) {
@@ -203,18 +210,18 @@ export class ConsensusWatch implements WorldObserver {
   }
 
   /** I2: a member that speaks after a restart has delivered again what it had delivered before. */
-  #checkKept(node: SimNode, planId: string): void {
+  #checkKept(node: N, planId: string): void {
     const { height, promised } = this.#deliveryOf(node, planId);
     if (height < promised) this.faults.push(`I2: node ${node.index} forgot height ${promised}`);
   }
 
   /** Persist, then speak. */
-  #checkDurable(node: SimNode, message: Fields, bytes: Uint8Array): void {
+  #checkDurable(node: N, message: Fields, bytes: Uint8Array): void {
     if (node.disk.holds(bytes.subarray(32))) return;
     this.faults.push(`I9: node ${node.index} sent a ${message.kind} that is not durable`);
   }
 
-  #note(from: SimNode, planId: string, message: Fields): void {
+  #note(from: N, planId: string, message: Fields): void {
     const block = message.kind === 'proposal' ? fieldsAt(message, 'block') : undefined;
     if (block !== undefined) this.#noteProposal(from, planId, block);
     if (message.kind === 'blocks' && Array.isArray(message.blocks)) {
@@ -224,7 +231,7 @@ export class ConsensusWatch implements WorldObserver {
     for (const qc of qcs) if (qc !== undefined) this.#noteQc(planId, qc);
   }
 
-  #noteProposal(from: SimNode, planId: string, block: Fields): void {
+  #noteProposal(from: N, planId: string, block: Fields): void {
     const { id, round } = this.#noteBlock(planId, block);
     const name = `${from.index} ${planId} ${round}`;
     if ((this.#proposed.get(name) ?? id) !== id) {

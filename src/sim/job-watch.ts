@@ -19,7 +19,7 @@ import type { WorldObserver } from './sim-world.ts';
 import { readFields, recordIdOf } from './wire-reader.ts';
 
 export interface JobWatchInit {
-  readonly chain: ConsensusWatch;
+  readonly chain: ConsensusWatch<SimNode>;
   /** True for nodes whose results may be wrong; those collude with each other. */
   readonly mayLie: (node: SimNode) => boolean;
   readonly nodes: () => readonly SimNode[];

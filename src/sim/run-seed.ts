@@ -9,6 +9,7 @@ import { findScenario, type Scenario } from './scenarios.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import { SimJob, type SimJobOrder } from './sim-job.ts';
 import { CADRE_SEATS } from './sim-limits.ts';
+import type { SimNode } from './sim-node.ts';
 import { SimWorld } from './sim-world.ts';
 import { FAULTY_MS, Weather } from './weather.ts';
 
@@ -52,7 +53,7 @@ export async function runSeed(options: SimOptions): Promise<SimReport> {
   const { seed, nodes } = options;
   const world = new SimWorld({ seed, faults: { ...scenario.links, loss: 0, reorder: 0 } });
   const cast = new Cast(world, { scenario, nodes });
-  const chain = new ConsensusWatch((node) => cast.isHonestMember(node));
+  const chain = new ConsensusWatch<SimNode>((node) => cast.isHonestMember(node));
   const results = new JobWatch({
     chain,
     mayLie: (node) => cast.mayLie(node),

@@ -1,9 +1,11 @@
 /**
  * One machine's disk, as far as write-ahead logs see it. A crash loses what was not synced: of the
  * last writes any prefix may have reached the platter, zeros may stand where the rest should be, a
- * young file whose name was never synced may be gone as a whole. What was synced stays.
+ * young file whose name was never synced may be gone as a whole. What was synced stays, unless the
+ * disk is told to be a bad one: to fail a sync, or to flip a bit of what it holds.
  */
 import { concatBytes } from '../base/bytes.ts';
+import { KadreError } from '../base/errors.ts';
 import type { Clock } from '../base/ports.ts';
 import type { LogFolder } from '../store/log-folder.ts';
 import { type LogFile, openLog } from '../store/wal.ts';
@@ -26,6 +28,7 @@ export class SimDisk {
   readonly #random: SeededRandom;
   readonly #model: DiskModel;
   readonly #files = new Map<string, SimFile>();
+  #failsNextSync = false;
 
   constructor(
     components: { readonly clock: Clock; readonly random: SeededRandom },
@@ -62,6 +65,16 @@ export class SimDisk {
     this.#files.set(name, new SimFile(this.#clock.monotonicMs(), content));
   }
 
+  /** The next sync reports an error, and what it was asked for may be lost. */
+  failNextSync(): void {
+    this.#failsNextSync = true;
+  }
+
+  /** One bit of what a file holds is another now; false when it holds nothing. */
+  flipBit(name: string): boolean {
+    return this.#files.get(name)?.flipBit(this.#random) ?? false;
+  }
+
   crash(): void {
     for (const [name, file] of this.#files) {
       const isYoung = this.#clock.monotonicMs() - file.createdMs < NAME_WRITE_BACK_MS;
@@ -86,6 +99,11 @@ export class SimDisk {
         new Promise((resolve) => {
           this.#clock.setTimer(this.#random.between(syncMsMin, syncMsMax), resolve);
         }),
+      fails: () => {
+        const fails = this.#failsNextSync;
+        this.#failsNextSync = false;
+        return fails;
+      },
     });
   }
 }
@@ -93,6 +111,8 @@ export class SimDisk {
 interface Handle {
   readonly isRunning: () => boolean;
   readonly delay: () => Promise<void>;
+  /** Asked once per sync. */
+  readonly fails: () => boolean;
 }
 
 class SimFile {
@@ -113,13 +133,14 @@ class SimFile {
     return this.#content.subarray(0, this.#syncedBytes);
   }
 
-  open(name: string, { isRunning, delay }: Handle): LogFile {
+  open(name: string, { isRunning, delay, fails }: Handle): LogFile {
     /** What a dead process asked for never comes back to it. */
     const alive = async <T>(act: () => T): Promise<T> =>
       isRunning() ? act() : new Promise<T>(() => {});
     const sync = async (bytes: number) => {
       await delay();
       return alive(() => {
+        if (fails()) throw new KadreError({ code: 'DISK_FAILED' }, `${name}: the sync failed`);
         this.#syncedBytes = Math.max(this.#syncedBytes, bytes);
       });
     };
@@ -142,6 +163,13 @@ class SimFile {
       },
       close: async () => {},
     };
+  }
+
+  flipBit(random: SeededRandom): boolean {
+    if (this.#content.length === 0) return false;
+    this.#content = this.#content.slice();
+    this.#content[random.integer(this.#content.length)]! ^= 1 << random.integer(8);
+    return true;
   }
 
   holds(bytes: Uint8Array): boolean {

@@ -1,0 +1,28 @@
+/** What a soak and its members tell each other over the channel between their processes. */
+import type { CadreSeats } from '../../../src/consensus/seats.ts';
+import type { Block, CommitCert } from '../../../src/consensus/types.ts';
+
+/** The first message to a member; all later ones are lists of texts to submit. */
+export interface MemberOrder {
+  readonly self: number;
+  readonly seats: Omit<CadreSeats, 'self'>;
+  /** One multiaddr per seat, ending in its peer id. */
+  readonly addresses: readonly string[];
+  /** 32 bytes: of the node's identity and, here, of its key in the cadre. */
+  readonly seed: Uint8Array;
+  readonly folder: string;
+}
+
+export interface FinalBlock {
+  readonly kind: 'final';
+  readonly height: number;
+  readonly block: Block;
+  readonly texts: readonly string[];
+  readonly cert: CommitCert;
+  readonly links: readonly Block[];
+}
+
+export type MemberReport =
+  | FinalBlock
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'broken'; readonly reason: string };
