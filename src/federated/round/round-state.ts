@@ -4,7 +4,7 @@
  */
 import { assert } from '../../base/errors.ts';
 import { STATE_ROWS } from '../../kernel/fed-aggregate.ts';
-import { toFixed } from '../fixed-point.ts';
+import { toFixed, toFloat32 } from '../fixed-point.ts';
 import { initialState, type ModelState, type Optimiser } from '../optimiser/optimiser.ts';
 
 const HALF_WORD = 2 ** 26;
@@ -56,4 +56,13 @@ export function firstState(
   const model = Int32Array.from(parameters, (value) => toFixed(value, fractionBits));
   const state = initialState(optimiser, model, fractionBits);
   return packState({ ...state, aggregate: new Int32Array(model.length) });
+}
+
+/** The model as floats: one rounding each. */
+export function modelOfState(
+  packed: Int32Array,
+  elements: number,
+  fractionBits: number,
+): Float32Array {
+  return Float32Array.from(packed.subarray(0, elements), (v) => toFloat32(v, fractionBits));
 }
