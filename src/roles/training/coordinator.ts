@@ -107,6 +107,8 @@ const POLL_MS = 5_000;
 const FETCH_TIMEOUT_MS = 60_000;
 /** Deadlines that may pass without a quorum before a training is given up. */
 const SHORT_ROUNDS_MAX = 10;
+const ANNOUNCE_MS = 2_000;
+const ANNOUNCEMENTS_MAX = 30;
 /** How long clients are told that it is over. */
 const FAREWELL_MS = 3_000;
 /** Refusals kept of one round. */
@@ -150,14 +152,13 @@ export class TrainingCoordinator {
    * stay away, and those of jobs.
    */
   async *rounds(options: SignalOption = {}): AsyncGenerator<FinishedRound, void, undefined> {
-    const { desk, directory, log } = this.#components;
+    const { desk, directory } = this.#components;
     const { id } = this.#init.training;
     const stopping = new AbortController();
     const signal = anySignal(options.signal, stopping.signal);
     const name = trainingClass(toHex(id));
     const remove = desk.add(id, this);
-    const announced = directory.provide(name, { signal });
-    announced.catch((cause) => log.log('debug', 'training-not-announced', { cause: `${cause}` }));
+    void this.#announce(name, signal);
     try {
       await this.#publish();
       while (this.#head.round < this.#plan.rounds) yield await this.#round(signal);
@@ -193,6 +194,23 @@ export class TrainingCoordinator {
       updates,
       isEnded: this.#isEnded,
     };
+  }
+
+  /**
+   * Whoever was just connected knows nobody yet who could keep the record: it is handed out again
+   * until every seat is taken.
+   */
+  async #announce(name: string, signal: AbortSignal): Promise<void> {
+    const { directory, clock, log } = this.#components;
+    try {
+      for (let i = 0; i < ANNOUNCEMENTS_MAX; i++) {
+        await directory.provide(name, { signal });
+        if (this.#enrolment.size >= this.#plan.clients) return;
+        await sleep(clock, ANNOUNCE_MS, { signal });
+      }
+    } catch (cause) {
+      if (!signal.aborted) log.log('debug', 'training-not-announced', { cause: `${cause}` });
+    }
   }
 
   async #publish(): Promise<void> {
