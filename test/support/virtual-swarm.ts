@@ -132,10 +132,10 @@ export class VirtualSwarm {
   }
 
   /** One more client, which offers nothing. */
-  async join(index: number): Promise<EmbeddedSwarm> {
+  async guest(index: number): Promise<VirtualNode> {
     const node = this.#compose(index, undefined);
     await node.start();
-    return this.swarmOf(node);
+    return node;
   }
 
   nodeOf(peer: PeerId): VirtualNode {
