@@ -36,7 +36,8 @@ export function verbHelp(verb: DocumentedVerb): string {
   if (verb.options.length > 0) {
     lines.push('options:', ...formatTable(verb.options.map(optionCells)), '');
   }
-  lines.push('for every verb:', ...formatTable(GLOBAL_OPTIONS.map(optionCells)), '');
+  const shared = GLOBAL_OPTIONS.filter(({ name }) => !isOwn(verb, name));
+  lines.push('for every verb:', ...formatTable(shared.map(optionCells)), '');
   if (verb.example !== undefined) lines.push(`example: kadre ${verb.example}`, '');
   return lines.join('\n');
 }
@@ -154,4 +155,9 @@ function optionTable(rows: readonly OptionRow[]): string[] {
     return `| \`${cell(flag.trim())}\` | ${cell(why)} |`;
   });
   return ['| flag | meaning |', '|---|---|', ...lines, ''];
+}
+
+/** A verb's own option hides the one for every verb. */
+function isOwn({ options }: DocumentedVerb, name: string): boolean {
+  return options.some((row) => row.name === name);
 }

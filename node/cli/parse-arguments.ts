@@ -66,6 +66,15 @@ export class Arguments {
     return typeof value === 'number' ? value : undefined;
   }
 
+  /** The same, where `to` is what was given as `from`, or was not given. */
+  moved(from: string, to: string): Arguments {
+    const values = new Map(this.#values);
+    values.delete(to);
+    const value = values.get(from);
+    if (value !== undefined) values.set(to, value);
+    return new Arguments(values, this.positionals, this.inner);
+  }
+
   list(name: string): readonly string[] {
     const value = this.#values.get(name);
     return Array.isArray(value) ? value : [];

@@ -7,6 +7,7 @@ import { BEHAVIOURS, LAB_NODES_MAX } from '../lab/lab-order.ts';
 import type { Verb } from './command.ts';
 import type { OptionRow } from './option-table.ts';
 import { API_OPTIONS, BOOTSTRAP_OPTION } from './resolve-node.ts';
+import { TRAIN_VERBS } from './train-verbs.ts';
 
 const arrayOption = (name: 'in' | 'out', why: string): OptionRow => {
   return { name, kind: 'pair', placeholder: 'NAME=FILE.npy', multiple: true, why };
@@ -339,6 +340,7 @@ export const VERBS: readonly Verb[] = [
     example: 'verify c.kadre --out c=c.npy',
     load: async () => (await import('../commands/verify.ts')).verifyCertificate,
   },
+  ...TRAIN_VERBS,
   {
     name: 'kernels list',
     summary: 'The kernels of this build.',

@@ -5,6 +5,8 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { KadreError } from '../../src/base/errors.ts';
+import { CHAIN_BYTES_MAX } from '../../src/federated/round/round-record.ts';
+import { isChain } from '../../src/federated/round/verify-chain.ts';
 import { loadNetwork } from '../../src/sdk/load-network.ts';
 import { type CheckedArray, type ValidVerdict, type Verdict, verify } from '../../src/verify.ts';
 import { LIMITS } from '../../src/wire/limits.ts';
@@ -13,11 +15,16 @@ import type { Command, CommandContext } from '../cli/command.ts';
 import { exitOf } from '../cli/output.ts';
 import { callerFolder } from '../cli/parse-arguments.ts';
 import { loadConfiguration, networkOf } from '../config.ts';
+import { chainLines, judgeChain } from './verify-chain.ts';
+
+/** As many as tell a chain from a certificate. */
+const CHAIN_HEAD_BYTES = 16;
 
 export const verifyCertificate: Command = async (context) => {
   const { arguments: given, output } = context;
   const path = resolve(callerFolder(), given.positionals[0] ?? '');
   const certificate = await readCertificate(path);
+  if (isChain(certificate)) return verifyRounds(context, certificate);
   const inputs = await readArrays(given.list('in'), 'in');
   const outputs = await readArrays(given.list('out'), 'out');
   const network = given.has('network') ? await trustedNetwork(context) : undefined;
@@ -34,6 +41,14 @@ export const verifyCertificate: Command = async (context) => {
   return verdict.valid ? 0 : exitOf('CERTIFICATE_INVALID');
 };
 
+async function verifyRounds(context: CommandContext, file: Uint8Array): Promise<number> {
+  const { arguments: given, output } = context;
+  const network = given.has('network') ? await trustedNetwork(context) : undefined;
+  const verdict = await judgeChain(file, given, network);
+  output.result({ v: 1, ...verdict }, () => chainLines(verdict));
+  return verdict.valid ? 0 : exitOf('CERTIFICATE_INVALID');
+}
+
 /** The file, or as much of it as shows that it is too large. Errors: CERTIFICATE_UNREADABLE. */
 async function readCertificate(path: string): Promise<Uint8Array> {
   try {
@@ -41,7 +56,10 @@ async function readCertificate(path: string): Promise<Uint8Array> {
     try {
       const pieces: Buffer[] = [];
       let bytes = 0;
-      const stream = handle.createReadStream({ end: LIMITS.certificateBytesMax });
+      const head = new Uint8Array(CHAIN_HEAD_BYTES);
+      await handle.read(head, 0, head.length, 0);
+      const end = isChain(head) ? CHAIN_BYTES_MAX : LIMITS.certificateBytesMax;
+      const stream = handle.createReadStream({ start: 0, end });
       for await (const piece of stream) {
         pieces.push(piece as Buffer);
         bytes += (piece as Buffer).length;

@@ -1,8 +1,8 @@
 /**
  * What the demo does, in order: start a swarm with one liar and one node that crashes, multiply two
  * matrices from `.npy` files, feed the product to a second job on the swarm as the crash left it,
- * render a picture, price an option, and check every certificate offline, from the files, as a
- * stranger would.
+ * render a picture, price an option, train a model on eight client processes of which two lie, and
+ * check every certificate offline, from the files, as a stranger would.
  */
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,6 +21,7 @@ import type { Behaviour } from '../lab/lab-order.ts';
 import { readArray, writeArray } from './array-file.ts';
 import { type DemoJob, pictureJob, priceJob, productJob } from './demo-jobs.ts';
 import { makeMatrix } from './matrices.ts';
+import { type TrainingShown, trainingAct } from './training-act.ts';
 
 export interface DemoWorld {
   readonly write: (line: string) => void;
@@ -86,8 +87,10 @@ export async function runDemo({ write, log, signal, pictures }: DemoWorld): Prom
     await mkdir(pictures, { recursive: true });
     const third = await runJob(pictureJob('M', join(pictures, 'mandelbrot.png')), place);
     const fourth = await runJob(priceJob('P'), place);
+    const { networkFile } = lab;
+    const training = await trainingAct({ networkFile, folder, step, signal });
     const survived = isGone ? 1 : 0;
-    return close([first, second, third, fourth], { liar, survived, write });
+    return close([first, second, third, fourth], { training, liar, survived, write });
   } finally {
     await swarm?.close().catch(() => undefined);
     await lab?.stop();
@@ -157,14 +160,21 @@ async function keep(
 /** The table and the last line. */
 function close(
   jobs: readonly Ran[],
-  shown: { readonly liar: LabNode; readonly survived: number; readonly write: DemoWorld['write'] },
+  shown: {
+    readonly training: TrainingShown;
+    readonly liar: LabNode;
+    readonly survived: number;
+    readonly write: DemoWorld['write'];
+  },
 ): boolean {
-  const { liar, survived, write } = shown;
+  const { training, liar, survived, write } = shown;
   const lies = jobs.flatMap(({ summary }) =>
     summary.disputes.filter(({ kind }) => kind === 'wrong-result'),
   );
   const isNamed = lies.length > 0 && lies.every(({ peer }) => peer === liar.peerId);
-  const verified = jobs.filter(({ problem }) => problem === undefined).length;
+  const count = jobs.length + training.rounds;
+  const held = jobs.filter(({ problem }) => problem === undefined).length;
+  const verified = held + training.verified;
   const rows = jobs.map(({ name, summary, certificateBytes }) => [
     name,
     String(summary.shards),
@@ -177,11 +187,13 @@ function close(
   for (const line of ['', ...formatTable([head, ...rows]), '']) write(line);
   if (!isNamed) write(`not shown: ${liar.peerId} lied, and is not the one named`);
   for (const { name, problem } of jobs) if (problem !== undefined) write(`${name}: ${problem}`);
+  if (training.problem !== undefined) write(`training: ${training.problem}`);
   const named = isNamed ? `liar ${liar.peerId} named` : 'liar not named';
   // Unlike English, the line has one form for every number: programs read it.
   const crashes = `${survived} crashes survived`;
-  write(`demo: ${jobs.length} jobs, ${verified} certificates verified, ${named}, ${crashes}`);
-  return isNamed && survived === 1 && verified === jobs.length;
+  write(`demo: ${count} jobs, ${verified} certificates verified, ${named}, ${crashes}`);
+  const isTrained = training.problem === undefined;
+  return isNamed && survived === 1 && isTrained && verified === count;
 }
 
 function disputeCounts({ disputes }: JobSummary): string {

@@ -135,6 +135,18 @@ export const ERROR_CODES = {
     'no such job here',
     'check the id, and that this is the node it was submitted through',
   ),
+  TRAINING_UNKNOWN: row(
+    4,
+    true,
+    'nobody in the swarm coordinates this training',
+    'check the id, and that its `train start` still runs and can be reached from here',
+  ),
+  TRAINING_REFUSED: row(
+    4,
+    false,
+    'the coordinator of a training does not take this client',
+    'the message says why; ask the coordinator for a seat',
+  ),
   JOB_AMBIGUOUS: row(
     2,
     false,

@@ -1,5 +1,11 @@
 /** Written by scripts/vectors/kernels.ts: blob roots of the self-test cases' whole outputs. */
 export const GOLDEN_DIGESTS: Readonly<Record<string, string>> = {
+  'fed.aggregate@1 q8 default':
+    'f6406bae0e9f14875962353e4cd194de8db2ed4e73977ebd2d6a5fe4abf4732c,be55b7efa352f004518d9e3a4453dd6ecfdf335ee8967b8756908b69d64ca300',
+  'fed.aggregate@1 topk krum':
+    '33da98122d76890ca90af5ce0ad2418b20eba4a1122d04e9deb621d23876d1c7,8b35acfd62db7ec7ecc2a8af121449f48c38dedd06537d1a30208c42f5ea6e18',
+  'fed.aggregate@1 q4 median':
+    '773dfd3dd058e5b15e1cf7029c2d45493833f2ddbdd043a0cd6038e71b46f788,6c71f82e826096bf49e37817d8edaa72350f223056982532941ebc0bcac967b4',
   'gemm.f32@1 37x300x45 moderate':
     'c603f0e7892ad95c2606fe3fbe7f5b6f7d9f50ccd7f53d2d25cea4e6c7ba23b8',
   'gemm.f32@1 3x1100x35 moderate':

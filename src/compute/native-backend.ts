@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { KadreError } from '../base/errors.ts';
 import type { Addon, NativeCall } from './addon.ts';
 import { type KernelBackend, type KernelCall, outputBuffers } from './kernel-call.ts';
-import { KERNEL_CODES } from './kernels/table.ts';
+import { KERNEL_CODES, NATIVE_KERNELS } from './kernels/table.ts';
 
 /** Operations and bytes up to which a call stays on the calling thread: some ten microseconds. */
 const SHORT_CALL_COST = 500_000;
@@ -48,7 +48,7 @@ export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): Kern
 export function bindBackend(addon: Addon, name: string): KernelBackend {
   return {
     name,
-    kernels: isDevice(name) ? DEVICE_KERNELS : [...KERNEL_CODES.keys()],
+    kernels: isDevice(name) ? DEVICE_KERNELS : NATIVE_KERNELS,
     concurrent: true,
     pauseOperations: 1_000_000_000,
     run: (call) => runNative(addon, name, call),
@@ -61,7 +61,7 @@ function runNative(
   call: KernelCall,
 ): readonly Uint8Array[] | Promise<readonly Uint8Array[]> {
   const code = KERNEL_CODES.get(call.kernel);
-  if (code === undefined) {
+  if (code?.native === undefined || code.nativeKernel === undefined) {
     throw new KadreError({ code: 'KERNEL_FAILED' }, `${backend} has no ${call.kernel}`);
   }
   const outputs = outputBuffers(call);

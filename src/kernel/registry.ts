@@ -7,6 +7,7 @@ import { taggedHash } from '../crypto/portable/hash.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { TAGS } from '../wire/tags.ts';
 import { type Kernel, type KernelSchema, kernelId } from './contract.ts';
+import { fedAggregate } from './fed-aggregate.ts';
 import { gemmF32 } from './gemm-f32.ts';
 import { mandelbrot } from './mandelbrot.ts';
 import { map } from './map.ts';
@@ -17,6 +18,7 @@ import { sha256Search } from './sha256-search.ts';
 
 /** Ids ascending. */
 export const KERNELS: readonly Kernel[] = [
+  fedAggregate,
   gemmF32,
   mandelbrot,
   map,

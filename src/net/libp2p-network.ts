@@ -8,7 +8,7 @@ import type { Connection, IdentifyResult, PeerId as Libp2pPeerId, Stream } from 
 import { peerIdFromString } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import type { Libp2p } from 'libp2p';
-import { KadreError } from '../base/errors.ts';
+import { asKadreError, KadreError } from '../base/errors.ts';
 import { nodeIdOf, type PeerId } from '../base/ids.ts';
 import type {
   Clock,
@@ -235,11 +235,14 @@ export class Libp2pNetwork implements Network {
     if (nodeIdOf(peer) === undefined) {
       throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} is no Ed25519 peer id`);
     }
-    return this.#components.libp2p.dialProtocol(
-      peerIdFromString(peer),
-      protocolId(this.#init.networkId, protocol),
-      { signal: AbortSignal.timeout(this.#init.openTimeoutMs ?? OPEN_TIMEOUT_MS) },
-    );
+    const id = protocolId(this.#init.networkId, protocol);
+    const signal = AbortSignal.timeout(this.#init.openTimeoutMs ?? OPEN_TIMEOUT_MS);
+    try {
+      return await this.#components.libp2p.dialProtocol(peerIdFromString(peer), id, { signal });
+    } catch (cause) {
+      // Refused, gone while the protocol was agreed on, no address: to a caller all the same.
+      throw asKadreError(cause, 'PEER_UNREACHABLE', `cannot open ${protocol} to ${peer}`);
+    }
   }
 
   async #serve(protocol: ProtocolName, stream: Stream, connection: Connection): Promise<void> {

@@ -1,7 +1,13 @@
 /** Names and limits of Kadre's protocols (docs/protocol/transport.md, "Protocols"). */
 import type { ProtocolName } from '../base/ports.ts';
 
-export const PROTOCOL_NAMES: readonly ProtocolName[] = ['advert', 'job', 'consensus', 'blob'];
+export const PROTOCOL_NAMES: readonly ProtocolName[] = [
+  'advert',
+  'job',
+  'consensus',
+  'blob',
+  'train',
+];
 
 export function protocolId(networkId: string, name: ProtocolName): string {
   return `/kadre/${networkId}/${name}/1`;
@@ -26,13 +32,15 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /**
- * Why these: an advert batch; a plan or record of 8 MiB with its envelope; a blob piece of 256 KiB.
+ * Why these: an advert batch; a plan or record of 8 MiB with its envelope; a blob piece of 256 KiB;
+ * a training's plan, whose schema may have 4 MiB.
  */
 export const PROTOCOL_LIMITS: Readonly<Record<ProtocolName, ProtocolLimits>> = {
   advert: { bodyBytesMax: MIB },
   job: { bodyBytesMax: 9 * MIB },
   consensus: { bodyBytesMax: 9 * MIB },
   blob: { bodyBytesMax: MIB },
+  train: { bodyBytesMax: 5 * MIB },
 };
 
 /** Requests of one peer and protocol that may be in flight, at each end. */

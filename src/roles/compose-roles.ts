@@ -34,6 +34,7 @@ import { RESULTS_KEPT_MS } from './job-records.ts';
 import { PlanCache } from './plan-cache.ts';
 import { Requester } from './requester.ts';
 import { Scout } from './scout.ts';
+import { TrainingDesk } from './training/training-desk.ts';
 import { Worker } from './worker.ts';
 
 export interface RolePorts {
@@ -74,6 +75,7 @@ export interface RoleSet {
   readonly worker: Worker | undefined;
   readonly cadre: CadreService | undefined;
   readonly advertiser: Advertiser | undefined;
+  readonly trainings: TrainingDesk;
   /** In start order. */
   readonly services: readonly Service[];
 }
@@ -120,6 +122,7 @@ export function composeRoles(
   const advertiser =
     offer === undefined ? undefined : advertise(ports, { networkId, book, offer, load });
   const protocol = new JobProtocol({ network, blobs, plans, holder, worker, cadre, requester });
+  const trainings = new TrainingDesk(ports);
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
   const retention = retain(ports, keepMs, { requester, holder, worker, cadre });
   const services = [
@@ -129,6 +132,7 @@ export function composeRoles(
     cadre,
     requester,
     protocol,
+    trainings,
     advertiser,
   ];
   return {
@@ -138,6 +142,7 @@ export function composeRoles(
     worker,
     cadre,
     advertiser,
+    trainings,
     services: services.filter((service) => service !== undefined),
   };
 }

@@ -12,12 +12,14 @@ import { computationIdOf } from '../job/spec.ts';
 import type { Dtype } from '../kernel/contract.ts';
 import { bytesOfArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
+import type { ClientEvent } from '../roles/training/client.ts';
 import { isSameRequirement } from '../swarm/requirement.ts';
 import { ApiClient } from './api-client.ts';
 import { ApiJob, type Expected, expectedOfSpec } from './api-job.ts';
 import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import { jobIdPrefix } from './find-job.ts';
 import { mapJobs } from './map-jobs.ts';
+import type { Training, TrainingStatus } from './train.ts';
 import type {
   JobHandle,
   JobInfo,
@@ -139,6 +141,18 @@ class ApiSwarm implements Swarm {
     return (await this.#client.json<{ jobs: JobInfo[] }>('jobs', call)).jobs;
   }
 
+  async train(): Promise<Training> {
+    throw notThroughApi();
+  }
+
+  join(): AsyncGenerator<ClientEvent, void, undefined> {
+    throw notThroughApi();
+  }
+
+  async training(): Promise<TrainingStatus> {
+    throw notThroughApi();
+  }
+
   async kernels(): Promise<readonly KernelInfo[]> {
     const call = { signal: this.#signal() };
     return (await this.#client.json<{ kernels: KernelInfo[] }>('kernels', call)).kernels;
@@ -191,4 +205,10 @@ function isSameWork(a: Expected, b: Expected): boolean {
     cadre === b.options.cadre &&
     isSameRequirement(a.requires, b.requires)
   );
+}
+
+/** Coordinator and clients of a training meet over connections of their own. */
+function notThroughApi(): KadreError {
+  const advice = 'connect with `network` or `bootstrap` instead of `api`';
+  return new KadreError({ code: 'USAGE', advice }, 'an API cannot carry a training');
 }

@@ -20,6 +20,8 @@ export interface ClientInit extends SignalOption {
   /** Multiaddrs ending in /p2p/<peer id>. */
   readonly bootstrap: readonly string[];
   readonly identitySeed?: Uint8Array | undefined;
+  /** Multiaddrs; with any, this client is found and dialled like a node. */
+  readonly listen?: readonly string[] | undefined;
   readonly log?: Logger;
 }
 
@@ -28,12 +30,12 @@ const STOP_TIMEOUT_MS = 2_000;
 /** Resolves at once; whether anybody answers shows when a job looks for peers. */
 export async function composeClient(init: ClientInit): Promise<Swarm> {
   throwIfAborted(init.signal);
-  const { network: file, bootstrap, log = silentLogger } = init;
+  const { network: file, bootstrap, listen = [], log = silentLogger } = init;
   const seed = init.identitySeed ?? generateSeed();
   const signer = signerFromSeed(seed);
   const host = await createHost(
     { clock: systemClock, random: systemRandom, logger: log },
-    { seed, networkId: file.id, listen: [], bootstrap, server: false },
+    { seed, networkId: file.id, listen, bootstrap, server: listen.length > 0 },
   );
   const blobs = new MemoryBlobStore();
   const { network, directory } = host;

@@ -16,7 +16,7 @@ import type { ConnectOptions, Swarm } from './types.ts';
  * const { outputs, certificate } = await job.result();
  */
 export async function connect(options: ConnectOptions = {}): Promise<Swarm> {
-  const { api, bootstrap, token, signal, identitySeed } = options;
+  const { api, bootstrap, token, signal, identitySeed, listen } = options;
   if (api !== undefined && bootstrap !== undefined) {
     throw new KadreError({ code: 'USAGE' }, 'give either `api` or `bootstrap`, not both');
   }
@@ -26,6 +26,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Swarm> {
     network,
     bootstrap: bootstrap ?? network.bootstrap,
     identitySeed,
+    listen,
     signal,
   });
 }

@@ -5,7 +5,16 @@
 
 import { KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
-import type { BlobStore, Clock, Network, Random, SignalOption, Signer } from '../base/ports.ts';
+import type {
+  BlobStore,
+  Clock,
+  Directory,
+  Logger,
+  Network,
+  Random,
+  SignalOption,
+  Signer,
+} from '../base/ports.ts';
 import { abortable, anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
@@ -16,6 +25,7 @@ import { bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { KERNELS } from '../kernel/registry.ts';
 import type { RoleSet } from '../roles/compose-roles.ts';
 import type { StartedJob } from '../roles/requester.ts';
+import type { ClientEvent } from '../roles/training/client.ts';
 import { jobIdText } from '../store/job-store.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
@@ -25,6 +35,16 @@ import { EmbeddedJob } from './embedded-job.ts';
 import { jobIdPrefix, matchJobId } from './find-job.ts';
 import { jobInfo } from './job-info.ts';
 import { mapJobs } from './map-jobs.ts';
+import {
+  type JoinOptions,
+  joinTraining,
+  startTraining,
+  type Training,
+  type TrainingStatus,
+  type TrainingStatusOptions,
+  type TrainOptions,
+  trainingStatus,
+} from './train.ts';
 import type {
   JobHandle,
   JobInfo,
@@ -40,11 +60,13 @@ import type {
 
 export interface EmbeddedSwarmComponents {
   readonly network: Network;
+  readonly directory: Directory;
+  readonly log: Logger;
   readonly signer: Signer;
   readonly random: Random;
   readonly clock: Clock;
   readonly blobs: BlobStore;
-  readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester'>;
+  readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester' | 'trainings'>;
   /** Ends what was started for this swarm; nothing for a node's own. */
   readonly close: () => Promise<void>;
 }
@@ -191,6 +213,24 @@ export class EmbeddedSwarm implements Swarm {
       const job = requester.running(jobId)?.job;
       return jobInfo(jobId, { spec: stored.job.spec, job, stored, isRunning: job !== undefined });
     });
+  }
+
+  async train(options: TrainOptions): Promise<Training> {
+    throwIfAborted(anySignal(options.signal, this.#closed.signal));
+    const signal = anySignal(options.signal, this.#closed.signal);
+    const submit = this.submit.bind(this);
+    const components = { ...this.#components, desk: this.#components.roles.trainings, submit };
+    return startTraining(components, this.#init.networkId, { ...options, signal });
+  }
+
+  join(id: string, options: JoinOptions): AsyncGenerator<ClientEvent, void, undefined> {
+    const signal = anySignal(options.signal, this.#closed.signal);
+    return joinTraining(this.#components, id, { ...options, signal });
+  }
+
+  async training(id: string, options: TrainingStatusOptions = {}): Promise<TrainingStatus> {
+    const signal = anySignal(options.signal, this.#closed.signal);
+    return trainingStatus(this.#components, id, { ...options, signal });
   }
 
   async kernels(): Promise<readonly KernelInfo[]> {

@@ -72,6 +72,8 @@ function addNode(world: SimWorld, lie: Behaviour | null): void {
 function clientOf(world: SimWorld, client: SimNode, seed: number): Swarm {
   const components = {
     network: client.ports.network,
+    directory: client.ports.directory,
+    log: client.ports.log,
     signer: client.signer,
     random: new SeededRandom(seed),
     clock: world.clock,

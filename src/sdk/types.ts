@@ -8,12 +8,22 @@ import type { SignalOption } from '../base/ports.ts';
 import type { JobStage, WhyReport } from '../job/why.ts';
 import type { Dtype, Parameters } from '../kernel/contract.ts';
 import type { NdArray } from '../kernel/nd-array.ts';
+import type { ClientEvent } from '../roles/training/client.ts';
+import type {
+  JoinOptions,
+  Training,
+  TrainingStatus,
+  TrainingStatusOptions,
+  TrainOptions,
+} from './train.ts';
 
 export interface ConnectOptions extends SignalOption {
   /** `public`, `local`, or the path of a network file. Default `public`. */
   readonly network?: string;
   /** Multiaddrs of nodes to join through; makes this process a client of that swarm. */
   readonly bootstrap?: readonly string[];
+  /** Multiaddrs where others reach this client, which coordinates trainings. Default: none. */
+  readonly listen?: readonly string[];
   /** URL of a running node's API; excludes `bootstrap`. */
   readonly api?: string;
   /** The API's bearer token. */
@@ -259,6 +269,21 @@ export interface Swarm extends AsyncDisposable {
   retry(id: string, options?: RetryOptions): Promise<JobHandle>;
   /** Jobs that this swarm's requester knows, oldest first. */
   jobs(options?: SignalOption): Promise<readonly JobInfo[]>;
+  /**
+   * Coordinates a training: clients join it by its id, every round ends in a certificate. Not
+   * through an API: clients connect to this process, which `listen` lets them.
+   *
+   * @example
+   * const training = await swarm.train({ model: 'mlp', data, rounds: 20, clients: 8 });
+   * for await (const { round, accuracy } of training) console.log(round, accuracy);
+   */
+  train(options: TrainOptions): Promise<Training>;
+  /**
+   * Takes part in a training until it ends. Data stays here; leaving the loop leaves the training.
+   */
+  join(id: string, options: JoinOptions): AsyncGenerator<ClientEvent, void, undefined>;
+  /** Where a training stands. Errors: TRAINING_UNKNOWN. */
+  training(id: string, options?: TrainingStatusOptions): Promise<TrainingStatus>;
   kernels(): Promise<readonly KernelInfo[]>;
   /** Peers whose adverts are known now. */
   peers(): Promise<readonly PeerInfo[]>;

@@ -4,13 +4,18 @@
  */
 import type { PeerId } from '../base/ids.ts';
 import { Lifecycle } from '../base/lifecycle.ts';
-import type { Clock, Logger, Network, Signer } from '../base/ports.ts';
+import type { Clock, Logger, Signer } from '../base/ports.ts';
 import { sleep } from '../base/signals.ts';
 import type { Executor } from '../compute/executor.ts';
 import { JsExecutor } from '../compute/local-executor.ts';
 import { sha256 } from '../crypto/portable/hash.ts';
 import { findKernel, kernelDigest } from '../kernel/registry.ts';
-import { composeRoles, type OfferInit, type RoleSet } from '../roles/compose-roles.ts';
+import {
+  composeRoles,
+  type OfferInit,
+  type RolePorts,
+  type RoleSet,
+} from '../roles/compose-roles.ts';
 import { MemoryEndedPlanStore } from '../store/ended-plan-store.ts';
 import { MemoryJobStore } from '../store/job-store.ts';
 import { MemoryBlobStore } from '../store/memory-blob-store.ts';
@@ -53,7 +58,7 @@ const DEVICE = {
 interface Process {
   readonly network: SimNetwork;
   readonly roles: RoleSet;
-  readonly ports: { readonly network: Network; readonly signer: Signer };
+  readonly ports: Pick<RolePorts, 'network' | 'signer' | 'directory' | 'log'>;
   readonly lifecycle: Lifecycle;
 }
 

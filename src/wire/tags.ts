@@ -28,6 +28,11 @@ export const TAGS = {
   updateSchema: 'kadre/update-schema/1',
   updateMask: 'kadre/update-mask/1',
   updateStart: 'kadre/update-start/1',
+  updateSeed: 'kadre/update-seed/1',
+  bucketSeed: 'kadre/bucket-seed/1',
+  ruleTrace: 'kadre/rule-trace/1',
+  training: 'kadre/training/1',
+  round: 'kadre/round/1',
   // signatures of a node's identity key
   signAdvert: 'kadre/sign/advert/1',
   signJobSpec: 'kadre/sign/job-spec/1',
@@ -36,6 +41,7 @@ export const TAGS = {
   signRefusal: 'kadre/sign/refusal/1',
   signSeal: 'kadre/sign/seal/1',
   signCancel: 'kadre/sign/cancel/1',
+  signUpdate: 'kadre/sign/update/1',
   // signatures of a plan's consensus key (consensus.md 1.13)
   consensusProposal: 'kadre/consensus/1/PROPOSAL',
   consensusVote: 'kadre/consensus/1/VOTE',

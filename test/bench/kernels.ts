@@ -75,13 +75,14 @@ const backends = addon.backends().filter(({ problem }) => problem === null);
 for (const { request, unit, amount } of SUBJECTS) {
   if (values.kernel !== undefined && !request.kernel.startsWith(values.kernel)) continue;
   const call = callOf(prepareRequest(request), request, 0);
-  const code = KERNEL_CODES.get(request.kernel)!;
-  const { extents, inputs } = code.native(call);
+  const { native, nativeKernel } = KERNEL_CODES.get(request.kernel)!;
+  if (native === undefined || nativeKernel === undefined) continue;
+  const { extents, inputs } = native(call);
   const outputs = outputBuffers(call);
   for (const { name } of backends) {
     const rates = Array.from({ length: Number(values.runs) }, () => {
       const startMs = performance.now();
-      addon.runNow(name, code.nativeKernel, extents, inputs, outputs);
+      addon.runNow(name, nativeKernel, extents, inputs, outputs);
       return (amount / (performance.now() - startMs)) * 1000;
     }).sort((a, b) => a - b);
     const median = rates[rates.length >> 1]!;

@@ -247,6 +247,8 @@ export function networkConformance(name: string, make: () => Promise<NetworkPair
       for (const peer of ['no peer id', nobody]) {
         const ask = () => pair.a.request(peer, 'job', none, { timeoutMs: 2000 });
         await assert.rejects(ask, code('PEER_UNREACHABLE'));
+        const stream = pair.a.openStream(peer, 'blob', none)[Symbol.asyncIterator]();
+        await assert.rejects(async () => stream.next(), code('PEER_UNREACHABLE'));
         pair.a.send(peer, 'job', none);
       }
     });

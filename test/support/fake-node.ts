@@ -3,6 +3,7 @@
  * spot, so that everything around a node can be tested with real bytes.
  */
 
+import assert from 'node:assert/strict';
 import type { NodeStatus, RunningNode } from '../../node/node-facade.ts';
 import { toHex } from '../../src/base/bytes.ts';
 import { KadreError } from '../../src/base/errors.ts';
@@ -78,6 +79,9 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
       handles.set(handle.id, handle);
       return handle;
     },
+    train: async () => assert.fail('no training at a fake node'),
+    training: async () => assert.fail('no training at a fake node'),
+    join: () => assert.fail('no training at a fake node'),
     kernels: async () => KERNELS.map(describeKernel),
     peers: async () => [
       {

@@ -14,6 +14,22 @@ const fraction = (min: number, max: number) => fc.double({ min, max, noNaN: true
 
 /** By kernel name: a new kernel without one fails a test. */
 export const APPLICATIONS: Readonly<Record<string, fc.Arbitrary<Application>>> = {
+  'fed.aggregate': fc.tuple(arrayLength, extent).map(([columns, bytes]) => ({
+    parameters: {
+      codec: 'q8',
+      rule: 'mean',
+      optimiser: 'fedavg:rate=1',
+      round: 0,
+      training: '00'.repeat(32),
+      parent: '00'.repeat(32),
+    },
+    inputs: [
+      { name: 'schema', dtype: '|u1', shape: [bytes] },
+      { name: 'state', dtype: '<i4', shape: [2, columns] },
+      { name: 'statements', dtype: '|u1', shape: [bytes] },
+      { name: 'updates', dtype: '|u1', shape: [bytes] },
+    ],
+  })),
   'gemm.f32': fc
     .tuple(extent, fc.nat({ max: 5 }), extent)
     .map(([m, k, n]) => ({ parameters: {}, inputs: [f4('a', m, k), f4('b', k, n)] })),

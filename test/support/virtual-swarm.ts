@@ -132,6 +132,13 @@ export class VirtualSwarm {
     return node;
   }
 
+  /** One more client, which offers nothing. */
+  async guest(index: number): Promise<VirtualNode> {
+    const node = this.#compose(index, undefined);
+    await node.start();
+    return node;
+  }
+
   nodeOf(peer: PeerId): VirtualNode {
     return this.nodes.find((node) => node.signer.peerId === peer)!;
   }
@@ -145,7 +152,9 @@ export class VirtualSwarm {
   swarmOf(node: VirtualNode, close = async () => void (await node.stop())): EmbeddedSwarm {
     const { network, signer, blobs, roles } = node;
     const { clock } = this;
-    const components = { network, signer, blobs, roles, clock, random: this.#random, close };
+    const directory = this.directory.of(signer.peerId);
+    const rest = { directory, log: silentLogger, clock, random: this.#random, close };
+    const components = { network, signer, blobs, roles, ...rest };
     return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {} });
   }
 

@@ -30,9 +30,9 @@ export interface SpeedLadder {
 export interface KernelCode {
   /** `gemm.f32@1` */
   readonly id: string;
-  /** enum kadre_kernel in src/native/backend.h */
-  readonly nativeKernel: number;
-  native(call: KernelCall): NativeArguments;
+  /** enum kadre_kernel in src/native/backend.h, and how it is called; absent: reference only. */
+  readonly nativeKernel?: number;
+  readonly native?: (call: KernelCall) => NativeArguments;
   /** Fills the outputs, in steps of some ten milliseconds: the meaning of the kernel. */
   reference(call: KernelCall, outputs: readonly Uint8Array[]): Iterator<void>;
   /** Small, and hard where bits go wrong: rounding, edges, odd sizes. At least one. */

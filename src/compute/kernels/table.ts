@@ -1,4 +1,5 @@
 /** How every built-in kernel is executed: the one list behind backends, self-test and speeds. */
+import { fedAggregateCode } from './fed-aggregate.ts';
 import { gemmF32Code } from './gemm-f32.ts';
 import type { KernelCode } from './kernel-code.ts';
 import { mandelbrotCode } from './mandelbrot.ts';
@@ -9,6 +10,7 @@ import { reduceCode } from './reduce.ts';
 import { sha256SearchCode } from './sha256-search.ts';
 
 const CODES: readonly KernelCode[] = [
+  fedAggregateCode,
   gemmF32Code,
   mandelbrotCode,
   mapCode,
@@ -21,4 +23,9 @@ const CODES: readonly KernelCode[] = [
 /** By kernel id, ids ascending. */
 export const KERNEL_CODES: ReadonlyMap<string, KernelCode> = new Map(
   CODES.map((code) => [code.id, code]),
+);
+
+/** Kernel ids of those with native code. */
+export const NATIVE_KERNELS: readonly string[] = CODES.flatMap(({ id, native }) =>
+  native === undefined ? [] : [id],
 );

@@ -12,6 +12,7 @@ import {
 } from '../../../src/job/plan.ts';
 import type { JobSpec } from '../../../src/job/spec.ts';
 import type { Parameters } from '../../../src/kernel/contract.ts';
+import { dtypeOf } from '../../../src/kernel/nd-array.ts';
 import { findKernel, kernelDigest } from '../../../src/kernel/registry.ts';
 import type { Advert, SignedAdvert } from '../../../src/swarm/advert.ts';
 import { cadreOrder } from '../../../src/swarm/cadre-order.ts';
@@ -24,7 +25,7 @@ export function makeSpec(recipe: Recipe, requester: Signer): JobSpec {
   const kernel = findKernel(recipe.kernel ?? 'noop@1')!;
   const inputs = Object.entries(recipe.inputs ?? {}).map(([name, { data, shape }]) => ({
     name,
-    dtype: '<f4' as const,
+    dtype: dtypeOf(data)!,
     shape,
     root: blobRoot(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   }));

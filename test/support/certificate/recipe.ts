@@ -47,6 +47,8 @@ export interface Recipe {
   readonly kernel?: string;
   readonly parameters?: Parameters;
   readonly inputs?: Readonly<Record<string, NdArray>>;
+  /** Bytes of outputs, by name; default: made up. */
+  readonly outputs?: Readonly<Record<string, Uint8Array>>;
   /** Cadre ranks that were unreachable. */
   readonly skipped?: readonly number[];
   /** Seats that vote; default: all. */

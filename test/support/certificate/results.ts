@@ -47,7 +47,9 @@ interface Results {
 export function makeResults(recipe: Recipe, planned: Planned): Results {
   const kernel = resolveOf(planned.plain);
   const specs = recipe.bend?.outputs?.(kernel.outputs) ?? kernel.outputs;
-  const bytes = kernel.outputs.map((output) => outputBytes(planned.plain.kernel, output));
+  const bytes = kernel.outputs.map(
+    (output) => recipe.outputs?.[output.name] ?? outputBytes(planned.plain.kernel, output),
+  );
   const waves = firstWaves(planned);
   const leaves = Array.from({ length: planned.plain.shards }, (_, shard) => {
     const regions = kernel.regions(planned.plain.shards, shard);

@@ -9,6 +9,7 @@ import { peerDecoders } from './peer-decoders.ts';
 import { roleDecoders } from './role-decoders.ts';
 import { signedDecoders } from './signed-decoders.ts';
 import { storeDecoders } from './store-decoders.ts';
+import { trainingDecoders } from './training-decoders.ts';
 import { userDecoders } from './user-decoders.ts';
 
 export function allDecoders(): Decoder[] {
@@ -20,6 +21,7 @@ export function allDecoders(): Decoder[] {
     ...storeDecoders(),
     ...userDecoders(),
     ...federatedDecoders(),
+    ...trainingDecoders(),
   ];
 }
 
@@ -45,8 +47,10 @@ export const THROUGH: Readonly<Record<string, string>> = {
   'federated/codec/power-sgd-codec.ts: powerSgdCodec': 'federated/codec/power-sgd-codec.ts: decode',
   'federated/codec/rand-k-codec.ts: randKCodec': 'federated/codec/rand-k-codec.ts: decode',
   'federated/codec/ternary-codec.ts: ternaryCodec': 'federated/codec/ternary-codec.ts: decode',
+  'federated/round/round-record.ts: decodeChain': 'federated/round/check-chain.ts: openChain',
   'federated/spec-text.ts: parseSpecs': 'federated/rule/rule-text.ts: parsePipeline',
   'kernel/plain-json.ts: Reader': 'kernel/plain-json.ts: parsePlainJson',
+  'node/commands/train/dataset-file.ts: csvOf': 'federated/data/csv.ts: parseCsv',
   'net/envelope.ts: parseFrame': 'net/envelope.ts: checkedFrames',
   'node/api/job-request.ts: readJson': 'node/api/job-request.ts: readJobRequest',
   'node/doctor/place.ts: checkDataDir': 'crypto/node/keystore.ts: decodeIdentity',
@@ -69,6 +73,7 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'crypto/portable/chacha20.ts: ChaChaWords': 'reads the words of its own key stream',
   'federated/feedback.ts: compress': 'decodes what it has just encoded',
   'node/cli/array-files.ts: checkTargets': 'takes names of files, not content',
+  'node/commands/train/dataset-file.ts: readBytes': 'takes the name of a file, not content',
   'node/data-dir.ts: openDataDir': 'takes the name of a folder',
   'node/demo/array-file.ts: readArray': "the demo's own files",
   'node/doctor/place.ts: checkDisk': 'takes the name of a folder',

@@ -166,7 +166,8 @@ function requestDecoders(): Decoder[] {
             inputs: requiredInputs(kernel).map(({ name, dtype, rank }) => ({
               name,
               dtype,
-              shape: new Array(rank).fill(4),
+              shape:
+                kernel.name === 'fed.aggregate' && rank === 2 ? [2, 4] : new Array(rank).fill(4),
             })),
           }),
         ],
@@ -176,9 +177,16 @@ function requestDecoders(): Decoder[] {
   ];
 }
 
+/** Of kernels whose texts are no expressions. */
+const TEXTS: Readonly<Record<string, string>> = {
+  optimiser: 'fedavg',
+  training: '00'.repeat(32),
+  parent: '00'.repeat(32),
+};
+
 /** A good value of a parameter; a text without a default is an expression. */
 function exampleOf(row: ParameterSchema) {
-  return row.default ?? (row.type === 'text' ? 'x*x - 1' : (row.min ?? 1));
+  return row.default ?? TEXTS[row.name] ?? (row.type === 'text' ? 'x*x - 1' : (row.min ?? 1));
 }
 
 const requiredInputs = ({ schema }: Kernel) => schema.inputs.filter((row) => !row.optional);
