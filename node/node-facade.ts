@@ -13,6 +13,8 @@ export interface NodeStatus {
   readonly v: 1;
   readonly peerId: string;
   readonly addrs: readonly string[];
+  /** `local`, `public` or `behind-nat`: docs/protocol/joining.md. */
+  readonly reachability: string;
   readonly uptimeMs: number;
   readonly backend: string;
   readonly roles: readonly string[];
@@ -64,6 +66,9 @@ export interface NodeConfig {
   readonly share: number;
   readonly gpu: boolean;
   readonly mdns: boolean;
+  readonly upnp: boolean;
+  /** Multiaddrs by which others reach the node beside those it listens on. */
+  readonly announce: readonly string[];
   /** 32-byte Ed25519 seed. */
   readonly identitySeed: Uint8Array;
   /** The network file's overrides of the job defaults. */

@@ -24,6 +24,8 @@ export interface IncomingChannelComponents {
   onMisbehaviour(refusal: Refusal): void;
   /** A handler threw something that is no coded error: a bug to report. */
   onHandlerFailure(cause: unknown): void;
+  /** Takes a piece of a bulk answer out of the peer's budget; false when that is used up. */
+  mayStream(bytes: number): boolean;
 }
 
 export interface IncomingChannelInit {
@@ -177,6 +179,7 @@ export class IncomingChannel {
       if (handler?.stream === undefined) throw noHandler('streams');
       for await (const piece of handler.stream(this.#init.peer, open.body, { signal })) {
         if (signal.aborted) return;
+        if (!this.#components.mayStream(piece.length)) throw overBudget();
         yield encodeFrame(FRAME_KINDS.data, open.id, piece);
       }
       yield encodeFrame(FRAME_KINDS.end, open.id);
@@ -190,6 +193,10 @@ export class IncomingChannel {
   #report(cause: unknown): void {
     if (!(cause instanceof KadreError)) this.#components.onHandlerFailure(cause);
   }
+}
+
+function overBudget(): KadreError {
+  return new KadreError({ code: 'PEER_REFUSED' }, 'the budget for bulk on this path is used up');
 }
 
 function noHandler(what: string): KadreError {

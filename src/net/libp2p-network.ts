@@ -24,6 +24,7 @@ import { bulkAnswer } from './bulk-stream.ts';
 import { IncomingChannel } from './incoming-channel.ts';
 import { Loopback } from './loopback.ts';
 import { OutgoingChannel } from './outgoing-channel.ts';
+import { PeerBudgets } from './peer-budgets.ts';
 import type { PeerStanding } from './peer-standing.ts';
 import {
   ADDRESS_CHARACTERS_MAX,
@@ -35,6 +36,7 @@ import {
   protocolId,
   QUEUED_BYTES_MAX,
   QUEUED_FRAMES_MAX,
+  RELAYED_BULK_BYTES_MAX,
   REQUESTS_MAX,
   RUNNING_MAX,
   STREAMS_MAX,
@@ -71,12 +73,15 @@ export class Libp2pNetwork implements Network {
   readonly #bulkSlots = new Map<string, Slots>();
   readonly #disconnectListeners = new Set<(peer: PeerId) => void>();
   readonly #loopback: Loopback;
+  readonly #relayedBulk: PeerBudgets;
   #stopped = false;
 
   constructor(components: Libp2pNetworkComponents, init: Libp2pNetworkInit) {
     this.#components = components;
     this.#init = init;
     this.self = components.libp2p.peerId.toString();
+    const perMinute = RELAYED_BULK_BYTES_MAX;
+    this.#relayedBulk = new PeerBudgets({ clock: components.clock }, { perMinute });
     this.#loopback = new Loopback(this.self, (protocol) => this.#handlers.get(protocol));
   }
 
@@ -89,7 +94,11 @@ export class Libp2pNetwork implements Network {
       await libp2p.handle(
         protocolId(this.#init.networkId, name),
         (stream, connection) => this.#serve(name, stream, connection),
-        { maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX },
+        {
+          maxInboundStreams: STREAMS_MAX,
+          maxOutboundStreams: STREAMS_MAX,
+          runOnLimitedConnection: true,
+        },
       );
     }
   }
@@ -148,7 +157,7 @@ export class Libp2pNetwork implements Network {
     const release = await slots.take(options.signal);
     try {
       const stream = await this.#openStream(peer, protocol);
-      yield* bulkAnswer(
+      const pieces = bulkAnswer(
         { clock, stream, onMisbehaviour: (refusal) => this.#misbehaved(peer, refusal.reason) },
         body,
         {
@@ -158,6 +167,11 @@ export class Libp2pNetwork implements Network {
           signal: options.signal,
         },
       );
+      const isRelayed = this.#bestConnection(peer)?.limits !== undefined;
+      for await (const piece of pieces) {
+        if (isRelayed && !this.#relayedBulk.take(peer, piece.length)) throw noDirectPath(peer);
+        yield piece;
+      }
     } finally {
       release();
       if (slots.isIdle) this.#bulkSlots.delete(key);
@@ -235,11 +249,22 @@ export class Libp2pNetwork implements Network {
     if (nodeIdOf(peer) === undefined) {
       throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} is no Ed25519 peer id`);
     }
-    return this.#components.libp2p.dialProtocol(
-      peerIdFromString(peer),
-      protocolId(this.#init.networkId, protocol),
-      { signal: AbortSignal.timeout(this.#init.openTimeoutMs ?? OPEN_TIMEOUT_MS) },
-    );
+    const id = protocolId(this.#init.networkId, protocol);
+    const options = {
+      signal: AbortSignal.timeout(this.#init.openTimeoutMs ?? OPEN_TIMEOUT_MS),
+      runOnLimitedConnection: true,
+    };
+    const present = this.#bestConnection(peer);
+    if (present !== undefined) return present.newStream(id, options);
+    return this.#components.libp2p.dialProtocol(peerIdFromString(peer), id, options);
+  }
+
+  /** Direct before relayed; libp2p itself would dial again for every stream over a relay. */
+  #bestConnection(peer: PeerId): Connection | undefined {
+    const present = this.#components.libp2p
+      .getConnections(peerIdFromString(peer))
+      .filter(({ status }) => status === 'open');
+    return present.find(({ limits }) => limits === undefined) ?? present[0];
   }
 
   async #serve(protocol: ProtocolName, stream: Stream, connection: Connection): Promise<void> {
@@ -253,6 +278,8 @@ export class Libp2pNetwork implements Network {
         onHandlerFailure: (cause) => {
           this.#components.logger.log('error', 'handler-failed', { protocol, peer, cause });
         },
+        mayStream: (bytes) =>
+          connection.limits === undefined || this.#relayedBulk.take(peer, bytes),
       },
       {
         peer,
@@ -302,6 +329,11 @@ export class Libp2pNetwork implements Network {
   #log(event: string, fields: Readonly<Record<string, unknown>>): void {
     this.#components.logger.log('debug', event, fields);
   }
+}
+
+function noDirectPath(peer: PeerId): KadreError {
+  const init = { code: 'PEER_UNREACHABLE', peer } as const;
+  return new KadreError(init, `no direct path to ${peer}, and a relay carries little bulk`);
 }
 
 function stopped(): KadreError {

@@ -39,6 +39,8 @@ if (build.state === 'unavailable') {
         share: 1,
         gpu: false,
         mdns: false,
+        upnp: false,
+        announce: [],
         identitySeed: new Uint8Array(32).fill(7),
         policy: {},
         log: silentLogger,

@@ -12,7 +12,11 @@ const none = new Uint8Array(0);
 const kinds = FRAME_KINDS;
 const sentKinds = (stream: FakeStream) => stream.sent.map((bytes) => bytes[1]);
 
-function incoming(handler: ProtocolHandler | undefined, init = {}) {
+function incoming(
+  handler: ProtocolHandler | undefined,
+  init = {},
+  mayStream: (bytes: number) => boolean = () => true,
+) {
   const stream = new FakeStream();
   const refusals: Refusal[] = [];
   const failures: unknown[] = [];
@@ -25,6 +29,7 @@ function incoming(handler: ProtocolHandler | undefined, init = {}) {
       onHandlerFailure: (cause) => {
         failures.push(cause);
       },
+      mayStream,
     },
     { peer: 'p', bodyBytesMax: 1000, runningMax: 4, queuedBytesMax: 10_000, ...init },
   );
@@ -130,6 +135,22 @@ describe('incoming channel', () => {
     await receive(kinds.request, 1);
     assert.equal(failures.length, 1);
     assert.deepEqual(sentKinds(stream), [kinds.error]);
+  });
+
+  it('ends a bulk answer with a refusal when its budget is used up', async () => {
+    let left = 25;
+    const handler: ProtocolHandler = {
+      stream: async function* () {
+        for (;;) yield new Uint8Array(10);
+      },
+    };
+    const { stream, receive } = incoming(handler, {}, (bytes) => {
+      left -= bytes;
+      return left >= 0;
+    });
+    await receive(kinds.open, 1);
+    await settle();
+    assert.deepEqual(sentKinds(stream), [kinds.data, kinds.data, kinds.error]);
   });
 
   it('stops a bulk answer when the reader resets the stream', async () => {
