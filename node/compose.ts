@@ -23,6 +23,7 @@ import {
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
 import type { NodeHooks, NodeStores } from '../src/sim/node-hooks.ts';
+import { AddressFile } from '../src/store/address-file.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
 import { DiskEndedPlanStore } from '../src/store/ended-plan-store.ts';
 import { DiskJobStore } from '../src/store/job-store.ts';
@@ -115,6 +116,8 @@ function hostInitOf(config: NodeConfig): HostInit {
     bootstrap,
     mdns,
     upnp,
+    rendezvous: config.rendezvous,
+    remembered: new AddressFile(join(config.dataDir, 'peers.json')),
     relay: roles.includes('relay'),
     server: true,
   };

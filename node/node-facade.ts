@@ -6,7 +6,7 @@ import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Role } from '../src/swarm/advert.ts';
-import type { NetworkPolicy } from '../src/swarm/network-file.ts';
+import type { NetworkPolicy, RendezvousRule } from '../src/swarm/network-file.ts';
 
 /** What `kadre status` and GET /v1/status answer. JSON-safe. */
 export interface NodeStatus {
@@ -61,6 +61,8 @@ export interface NodeConfig {
   readonly listen: readonly string[];
   /** Multiaddrs ending in /p2p/<peer id>. */
   readonly bootstrap: readonly string[];
+  /** Where else the network's nodes meet. */
+  readonly rendezvous: RendezvousRule | undefined;
   readonly roles: readonly Role[];
   /** Part of this machine's cores that the swarm may use: above 0, at most 1. */
   readonly share: number;

@@ -93,6 +93,7 @@ export async function serveNode(
         networkName: network.name,
         listen: settings.listen,
         bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
+        rendezvous: network.rendezvous,
         roles,
         share: settings.share,
         gpu: settings.gpu,

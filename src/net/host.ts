@@ -8,14 +8,20 @@ import type { ConnectionGater } from '@libp2p/interface';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random } from '../base/ports.ts';
+import type { RendezvousRule } from '../swarm/network-file.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
+import type { ResolveTxt } from './dnsaddr.ts';
+import { isDnsaddr, joinSources, meetingAddresses } from './join-sources.ts';
 import { KadDirectory } from './kad-directory.ts';
 import { Libp2pNetwork, type Libp2pNetworkInit } from './libp2p-network.ts';
 import { type HostServices, libp2pOptions } from './libp2p-options.ts';
+import type { AddressStore } from './peer-memory.ts';
 import { PeerStanding } from './peer-standing.ts';
 import type { Reachability } from './reachability.ts';
 
 export interface HostComponents {
+  /** TXT records, for `/dnsaddr` addresses. Default: the machine's resolver. */
+  readonly resolveTxt?: ResolveTxt;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -38,6 +44,10 @@ export interface HostInit extends Libp2pNetworkInit {
   readonly upnp?: boolean;
   /** Multiaddrs by which others reach it beside those it listens on: a forwarded port, a name. */
   readonly announce?: readonly string[];
+  /** Where else the network's nodes meet; never asked when it listens on loopback alone. */
+  readonly rendezvous?: RendezvousRule | undefined;
+  /** Where addresses of peers survive a restart. */
+  readonly remembered?: AddressStore;
   readonly connectionsMax?: number;
 }
 
@@ -59,7 +69,10 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   const standing = new PeerStanding({ clock });
   const privateKey = await generateKeyPairFromSeed('Ed25519', init.seed);
   const libp2p = await createLibp2p<HostServices>({
-    ...libp2pOptions(init, logger, gaterOf(standing)),
+    ...libp2pOptions(init, logger, {
+      connectionGater: gaterOf(standing),
+      onLanPeer: ({ id, multiaddrs }) => void bootstrap.meet(String(id), multiaddrs.map(String)),
+    }),
     privateKey,
     start: false,
   });
@@ -68,9 +81,10 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
     { libp2p, dht: libp2p.services.dht, clock, random, logger },
     { networkId: init.networkId },
   );
+  const sources = joinSources({ ...components, libp2p, privateKey }, init);
   const bootstrap = new BootstrapLoop(
     { libp2p, dht: libp2p.services.dht, clock, random, logger },
-    { addresses: init.bootstrap },
+    { addresses: init.bootstrap.filter((address) => !isDnsaddr(address)), sources: sources.all },
   );
   const { reachability, dht } = libp2p.services;
   if (init.server) {
@@ -96,10 +110,14 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
       // this node would leave it out for want of an address.
       await libp2p.peerStore.patch(libp2p.peerId, { multiaddrs: libp2p.getMultiaddrs() });
       directory.start();
+      await sources.memory?.start();
       bootstrap.start();
+      sources.rendezvous?.keep(() => meetingAddresses(init, network, reachability.state));
     },
     stop: async () => {
       bootstrap.stop();
+      sources.rendezvous?.stop();
+      await sources.memory?.stop();
       directory.stop();
       await network.stop();
       await libp2p.stop();

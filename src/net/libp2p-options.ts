@@ -13,9 +13,9 @@ import {
 } from '@libp2p/circuit-relay-v2';
 import { dcutr } from '@libp2p/dcutr';
 import { type Identify, identify } from '@libp2p/identify';
-import type { ConnectionGater, PeerInfo } from '@libp2p/interface';
+import type { ConnectionGater, PeerDiscovery, PeerInfo } from '@libp2p/interface';
 import { type KadDHT, kadDHT } from '@libp2p/kad-dht';
-import { mdns } from '@libp2p/mdns';
+import { type MulticastDNSComponents, mdns } from '@libp2p/mdns';
 import { type Ping, ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
 import { uPnPNAT } from '@libp2p/upnp-nat';
@@ -55,11 +55,18 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 const KIB = 1024;
 
+export interface HostEdges {
+  readonly connectionGater: ConnectionGater;
+  /** A node of the local network made itself known. */
+  onLanPeer(peer: PeerInfo): void;
+}
+
 export function libp2pOptions(
   init: HostInit,
   logger: Logger,
-  connectionGater: ConnectionGater,
+  edges: HostEdges,
 ): Libp2pOptions<HostServices> {
+  const { connectionGater, onLanPeer } = edges;
   return {
     addresses: { listen: [...init.listen], appendAnnounce: [...(init.announce ?? [])] },
     nodeInfo: { userAgent: 'kadre' },
@@ -93,7 +100,7 @@ export function libp2pOptions(
     // A loaded machine answers pings late; that alone is no reason to drop a peer with work on it.
     connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 20_000 } },
     connectionGater,
-    peerDiscovery: isOnLan(init) && init.mdns ? [mdns({ serviceTag: mdnsName(init) })] : [],
+    peerDiscovery: isOnLan(init) && init.mdns ? [lanDiscovery(init.networkId, onLanPeer)] : [],
     // A provider record whose peer has left the address book spoils every answer for its key, so
     // addresses must outlive records.
     peerStore: { maxPeerAge: 24 * HOUR_MS, maxAddressAge: 24 * HOUR_MS },
@@ -144,12 +151,17 @@ function services(init: HostInit): NonNullable<Libp2pOptions<HostServices>['serv
 const forgetful = { has: () => false, add: () => undefined, remove: () => undefined };
 
 /** A node that listens on loopback alone sends nothing into the local network. */
-function isOnLan({ listen }: HostInit): boolean {
+export function isOnLan({ listen }: HostInit): boolean {
   return listen.some((address) => addressKind(address) !== 'loopback');
 }
 
-function mdnsName({ networkId }: HostInit): string {
-  return mdnsServiceName(networkId);
+/** mDNS under the network's own service name: who answers is of it, or pretends to be. */
+function lanDiscovery(networkId: string, onLanPeer: (peer: PeerInfo) => void) {
+  return (components: MulticastDNSComponents): PeerDiscovery => {
+    const discovery = mdns({ serviceTag: mdnsServiceName(networkId) })(components);
+    discovery.addEventListener('peer', (event) => onLanPeer(event.detail));
+    return discovery;
+  };
 }
 
 function ownSubnets(): Subnet[] {

@@ -35,6 +35,7 @@ if (build.state === 'unavailable') {
         networkName: 'wrong-kernel-test',
         listen: ['/ip4/127.0.0.1/tcp/0'],
         bootstrap: [],
+        rendezvous: undefined,
         roles: ['worker', 'cadre'],
         share: 1,
         gpu: false,
