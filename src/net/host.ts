@@ -4,13 +4,13 @@
  * docs/protocol/directory.md, docs/protocol/joining.md).
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
-import type { ConnectionGater } from '@libp2p/interface';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random } from '../base/ports.ts';
 import type { RendezvousRule } from '../swarm/network-file.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
 import type { ResolveTxt } from './dnsaddr.ts';
+import { gaterOf } from './gater.ts';
 import { isDnsaddr, joinSources, meetingAddresses } from './join-sources.ts';
 import { KadDirectory } from './kad-directory.ts';
 import { Libp2pNetwork, type Libp2pNetworkInit } from './libp2p-network.ts';
@@ -70,7 +70,7 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   const privateKey = await generateKeyPairFromSeed('Ed25519', init.seed);
   const libp2p = await createLibp2p<HostServices>({
     ...libp2pOptions(init, logger, {
-      connectionGater: gaterOf(standing),
+      connectionGater: gaterOf(standing, clock),
       onLanPeer: ({ id, multiaddrs }) => void bootstrap.meet(String(id), multiaddrs.map(String)),
     }),
     privateKey,
@@ -123,17 +123,6 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
       await libp2p.stop();
     },
     joined: (signal) => bootstrap.joined(signal),
-  };
-}
-
-function gaterOf(standing: PeerStanding): ConnectionGater {
-  const isDenied = (peer: { toString(): string }) => standing.isDenied(peer.toString());
-  return {
-    denyDialPeer: isDenied,
-    denyInboundEncryptedConnection: isDenied,
-    denyOutboundEncryptedConnection: isDenied,
-    denyInboundRelayReservation: isDenied,
-    denyOutboundRelayedConnection: isDenied,
   };
 }
 

@@ -30,6 +30,7 @@ import {
   ADDRESS_CHARACTERS_MAX,
   ADDRESSES_MAX,
   BULK_MAX,
+  FIRST_FRAME_MS,
   PROTOCOL_LIMITS,
   PROTOCOL_NAMES,
   type ProtocolLimits,
@@ -271,6 +272,7 @@ export class Libp2pNetwork implements Network {
     const peer = connection.remotePeer.toString();
     const channel = new IncomingChannel(
       {
+        clock: this.#components.clock,
         handler: () => this.#handlers.get(protocol),
         onMisbehaviour: (refusal) => {
           this.#misbehaved(peer, refusal.reason);
@@ -286,6 +288,7 @@ export class Libp2pNetwork implements Network {
         bodyBytesMax: this.#limits(protocol).bodyBytesMax,
         runningMax: RUNNING_MAX,
         queuedBytesMax: QUEUED_BYTES_MAX,
+        firstFrameMs: FIRST_FRAME_MS,
       },
     );
     await channel.run(stream);

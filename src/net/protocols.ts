@@ -50,6 +50,8 @@ export const QUEUED_FRAMES_MAX = 8192;
 export const QUEUED_BYTES_MAX = 32 * MIB;
 /** Streams of one protocol on one connection, either direction. */
 export const STREAMS_MAX = 64;
+/** A stream that says nothing for so long after it was opened only takes a place. */
+export const FIRST_FRAME_MS = 30_000;
 /** Bulk answers asked from one peer at a time; further ones wait their turn. */
 export const BULK_MAX = 16;
 /** Addresses remembered for one peer in one call, and characters of each. */
@@ -63,6 +65,8 @@ export const ADDRESS_CHARACTERS_MAX = 256;
 export const RELAY_LIMITS = {
   reservationsMax: 128,
   reservationMs: 3_600_000,
+  /** That one peer may open to others through this relay. */
+  connectionsPerMinute: 60,
   connectionMs: 1_800_000,
   /** Of one relayed connection, each direction. */
   bytesMax: 16 * MIB,

@@ -22,6 +22,7 @@ function incoming(
   const failures: unknown[] = [];
   const channel = new IncomingChannel(
     {
+      clock: realClock,
       handler: () => handler,
       onMisbehaviour: (refusal) => {
         refusals.push(refusal);
@@ -31,7 +32,14 @@ function incoming(
       },
       mayStream,
     },
-    { peer: 'p', bodyBytesMax: 1000, runningMax: 4, queuedBytesMax: 10_000, ...init },
+    {
+      peer: 'p',
+      bodyBytesMax: 1000,
+      runningMax: 4,
+      queuedBytesMax: 10_000,
+      firstFrameMs: 30_000,
+      ...init,
+    },
   );
   const done = channel.run(stream.asStream());
   const receive = async (kind: FrameKind, id: number, body = none) => {
@@ -135,6 +143,19 @@ describe('incoming channel', () => {
     await receive(kinds.request, 1);
     assert.equal(failures.length, 1);
     assert.deepEqual(sentKinds(stream), [kinds.error]);
+  });
+
+  it('gives up on a stream that says nothing, and on no other', async () => {
+    const silent = incoming({}, { firstFrameMs: 1 });
+    await silent.done;
+    assert.deepEqual(silent.refusals, []);
+    const spoken = incoming({}, { firstFrameMs: 200 });
+    await spoken.receive(kinds.message, 0);
+    const later = new Promise((resolve) => realClock.setTimer(300, () => resolve('open')));
+    // The timer of the port does not keep the process alive.
+    const keep = setTimeout(() => undefined, 10_000);
+    assert.equal(await Promise.race([spoken.done, later]), 'open');
+    clearTimeout(keep);
   });
 
   it('ends a bulk answer with a refusal when its budget is used up', async () => {
