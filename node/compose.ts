@@ -15,7 +15,7 @@ import { measureSpeed } from '../src/compute/speed.ts';
 import { ed25519Verifier, generateSeed, signerFromSeed } from '../src/crypto/node/keys.ts';
 import { systemClock, systemRandom } from '../src/crypto/node/system-ports.ts';
 import { findKernel, kernelDigest } from '../src/kernel/registry.ts';
-import { createHost } from '../src/net/host.ts';
+import { createHost, type Host, type HostInit } from '../src/net/host.ts';
 import {
   composeRoles,
   type OfferInit,
@@ -24,6 +24,7 @@ import {
 } from '../src/roles/compose-roles.ts';
 import { EmbeddedSwarm } from '../src/sdk/embedded-swarm.ts';
 import type { NodeHooks, NodeStores } from '../src/sim/node-hooks.ts';
+import { AddressFile } from '../src/store/address-file.ts';
 import { DiskBlobStore } from '../src/store/disk-blob-store.ts';
 import { DiskEndedPlanStore } from '../src/store/ended-plan-store.ts';
 import { DiskJobStore } from '../src/store/job-store.ts';
@@ -77,7 +78,7 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     // Before it counts as ready: a node that dies early must not measure again.
     await state.flush();
     const { promise: failed } = failure;
-    return running(config, { ports, roles, runner, lifecycle, state, failed });
+    return running(config, { host, ports, roles, runner, lifecycle, state, failed });
   } catch (cause) {
     await runner.stop();
     throw cause;
@@ -85,10 +86,10 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
 };
 
 async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStores) {
-  const { log, networkId, identitySeed, listen, bootstrap, dataDir } = config;
+  const { log, identitySeed, dataDir } = config;
   const host = await createHost(
     { clock: systemClock, random: systemRandom, logger: log },
-    { seed: identitySeed, networkId, listen, bootstrap, server: true },
+    hostInitOf(config),
   );
   const blobs = await DiskBlobStore.open(
     { logger: log },
@@ -107,6 +108,23 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
     jobs: stores.jobs,
   };
   return { ports, host };
+}
+
+function hostInitOf(config: NodeConfig): HostInit {
+  const { networkId, identitySeed, listen, bootstrap, mdns, upnp, announce, roles } = config;
+  return {
+    seed: identitySeed,
+    networkId,
+    listen,
+    announce,
+    bootstrap,
+    mdns,
+    upnp,
+    rendezvous: config.rendezvous,
+    remembered: new AddressFile(join(config.dataDir, 'peers.json')),
+    relay: roles.includes('relay'),
+    server: true,
+  };
 }
 
 function storesIn(dataDir: string, onSyncFailed: (error: KadreError) => void): NodeStores {
@@ -197,6 +215,7 @@ function offerOf(parts: OfferParts): OfferInit {
 const isProcessor = (backend: string): boolean => backend.startsWith('cpu/');
 
 interface RunningParts {
+  readonly host: Host;
   readonly ports: RolePorts;
   readonly roles: RoleSet;
   readonly runner: RunnerExecutor;
@@ -235,11 +254,12 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
 }
 
 function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): NodeStatus {
-  const { ports, roles, runner } = parts;
+  const { host, ports, roles, runner } = parts;
   return {
     v: 1,
     peerId: ports.network.self,
     addrs: ports.network.addresses(),
+    reachability: host.reachability,
     uptimeMs: Math.round(uptimeMs),
     backend: runner.backend.name,
     roles: config.roles,

@@ -62,7 +62,23 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     kind: 'flag',
     default: true,
     env: 'KADRE_MDNS',
-    why: 'do not look for nodes on the local network; this version never does',
+    why: 'do not look for nodes on the local network',
+  },
+  {
+    name: 'upnp',
+    kind: 'flag',
+    default: true,
+    env: 'KADRE_UPNP',
+    why: 'do not ask the router to forward a port (UPnP, NAT-PMP)',
+  },
+  {
+    name: 'announce',
+    kind: 'text',
+    placeholder: 'MULTIADDR',
+    multiple: true,
+    default: 'none beside those it listens on',
+    env: 'KADRE_ANNOUNCE',
+    why: 'where others reach this node though it does not listen there: a forwarded port, a name',
   },
   {
     name: 'api',
@@ -141,7 +157,7 @@ function entryOf(
   if (text) return { row, value: fromEnvironment(row, text), source: 'environment' };
   const held = file.get(row.name);
   if (held !== undefined) return { row, value: held, source: 'file' };
-  const isWords = row.name === 'bootstrap';
+  const isWords = row.name === 'bootstrap' || row.name === 'announce';
   const value = row.multiple && !isWords ? [String(row.default)] : row.default;
   return { row, value: isWords ? undefined : value, source: 'default' };
 }

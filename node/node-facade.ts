@@ -7,13 +7,15 @@ import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Role } from '../src/swarm/advert.ts';
-import type { NetworkPolicy } from '../src/swarm/network-file.ts';
+import type { NetworkPolicy, RendezvousRule } from '../src/swarm/network-file.ts';
 
 /** What `kadre status` and GET /v1/status answer. JSON-safe. */
 export interface NodeStatus {
   readonly v: 1;
   readonly peerId: string;
   readonly addrs: readonly string[];
+  /** `local`, `public` or `behind-nat`: docs/protocol/joining.md. */
+  readonly reachability: string;
   readonly uptimeMs: number;
   readonly backend: string;
   readonly roles: readonly string[];
@@ -62,11 +64,16 @@ export interface NodeConfig {
   readonly listen: readonly string[];
   /** Multiaddrs ending in /p2p/<peer id>. */
   readonly bootstrap: readonly string[];
+  /** Where else the network's nodes meet. */
+  readonly rendezvous: RendezvousRule | undefined;
   readonly roles: readonly Role[];
   /** Part of this machine's cores that the swarm may use: above 0, at most 1. */
   readonly share: number;
   readonly gpu: boolean;
   readonly mdns: boolean;
+  readonly upnp: boolean;
+  /** Multiaddrs by which others reach the node beside those it listens on. */
+  readonly announce: readonly string[];
   /** 32-byte Ed25519 seed. */
   readonly identitySeed: Uint8Array;
   /** The network file's overrides of the job defaults. */

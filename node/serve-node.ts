@@ -30,6 +30,8 @@ export interface NodeSettings {
   readonly share: number;
   readonly gpu: boolean;
   readonly mdns: boolean;
+  readonly upnp: boolean;
+  readonly announce: readonly string[];
   /** HOST:PORT of the API. */
   readonly api: string;
   readonly logLevel: LogLevel;
@@ -91,10 +93,13 @@ export async function serveNode(
         networkName: network.name,
         listen: settings.listen,
         bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
+        rendezvous: network.rendezvous,
         roles,
         share: settings.share,
         gpu: settings.gpu,
         mdns: settings.mdns,
+        upnp: settings.upnp,
+        announce: settings.announce,
         identitySeed: dataDir.identitySeed,
         policy: network.policy,
         log: options.log,
@@ -162,6 +167,12 @@ function checkAddresses(settings: NodeSettings): void {
   if (wrongBootstrap !== undefined) {
     const advice = 'take an address from the ready line of a running node';
     const message = `--bootstrap ${wrongBootstrap} does not end in /p2p/<peer id>`;
+    throw new KadreError({ code: 'USAGE', advice }, message);
+  }
+  const wrongAnnounce = settings.announce.find((address) => !isListenAddress(address));
+  if (wrongAnnounce !== undefined) {
+    const advice = 'for example /dns4/node.example.org/tcp/4001';
+    const message = `--announce ${wrongAnnounce} is no TCP multiaddr`;
     throw new KadreError({ code: 'USAGE', advice }, message);
   }
   const wrongListen = settings.listen.find((address) => !isListenAddress(address));

@@ -1,13 +1,14 @@
 /**
- * Writes the generated pages: the table of error codes, the command line, the report of the public
- * interface. CI
- * runs it with `--check`, which writes nothing and fails when a page is not current.
+ * Writes the generated pages: the table of error codes, the command line, the odds of a bad
+ * cadre, the report of the public interface. CI runs it with `--check`, which writes nothing and
+ * fails when a page is not current.
  *
  *   npm run docs
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { apiReport } from './docs/api-report.ts';
+import { badCadrePage } from './docs/bad-cadre.ts';
 import { cliPage } from './docs/cli-page.ts';
 import { errorTable } from './docs/error-table.ts';
 
@@ -21,6 +22,7 @@ const isCheck = process.argv.includes('--check');
 
 const pages: Page[] = [
   { file: 'docs/errors.md', content: errorTable() },
+  { file: 'docs/bad-cadre.md', content: badCadrePage() },
   { file: 'docs/cli.md', content: cliPage() },
   { file: 'docs/api.md', content: await apiReport(root) },
 ];

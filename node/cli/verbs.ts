@@ -387,6 +387,14 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('../commands/settings-verbs.ts')).configExplain,
   },
   {
+    name: 'network show',
+    summary: 'What a network file says.',
+    options: [],
+    positionals: [{ name: 'FILE', why: 'a network file, or `public` or `local`' }],
+    example: 'network show public',
+    load: async () => (await import('../commands/network.ts')).networkShow,
+  },
+  {
     name: 'sim',
     summary: 'Run seeds in the simulator: faults, lies, invariants, and a trace hash.',
     options: SIM_OPTIONS,

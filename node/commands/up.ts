@@ -40,6 +40,8 @@ export function settingsOf(
     share: Number(value('share')),
     gpu: value('gpu') === true,
     mdns: value('mdns') === true,
+    upnp: value('upnp') === true,
+    announce: list('announce'),
     api: String(value('api')),
     logLevel: value('log') as LogLevel,
   };

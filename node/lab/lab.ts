@@ -156,6 +156,8 @@ async function startNode(start: NodeStart): Promise<LabNode> {
       // A context per node would fill the GPU before the nodes are up.
       gpu: false,
       mdns: false,
+      upnp: false,
+      announce: [],
       api: '127.0.0.1:0',
       logLevel: init.logLevel,
     },

@@ -10,6 +10,7 @@ import { blobRoot, LEAF_BYTES } from '../../src/blob/tree.ts';
 import { signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { encodeFrame, FRAME_KINDS } from '../../src/net/envelope.ts';
 import { bucketOf, CLASS_BUCKETS, classKey } from '../../src/net/kad-directory.ts';
+import { rendezvousKey } from '../../src/net/rendezvous.ts';
 
 const FILE = path.join(import.meta.dirname, '..', '..', 'test', 'vectors', 'network.json');
 
@@ -52,5 +53,10 @@ const blobRoots = [0, 1, LEAF_BYTES, LEAF_BYTES + 1, 3 * LEAF_BYTES].map((bytes)
   root: toHex(blobRoot(new Uint8Array(bytes).fill(7))),
 }));
 
-const vectors = { frames, classKeys, buckets, requests, blobRoots };
+const rendezvousKeys = ['public', 'example'].map((networkId) => ({
+  networkId,
+  cid: rendezvousKey(networkId).toString(),
+}));
+
+const vectors = { frames, classKeys, rendezvousKeys, buckets, requests, blobRoots };
 writeFileSync(FILE, `${JSON.stringify(vectors, null, 2)}\n`);

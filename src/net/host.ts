@@ -1,29 +1,27 @@
 /**
- * One libp2p host and what Kadre puts on it: transports, limits, identify, ping, the DHT on the
- * network's own protocol, and the `Network` and `Directory` ports (docs/protocol/transport.md,
- * docs/protocol/directory.md). The traps named in job.md section 8 are answered here.
+ * One libp2p host and what Kadre puts on it: the `Network` and `Directory` ports, how it joins, and
+ * what it serves depending on who can reach it (docs/protocol/transport.md,
+ * docs/protocol/directory.md, docs/protocol/joining.md).
  */
-import { noise } from '@chainsafe/libp2p-noise';
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
-import { type Identify, identify } from '@libp2p/identify';
-import type { PeerInfo } from '@libp2p/interface';
-import { type KadDHT, kadDHT } from '@libp2p/kad-dht';
-import { type Ping, ping } from '@libp2p/ping';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
-import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p';
+import { createLibp2p, type Libp2p } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random } from '../base/ports.ts';
-import { withBatchedWrites } from './batched-writes.ts';
+import type { RendezvousRule } from '../swarm/network-file.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
-import { BoundedDatastore } from './bounded-datastore.ts';
-import { componentLogger } from './component-logger.ts';
+import type { ResolveTxt } from './dnsaddr.ts';
+import { gaterOf } from './gater.ts';
+import { isDnsaddr, joinSources, meetingAddresses } from './join-sources.ts';
 import { KadDirectory } from './kad-directory.ts';
 import { Libp2pNetwork, type Libp2pNetworkInit } from './libp2p-network.ts';
+import { type HostServices, libp2pOptions } from './libp2p-options.ts';
+import type { AddressStore } from './peer-memory.ts';
 import { PeerStanding } from './peer-standing.ts';
-import { ADDRESSES_MAX, kadProtocolId } from './protocols.ts';
+import type { Reachability } from './reachability.ts';
 
 export interface HostComponents {
+  /** TXT records, for `/dnsaddr` addresses. Default: the machine's resolver. */
+  readonly resolveTxt?: ResolveTxt;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -38,6 +36,18 @@ export interface HostInit extends Libp2pNetworkInit {
   readonly bootstrap: readonly string[];
   /** Serve DHT queries. False for embedded clients. */
   readonly server: boolean;
+  /** Carry signalling for nodes behind NATs, within `RELAY_LIMITS`. */
+  readonly relay?: boolean;
+  /** Look for nodes on the local network; never when it listens on loopback alone. */
+  readonly mdns?: boolean;
+  /** Ask the router for a port; never when it listens on loopback alone. */
+  readonly upnp?: boolean;
+  /** Multiaddrs by which others reach it beside those it listens on: a forwarded port, a name. */
+  readonly announce?: readonly string[];
+  /** Where else the network's nodes meet; never asked when it listens on loopback alone. */
+  readonly rendezvous?: RendezvousRule | undefined;
+  /** Where addresses of peers survive a restart. */
+  readonly remembered?: AddressStore;
   readonly connectionsMax?: number;
 }
 
@@ -48,20 +58,10 @@ export interface Host {
   /** Listens and starts looking for peers; PORT_TAKEN when an address cannot be had. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  readonly reachability: Reachability;
   /** Resolves when a first peer of this network answers DHT queries; rejects with the signal. */
   joined(signal: AbortSignal): Promise<void>;
 }
-
-export type HostServices = { dht: KadDHT; identify: Identify; ping: Ping };
-
-const CONNECTIONS_MAX = 512;
-/** A whole lab joins from one address within a second; strangers are held off by other limits. */
-const INBOUND_PER_SECOND = 256;
-const PENDING_INBOUND_MAX = 128;
-const DIAL_TIMEOUT_MS = 8_000;
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
-const KIB = 1024;
 
 /** Builds the host; nothing is opened until `start`. */
 export async function createHost(components: HostComponents, init: HostInit): Promise<Host> {
@@ -69,7 +69,10 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   const standing = new PeerStanding({ clock });
   const privateKey = await generateKeyPairFromSeed('Ed25519', init.seed);
   const libp2p = await createLibp2p<HostServices>({
-    ...libp2pOptions(init, logger, (peer) => standing.isDenied(peer)),
+    ...libp2pOptions(init, logger, {
+      connectionGater: gaterOf(standing, clock),
+      onLanPeer: ({ id, multiaddrs }) => void bootstrap.meet(String(id), multiaddrs.map(String)),
+    }),
     privateKey,
     start: false,
   });
@@ -78,14 +81,28 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
     { libp2p, dht: libp2p.services.dht, clock, random, logger },
     { networkId: init.networkId },
   );
+  const sources = joinSources({ ...components, libp2p, privateKey }, init);
   const bootstrap = new BootstrapLoop(
     { libp2p, dht: libp2p.services.dht, clock, random, logger },
-    { addresses: init.bootstrap },
+    { addresses: init.bootstrap.filter((address) => !isDnsaddr(address)), sources: sources.all },
   );
+  const { reachability, dht } = libp2p.services;
+  if (init.server) {
+    reachability.onChange((state) => {
+      logger.log('info', 'reachability', { state });
+      void dht.setMode(state === 'behind-nat' ? 'client' : 'server');
+    });
+  }
+  libp2p.addEventListener('self:peer:update', () => {
+    logger.log('info', 'addresses', { addresses: network.addresses() });
+  });
   return {
     libp2p,
     network,
     directory,
+    get reachability() {
+      return reachability.state;
+    },
     start: async () => {
       await network.start();
       await listening(libp2p, init.listen);
@@ -93,81 +110,20 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
       // this node would leave it out for want of an address.
       await libp2p.peerStore.patch(libp2p.peerId, { multiaddrs: libp2p.getMultiaddrs() });
       directory.start();
+      await sources.memory?.start();
       bootstrap.start();
+      sources.rendezvous?.keep(() => meetingAddresses(init, network, reachability.state));
     },
     stop: async () => {
       bootstrap.stop();
+      sources.rendezvous?.stop();
+      await sources.memory?.stop();
       directory.stop();
       await network.stop();
       await libp2p.stop();
     },
     joined: (signal) => bootstrap.joined(signal),
   };
-}
-
-function libp2pOptions(
-  init: HostInit,
-  logger: Logger,
-  isDenied: (peer: string) => boolean,
-): Libp2pOptions<HostServices> {
-  return {
-    addresses: { listen: [...init.listen] },
-    nodeInfo: { userAgent: 'kadre' },
-    logger: componentLogger(logger),
-    datastore: new BoundedDatastore(),
-    transports: [tcp({ backlog: PENDING_INBOUND_MAX })],
-    connectionEncrypters: [withBatchedWrites(noise())],
-    streamMuxers: [
-      yamux({
-        streamOptions: {
-          initialStreamWindowSize: 512 * KIB,
-          maxStreamWindowSize: 2048 * KIB,
-          // A paused stream buffers one whole window: this must not be below it.
-          maxReadBufferLength: 4096 * KIB,
-        },
-      }),
-    ],
-    connectionManager: {
-      maxConnections: init.connectionsMax ?? CONNECTIONS_MAX,
-      inboundConnectionThreshold: INBOUND_PER_SECOND,
-      maxIncomingPendingConnections: PENDING_INBOUND_MAX,
-      dialTimeout: DIAL_TIMEOUT_MS,
-      maxPeerAddrsToDial: ADDRESSES_MAX,
-    },
-    // A loaded machine answers pings late; that alone is no reason to drop a peer with work on it.
-    connectionMonitor: { pingInterval: 15_000, pingTimeout: { minTimeout: 20_000 } },
-    connectionGater: {
-      denyDialPeer: (peer) => isDenied(peer.toString()),
-      denyInboundEncryptedConnection: (peer) => isDenied(peer.toString()),
-      denyOutboundEncryptedConnection: (peer) => isDenied(peer.toString()),
-    },
-    // A provider record whose peer has left the address book spoils every answer for its key, so
-    // addresses must outlive records.
-    peerStore: { maxPeerAge: 24 * HOUR_MS, maxAddressAge: 24 * HOUR_MS },
-    services: {
-      identify: identify(),
-      ping: ping(),
-      dht: kadDHT({
-        protocol: kadProtocolId(init.networkId),
-        // Explicit, or it stays a client until it believes to have a public address.
-        clientMode: !init.server,
-        // The default mapper drops private addresses: LANs and loopback would never fill a table.
-        peerInfoMapper: boundedPeerInfo,
-        // No values are stored in this DHT, only provider records: puts find no validator.
-        validators: {},
-        selectors: {},
-        allowQueryWithZeroPeers: true,
-        initialQuerySelfInterval: 1_000,
-        querySelfInterval: 5 * MINUTE_MS,
-        reprovide: { validity: 2 * HOUR_MS, threshold: 75 * MINUTE_MS, interval: 10 * MINUTE_MS },
-      }),
-    },
-  };
-}
-
-/** Keeps every kind of address, but only so many of them. */
-function boundedPeerInfo(peer: PeerInfo): PeerInfo {
-  return { ...peer, multiaddrs: peer.multiaddrs.slice(0, ADDRESSES_MAX) };
 }
 
 async function listening(libp2p: Libp2p<HostServices>, listen: readonly string[]): Promise<void> {

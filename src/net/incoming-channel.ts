@@ -10,7 +10,7 @@ import type { Stream } from '@libp2p/interface';
 import { pipe } from 'it-pipe';
 import { KadreError } from '../base/errors.ts';
 import type { PeerId } from '../base/ids.ts';
-import type { ProtocolHandler, SignalOption } from '../base/ports.ts';
+import type { Clock, ProtocolHandler, SignalOption } from '../base/ports.ts';
 import { type Checked, type Refusal, refuse } from '../base/verdict.ts';
 import { checkedFrames, encodeFrame, FRAME_KINDS, type Frame } from './envelope.ts';
 import { Outbox } from './outbox.ts';
@@ -19,11 +19,14 @@ import { streamSink } from './stream-sink.ts';
 import { streamSource } from './stream-source.ts';
 
 export interface IncomingChannelComponents {
+  readonly clock: Pick<Clock, 'setTimer'>;
   /** The protocol's handler at this moment, if any. */
   handler(): ProtocolHandler | undefined;
   onMisbehaviour(refusal: Refusal): void;
   /** A handler threw something that is no coded error: a bug to report. */
   onHandlerFailure(cause: unknown): void;
+  /** Takes a piece of a bulk answer out of the peer's budget; false when that is used up. */
+  mayStream(bytes: number): boolean;
 }
 
 export interface IncomingChannelInit {
@@ -31,6 +34,8 @@ export interface IncomingChannelInit {
   readonly bodyBytesMax: number;
   readonly runningMax: number;
   readonly queuedBytesMax: number;
+  /** A stream whose first frame takes longer is closed: no offence, but its place is wanted. */
+  readonly firstFrameMs: number;
 }
 
 /** Makes its AbortSignal only when a handler asks for one: most answers never do. */
@@ -65,15 +70,23 @@ export class IncomingChannel {
 
   /** Serves the stream to its end. Never throws. */
   async run(stream: Stream): Promise<void> {
+    const silent = this.#components.clock.setTimer(this.#init.firstFrameMs, () => {
+      stream.abort(new KadreError({ code: 'STOPPED' }, 'nothing came on this stream'));
+    });
     try {
       await pipe(
         streamSource(stream),
         checkedFrames(this.#init.bodyBytesMax),
-        (frames: AsyncGenerator<Checked<Frame>>) => this.#serve(stream, frames),
+        (frames: AsyncGenerator<Checked<Frame>>) =>
+          this.#serve(
+            stream,
+            noted(frames, () => silent.cancel()),
+          ),
       );
     } catch {
       // The stream broke: the peer is gone or gave up. Its requests are cancelled below.
     } finally {
+      silent.cancel();
       this.#outbox.close();
       for (const running of this.#running.values()) running.cancel();
       stream.abort(new KadreError({ code: 'STOPPED' }, 'channel closed'));
@@ -177,6 +190,7 @@ export class IncomingChannel {
       if (handler?.stream === undefined) throw noHandler('streams');
       for await (const piece of handler.stream(this.#init.peer, open.body, { signal })) {
         if (signal.aborted) return;
+        if (!this.#components.mayStream(piece.length)) throw overBudget();
         yield encodeFrame(FRAME_KINDS.data, open.id, piece);
       }
       yield encodeFrame(FRAME_KINDS.end, open.id);
@@ -190,6 +204,18 @@ export class IncomingChannel {
   #report(cause: unknown): void {
     if (!(cause instanceof KadreError)) this.#components.onHandlerFailure(cause);
   }
+}
+
+/** The same items; `seen` is told of each. */
+async function* noted<T>(items: AsyncGenerator<T>, seen: () => void): AsyncGenerator<T> {
+  for await (const item of items) {
+    seen();
+    yield item;
+  }
+}
+
+function overBudget(): KadreError {
+  return new KadreError({ code: 'PEER_REFUSED' }, 'the budget for bulk on this path is used up');
 }
 
 function noHandler(what: string): KadreError {

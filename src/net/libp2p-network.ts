@@ -24,17 +24,20 @@ import { bulkAnswer } from './bulk-stream.ts';
 import { IncomingChannel } from './incoming-channel.ts';
 import { Loopback } from './loopback.ts';
 import { OutgoingChannel } from './outgoing-channel.ts';
+import { PeerBudgets } from './peer-budgets.ts';
 import type { PeerStanding } from './peer-standing.ts';
 import {
   ADDRESS_CHARACTERS_MAX,
   ADDRESSES_MAX,
   BULK_MAX,
+  FIRST_FRAME_MS,
   PROTOCOL_LIMITS,
   PROTOCOL_NAMES,
   type ProtocolLimits,
   protocolId,
   QUEUED_BYTES_MAX,
   QUEUED_FRAMES_MAX,
+  RELAYED_BULK_BYTES_MAX,
   REQUESTS_MAX,
   RUNNING_MAX,
   STREAMS_MAX,
@@ -71,12 +74,15 @@ export class Libp2pNetwork implements Network {
   readonly #bulkSlots = new Map<string, Slots>();
   readonly #disconnectListeners = new Set<(peer: PeerId) => void>();
   readonly #loopback: Loopback;
+  readonly #relayedBulk: PeerBudgets;
   #stopped = false;
 
   constructor(components: Libp2pNetworkComponents, init: Libp2pNetworkInit) {
     this.#components = components;
     this.#init = init;
     this.self = components.libp2p.peerId.toString();
+    const perMinute = RELAYED_BULK_BYTES_MAX;
+    this.#relayedBulk = new PeerBudgets({ clock: components.clock }, { perMinute });
     this.#loopback = new Loopback(this.self, (protocol) => this.#handlers.get(protocol));
   }
 
@@ -89,7 +95,11 @@ export class Libp2pNetwork implements Network {
       await libp2p.handle(
         protocolId(this.#init.networkId, name),
         (stream, connection) => this.#serve(name, stream, connection),
-        { maxInboundStreams: STREAMS_MAX, maxOutboundStreams: STREAMS_MAX },
+        {
+          maxInboundStreams: STREAMS_MAX,
+          maxOutboundStreams: STREAMS_MAX,
+          runOnLimitedConnection: true,
+        },
       );
     }
   }
@@ -148,7 +158,7 @@ export class Libp2pNetwork implements Network {
     const release = await slots.take(options.signal);
     try {
       const stream = await this.#openStream(peer, protocol);
-      yield* bulkAnswer(
+      const pieces = bulkAnswer(
         { clock, stream, onMisbehaviour: (refusal) => this.#misbehaved(peer, refusal.reason) },
         body,
         {
@@ -158,6 +168,11 @@ export class Libp2pNetwork implements Network {
           signal: options.signal,
         },
       );
+      const isRelayed = this.#bestConnection(peer)?.limits !== undefined;
+      for await (const piece of pieces) {
+        if (isRelayed && !this.#relayedBulk.take(peer, piece.length)) throw noDirectPath(peer);
+        yield piece;
+      }
     } finally {
       release();
       if (slots.isIdle) this.#bulkSlots.delete(key);
@@ -236,19 +251,33 @@ export class Libp2pNetwork implements Network {
       throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} is no Ed25519 peer id`);
     }
     const id = protocolId(this.#init.networkId, protocol);
-    const signal = AbortSignal.timeout(this.#init.openTimeoutMs ?? OPEN_TIMEOUT_MS);
+    const options = {
+      signal: AbortSignal.timeout(this.#init.openTimeoutMs ?? OPEN_TIMEOUT_MS),
+      runOnLimitedConnection: true,
+    };
     try {
-      return await this.#components.libp2p.dialProtocol(peerIdFromString(peer), id, { signal });
+      const present = this.#bestConnection(peer);
+      if (present !== undefined) return await present.newStream(id, options);
+      return await this.#components.libp2p.dialProtocol(peerIdFromString(peer), id, options);
     } catch (cause) {
       // Refused, gone while the protocol was agreed on, no address: to a caller all the same.
       throw asKadreError(cause, 'PEER_UNREACHABLE', `cannot open ${protocol} to ${peer}`);
     }
   }
 
+  /** Direct before relayed; libp2p itself would dial again for every stream over a relay. */
+  #bestConnection(peer: PeerId): Connection | undefined {
+    const present = this.#components.libp2p
+      .getConnections(peerIdFromString(peer))
+      .filter(({ status }) => status === 'open');
+    return present.find(({ limits }) => limits === undefined) ?? present[0];
+  }
+
   async #serve(protocol: ProtocolName, stream: Stream, connection: Connection): Promise<void> {
     const peer = connection.remotePeer.toString();
     const channel = new IncomingChannel(
       {
+        clock: this.#components.clock,
         handler: () => this.#handlers.get(protocol),
         onMisbehaviour: (refusal) => {
           this.#misbehaved(peer, refusal.reason);
@@ -256,12 +285,15 @@ export class Libp2pNetwork implements Network {
         onHandlerFailure: (cause) => {
           this.#components.logger.log('error', 'handler-failed', { protocol, peer, cause });
         },
+        mayStream: (bytes) =>
+          connection.limits === undefined || this.#relayedBulk.take(peer, bytes),
       },
       {
         peer,
         bodyBytesMax: this.#limits(protocol).bodyBytesMax,
         runningMax: RUNNING_MAX,
         queuedBytesMax: QUEUED_BYTES_MAX,
+        firstFrameMs: FIRST_FRAME_MS,
       },
     );
     await channel.run(stream);
@@ -305,6 +337,11 @@ export class Libp2pNetwork implements Network {
   #log(event: string, fields: Readonly<Record<string, unknown>>): void {
     this.#components.logger.log('debug', event, fields);
   }
+}
+
+function noDirectPath(peer: PeerId): KadreError {
+  const init = { code: 'PEER_UNREACHABLE', peer } as const;
+  return new KadreError(init, `no direct path to ${peer}, and a relay carries little bulk`);
 }
 
 function stopped(): KadreError {

@@ -18,14 +18,23 @@ export interface NetworkPolicy {
   readonly cadre?: number;
 }
 
+/** Somebody else's Kademlia in which the nodes of a network meet (docs/protocol/joining.md). */
+export interface RendezvousRule {
+  /** Protocol id of that DHT: `/ipfs/kad/1.0.0` is libp2p's public one. */
+  readonly protocol: string;
+  /** Its entrances; at most 64. */
+  readonly bootstrap: readonly string[];
+}
+
 export interface NetworkFile {
   readonly v: 1;
   /** For people. */
   readonly name: string;
   /** In protocol names: lowercase letters, digits, dots and dashes. */
   readonly id: string;
-  /** Multiaddrs ending in /p2p/<peer id>; at most 64. */
+  /** Multiaddrs ending in /p2p/<peer id>, or `/dnsaddr/NAME`; at most 64. */
   readonly bootstrap: readonly string[];
+  readonly rendezvous?: RendezvousRule;
   /** Default: `none`. */
   readonly admission: AdmissionRule;
   /** Base58 peer ids of all members, where the network is a closed one: `verify`'s anchor. */
@@ -37,7 +46,9 @@ export interface NetworkFile {
 export const NETWORK_FILE_BYTES_MAX = 65_536;
 const BOOTSTRAP_MAX = 64;
 const MEMBERS_MAX = 1024;
-const KEYS = ['v', 'name', 'id', 'bootstrap', 'admission', 'members', 'policy'];
+const KEYS = ['v', 'name', 'id', 'bootstrap', 'rendezvous', 'admission', 'members', 'policy'];
+const ENDS_IN_PEER = /^\/[a-z0-9]+\/[^\s]+\/p2p\/[1-9A-HJ-NP-Za-km-z]{32,64}$/;
+const DNSADDR = /^\/dnsaddr\/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/;
 const ID = /^[a-z0-9](?:[a-z0-9.-]{0,62}[a-z0-9])?$/;
 
 const open: Pick<NetworkFile, 'v' | 'admission' | 'policy' | 'bootstrap'> = {
@@ -47,9 +58,23 @@ const open: Pick<NetworkFile, 'v' | 'admission' | 'policy' | 'bootstrap'> = {
   policy: {},
 };
 
-/** No public swarm exists yet, so `public` ships without bootstrap nodes. */
+/**
+ * libp2p's public DHT, which has entrances of many operators and lives without anybody of ours
+ * (addresses as its own documentation publishes them).
+ */
+const PUBLIC_RENDEZVOUS: RendezvousRule = {
+  protocol: '/ipfs/kad/1.0.0',
+  bootstrap: [
+    'QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN',
+    'QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa',
+    'QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb',
+    'QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt',
+  ].map((peer) => `/dnsaddr/bootstrap.libp2p.io/p2p/${peer}`),
+};
+
+/** `public` has no servers of its own: its nodes meet in libp2p's public DHT. */
 export const BUILT_IN_NETWORKS: Readonly<Record<string, NetworkFile>> = {
-  public: { ...open, name: 'public', id: 'public' },
+  public: { ...open, name: 'public', id: 'public', rendezvous: PUBLIC_RENDEZVOUS },
   local: { ...open, name: 'local', id: 'local' },
 };
 
@@ -63,7 +88,8 @@ export function parseNetworkFile(text: string): Checked<NetworkFile> {
     return bad(`not JSON: ${(cause as Error).message}`);
   }
   if (!isRecord(value)) return bad('not a JSON object');
-  const { v, name, id, bootstrap = [], admission = { kind: 'none' }, members, policy = {} } = value;
+  const { v, name, id, bootstrap = [], rendezvous, members } = value;
+  const { admission = { kind: 'none' }, policy = {} } = value;
   const unknown = unknownKey(value, KEYS);
   if (unknown !== undefined) return bad(`unknown key \`${unknown}\``);
   if (v !== 1) return bad('`v` must be 1');
@@ -73,15 +99,10 @@ export function parseNetworkFile(text: string): Checked<NetworkFile> {
   if (typeof id !== 'string' || !ID.test(id)) {
     return bad('`id` must be 1 to 64 lowercase letters, digits, dots or dashes');
   }
-  if (!Array.isArray(bootstrap) || bootstrap.length > BOOTSTRAP_MAX) {
-    return bad(`\`bootstrap\` must be a list of at most ${BOOTSTRAP_MAX} multiaddrs`);
-  }
-  const wrong = bootstrap.find((address) => !isBootstrapAddress(address));
-  if (wrong !== undefined) {
-    return bad(
-      `\`bootstrap\`: ${JSON.stringify(wrong).slice(0, 80)} does not end in /p2p/<peer id>`,
-    );
-  }
+  const entrances = bootstrapOf(bootstrap, '`bootstrap`');
+  if (!entrances.ok) return entrances;
+  const meeting = rendezvous === undefined ? undefined : rendezvousOf(rendezvous);
+  if (meeting?.ok === false) return meeting;
   const rule = admissionOf(admission);
   if (!rule.ok) return rule;
   const defaults = policyOf(policy);
@@ -93,20 +114,39 @@ export function parseNetworkFile(text: string): Checked<NetworkFile> {
     v: 1,
     name,
     id,
-    bootstrap,
+    bootstrap: entrances.value,
+    ...(meeting !== undefined && { rendezvous: meeting.value }),
     admission: rule.value,
     policy: defaults.value,
   } as const;
   return accept<NetworkFile>(members === undefined ? common : { ...common, members });
 }
 
-/** A multiaddr text that names the peer to expect there. */
+/** A multiaddr text that names the peer to expect there, or a DNS name whose records do. */
 export function isBootstrapAddress(address: unknown): address is string {
-  return (
-    typeof address === 'string' &&
-    address.length <= 256 &&
-    /^\/[a-z0-9]+\/[^\s]+\/p2p\/[1-9A-HJ-NP-Za-km-z]{32,64}$/.test(address)
-  );
+  if (typeof address !== 'string' || address.length > 256) return false;
+  return ENDS_IN_PEER.test(address) || DNSADDR.test(address);
+}
+
+function bootstrapOf(value: unknown, key: string): Checked<string[]> {
+  if (!Array.isArray(value) || value.length > BOOTSTRAP_MAX) {
+    return bad(`${key} must be a list of at most ${BOOTSTRAP_MAX} multiaddrs`);
+  }
+  const wrong = value.find((address) => !isBootstrapAddress(address));
+  if (wrong === undefined) return accept(value);
+  return bad(`${key}: ${JSON.stringify(wrong).slice(0, 80)} does not end in /p2p/<peer id>`);
+}
+
+function rendezvousOf(value: unknown): Checked<RendezvousRule> {
+  if (!isRecord(value)) return bad('`rendezvous` must be an object');
+  const unknown = unknownKey(value, ['protocol', 'bootstrap']);
+  if (unknown !== undefined) return bad(`unknown key \`rendezvous.${unknown}\``);
+  const { protocol, bootstrap } = value;
+  if (typeof protocol !== 'string' || !/^\/[\x21-\x7e]{1,127}$/.test(protocol)) {
+    return bad('`rendezvous.protocol` must be a protocol id of at most 128 characters');
+  }
+  const entrances = bootstrapOf(bootstrap, '`rendezvous.bootstrap`');
+  return entrances.ok ? accept({ protocol, bootstrap: entrances.value }) : entrances;
 }
 
 function isMemberList(value: unknown): value is string[] {

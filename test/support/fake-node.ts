@@ -121,6 +121,7 @@ function fakeStatus(done: number): NodeStatus {
     v: 1,
     peerId: FAKE_PEER_ID,
     addrs: [],
+    reachability: 'local',
     uptimeMs: 5,
     backend: 'cpu/js',
     roles: ['worker', 'cadre'],

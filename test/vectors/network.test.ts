@@ -9,6 +9,7 @@ import { decodeBlobRequest, encodeBlobRequest } from '../../src/blob/protocol.ts
 import { blobRoot } from '../../src/blob/tree.ts';
 import { encodeFrame, type FrameKind } from '../../src/net/envelope.ts';
 import { bucketOf, classKey } from '../../src/net/kad-directory.ts';
+import { rendezvousKey } from '../../src/net/rendezvous.ts';
 
 interface Vectors {
   readonly frames: { kind: FrameKind; id: number; bodyBytes: number; fill: number; hex: string }[];
@@ -18,6 +19,7 @@ interface Vectors {
     bucket: number;
     cid: string;
   }[];
+  readonly rendezvousKeys: { networkId: string; cid: string }[];
   readonly buckets: { peerId: string; bucket: number }[];
   readonly requests: Record<'leaves' | 'small', string>;
   readonly blobRoots: { bytes: number; fill: number; root: string }[];
@@ -48,6 +50,16 @@ describe('golden bytes of the network', () => {
       const { code, multihash } = CID.parse(cid);
       assert.deepEqual([code, multihash.code], [0x55, 0x12]);
       assert.equal(toHex(multihash.digest), toHex(sha256(text, Uint8Array.of(bucket))));
+    }
+  });
+
+  test('rendezvous keys, also from their definition', () => {
+    assert.equal(vectors.rendezvousKeys.length, 2);
+    for (const { networkId, cid } of vectors.rendezvousKeys) {
+      assert.equal(rendezvousKey(networkId).toString(), cid);
+      const { code, multihash } = CID.parse(cid);
+      assert.deepEqual([code, multihash.code], [0x55, 0x12]);
+      assert.equal(toHex(multihash.digest), toHex(sha256(`kadre/network/1\0${networkId}`)));
     }
   });
 

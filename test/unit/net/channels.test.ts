@@ -12,12 +12,17 @@ const none = new Uint8Array(0);
 const kinds = FRAME_KINDS;
 const sentKinds = (stream: FakeStream) => stream.sent.map((bytes) => bytes[1]);
 
-function incoming(handler: ProtocolHandler | undefined, init = {}) {
+function incoming(
+  handler: ProtocolHandler | undefined,
+  init = {},
+  mayStream: (bytes: number) => boolean = () => true,
+) {
   const stream = new FakeStream();
   const refusals: Refusal[] = [];
   const failures: unknown[] = [];
   const channel = new IncomingChannel(
     {
+      clock: realClock,
       handler: () => handler,
       onMisbehaviour: (refusal) => {
         refusals.push(refusal);
@@ -25,8 +30,16 @@ function incoming(handler: ProtocolHandler | undefined, init = {}) {
       onHandlerFailure: (cause) => {
         failures.push(cause);
       },
+      mayStream,
     },
-    { peer: 'p', bodyBytesMax: 1000, runningMax: 4, queuedBytesMax: 10_000, ...init },
+    {
+      peer: 'p',
+      bodyBytesMax: 1000,
+      runningMax: 4,
+      queuedBytesMax: 10_000,
+      firstFrameMs: 30_000,
+      ...init,
+    },
   );
   const done = channel.run(stream.asStream());
   const receive = async (kind: FrameKind, id: number, body = none) => {
@@ -130,6 +143,35 @@ describe('incoming channel', () => {
     await receive(kinds.request, 1);
     assert.equal(failures.length, 1);
     assert.deepEqual(sentKinds(stream), [kinds.error]);
+  });
+
+  it('gives up on a stream that says nothing, and on no other', async () => {
+    const silent = incoming({}, { firstFrameMs: 1 });
+    await silent.done;
+    assert.deepEqual(silent.refusals, []);
+    const spoken = incoming({}, { firstFrameMs: 200 });
+    await spoken.receive(kinds.message, 0);
+    const later = new Promise((resolve) => realClock.setTimer(300, () => resolve('open')));
+    // The timer of the port does not keep the process alive.
+    const keep = setTimeout(() => undefined, 10_000);
+    assert.equal(await Promise.race([spoken.done, later]), 'open');
+    clearTimeout(keep);
+  });
+
+  it('ends a bulk answer with a refusal when its budget is used up', async () => {
+    let left = 25;
+    const handler: ProtocolHandler = {
+      stream: async function* () {
+        for (;;) yield new Uint8Array(10);
+      },
+    };
+    const { stream, receive } = incoming(handler, {}, (bytes) => {
+      left -= bytes;
+      return left >= 0;
+    });
+    await receive(kinds.open, 1);
+    await settle();
+    assert.deepEqual(sentKinds(stream), [kinds.data, kinds.data, kinds.error]);
   });
 
   it('stops a bulk answer when the reader resets the stream', async () => {

@@ -45,6 +45,8 @@ test('settings come out with their types', async () => {
     share: 0.25,
     gpu: false,
     mdns: true,
+    upnp: true,
+    announce: [],
     api: '127.0.0.1:0',
     logLevel: 'warn',
   });

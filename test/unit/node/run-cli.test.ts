@@ -299,6 +299,8 @@ test('verbs without a node answer by themselves, each with its schema', async ()
     [['kernels', 'selftest'], 'kernels-selftest'],
     [['config', 'show', '--data', data], 'config-show'],
     [['config', 'explain', 'share', '--data', data], 'config-explain'],
+    [['network', 'show', 'public'], 'network-show'],
+    [['network', 'show', 'local'], 'network-show'],
   ];
   for (const [argv, schema] of verbs) {
     const ran = await runInProcess([...argv, '--json']);
