@@ -70,6 +70,11 @@ function variantsOf(folder: string, arch: string): Unit[] {
   return variants.map(([name, flags]) => ({ source: `${folder}/${name}.cc`, flags }));
 }
 
+const CUDA_SOURCES = [
+  ...['channel', 'slot', 'shared-inputs', 'gpu'],
+  ...['mandelbrot-call', 'calls', 'backend', 'driver'],
+];
+
 /**
  * Kernels on every backend. `cuda/` is host code: it opens the driver at run time, and device code
  * is bytes in `embed.S`.
@@ -77,10 +82,7 @@ function variantsOf(folder: string, arch: string): Unit[] {
 export function kernelUnits(arch: string): Unit[] {
   return [
     ...variantsOf('cpu', arch),
-    ...['channel', 'slot', 'shared-inputs', 'gpu', 'calls', 'backend', 'driver'].map((name) => ({
-      source: `cuda/${name}.cc`,
-      flags: [],
-    })),
+    ...CUDA_SOURCES.map((name) => ({ source: `cuda/${name}.cc`, flags: [] })),
     { source: 'cuda/embed.S', flags: [] },
   ];
 }

@@ -12,7 +12,7 @@ import { KERNEL_CODES, NATIVE_KERNELS } from './kernels/table.ts';
 const SHORT_CALL_COST = 500_000;
 
 /** What there is device code for (src/native/cuda/kernels.cu). */
-const DEVICE_KERNELS = ['gemm.f32@1', 'noop@1'];
+const DEVICE_KERNELS = ['gemm.f32@1', 'mandelbrot@1', 'noop@1'];
 
 export const isDevice = (backend: string): boolean => backend.startsWith('cuda/');
 

@@ -138,6 +138,37 @@ function deviceTests(
     }
   });
 
+  test('pictures: shards of odd extents, several bands, the bits of the reference', async (context) => {
+    const log = join(await folder(context), 'log');
+    useFakeCuda(whole, `seed=6,log=${log}`);
+    const executor = await started(context, named);
+    const view = (parameters: Record<string, number>, shardCount: number): ExecutionRequest => ({
+      kernel: 'mandelbrot@1',
+      parameters,
+      inputs: [],
+      shardCount,
+      shards: Array.from({ length: shardCount }, (_, i) => i),
+    });
+    const deep = { x: -0.743643887037151, y: 0.13182590420533, span: 1e-13 };
+    for (const request of [
+      view({ width: 67, height: 23, maxIterations: 100 }, 5),
+      view({ ...deep, width: 17, height: 9, maxIterations: 3000 }, 2),
+      view({ width: 65_536, height: 19, maxIterations: 2 }, 1),
+    ]) {
+      const [results, expected] = [await executor.run(request), await js.run(request)];
+      assert.deepEqual(
+        results.map(({ outputs }) => outputs[0]!.root),
+        expected.map(({ outputs }) => outputs[0]!.root),
+      );
+    }
+    // Blocks, then width, height, first row, points, steps: bands of 2^20 points.
+    const lines = (await readFile(log, 'utf8')).trim().split('\n');
+    assert.deepEqual(lines.slice(-2), [
+      '0 kadre_mandelbrot 8192 65536 19 0 1048576 2',
+      '0 kadre_mandelbrot 1536 65536 19 16 196608 2',
+    ]);
+  });
+
   test('rows of more than one staging buffer are cut', async (context) => {
     // So many that the blocks are small: fewer threads to imitate.
     useFakeCuda(whole, 'seed=4,multiprocessors=100000');

@@ -79,6 +79,7 @@ test('the self-test program on the fake driver', { timeout: 120_000 }, async (co
   const wrong = await run('wrong=1', 'bits', '1', '1000');
   assert.equal(wrong.outcome, 'failed', wrong.output);
   assert.match(wrong.output, /"elements":1/);
+  assert.match(wrong.output, /"kernel":"mandelbrot"/);
   const speed = await run('', 'speed', '64');
   assert.equal(speed.outcome, 'passed', speed.output);
   assert.match(speed.output, /"extent":64,"ms":1\.0000/);

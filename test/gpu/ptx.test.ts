@@ -21,6 +21,7 @@ import {
   relabelled,
 } from '../../scripts/native/device-code.ts';
 import { fma } from '../../src/compute/reference/fma.ts';
+import { mandelbrotSteps } from '../../src/compute/reference/mandelbrot.ts';
 import { type SampleKind, sampleFloats } from '../../src/compute/sample-input.ts';
 import { lintPtx } from '../oracles/ptx/lint.ts';
 import { runGrid } from '../oracles/ptx/machine.ts';
@@ -114,6 +115,36 @@ const CASES: readonly [Blocking, SampleKind, Extents][] = [
   [LARGE, 'any-bits', [20, 24, 140]],
 ];
 
+/** Edges of a block, rows in the middle, points that escape late, one that never moves. */
+const DEEP = { x: -0.743643887037151, y: 0.13182590420533, span: 1e-13 };
+const PICTURES = [
+  { x: -0.75, y: 0, span: 3, width: 67, height: 23, firstRow: 0, rows: 23, maxIterations: 60 },
+  { ...DEEP, width: 17, height: 5, firstRow: 1, rows: 3, maxIterations: 5000 },
+  { x: 0, y: 0, span: 1e-15, width: 1, height: 1, firstRow: 0, rows: 1, maxIterations: 7 },
+  { x: 4, y: -4, span: 8, width: 129, height: 2, firstRow: 1, rows: 1, maxIterations: 1 },
+];
+
+function picture(ptx: string, view: (typeof PICTURES)[number]): Uint32Array {
+  const space = new Space();
+  const points = view.rows * view.width;
+  const counts = space.allocate(points * 4);
+  const { x, y, span, width, height, firstRow, maxIterations } = view;
+  runGrid(parsePtx(ptx).entries.get('kadre_mandelbrot')!, {
+    blocks: Math.ceil(points / 128),
+    threads: 128,
+    arguments: [x, y, span, counts, width, height, firstRow, points, maxIterations],
+    space,
+    seed: 78,
+  });
+  return space.at(counts);
+}
+
+function pictureOf(view: (typeof PICTURES)[number]): Uint32Array {
+  const counts = new Uint32Array(view.rows * view.width);
+  Array.from(mandelbrotSteps(view, counts));
+  return counts;
+}
+
 /** One of them, in the middle of the text, as multiply and add. */
 function withOneSplit(ptx: string): string {
   const all = [...ptx.matchAll(/fma\.rn\.f32\s+(\S+), (\S+), (\S+), (\S+);/g)];
@@ -130,6 +161,9 @@ function compilerTests(compiler: DeviceCompiler, architectures: readonly number[
       for (const [blocking, kind, extents] of CASES) {
         const data = sample(kind, extents);
         assert.deepEqual(interpreted(ptx, blocking, data), chain(data), `${kind} ${extents}`);
+      }
+      for (const view of PICTURES) {
+        assert.deepEqual(picture(ptx, view), pictureOf(view), JSON.stringify(view));
       }
     });
   }
@@ -155,6 +189,22 @@ function compilerTests(compiler: DeviceCompiler, architectures: readonly number[
     assert.equal(wrong.length, 1, 'exactly the entry with the split');
   });
 
+  test('a difference of squares from the factors is caught', async () => {
+    const ptx = await ptxOf(compiler, NATIVE, { out, architecture: 75 });
+    // (a + b)(a - b) in place of aa - bb: right in the reals, other bits in binary64.
+    const body = ptx.slice(ptx.indexOf('kadre_mandelbrot('));
+    const squares = [...body.matchAll(/mul\.rn\.f64\s+(\S+), (\S+), \2;/g)];
+    const of = new Map(squares.map(([, square, root]) => [square!, root!]));
+    const wrong = ptx.replaceAll(/sub\.rn\.f64\s+(\S+), (\S+), (\S+);/g, (line, d, a, b) => {
+      const [x, y] = [of.get(a), of.get(b)];
+      if (x === undefined || y === undefined) return line;
+      return `sub.rn.f64 %fd0, ${x}, ${y};\nadd.rn.f64 ${d}, ${x}, ${y};\nmul.rn.f64 ${d}, ${d}, %fd0;`;
+    });
+    assert.notEqual(wrong, ptx);
+    assert.deepEqual(lintPtx(wrong), []);
+    assert.notDeepEqual(picture(wrong, PICTURES[1]!), pictureOf(PICTURES[1]!));
+  });
+
   test('the same source gives the same bytes, with few enough registers', async () => {
     const folder = await mkdtemp(join(out, 'device-code-'));
     const { report, defines } = await compileDeviceCode(compiler, NATIVE, folder);
@@ -177,6 +227,7 @@ function compilerTests(compiler: DeviceCompiler, architectures: readonly number[
 const REGISTERS_MAX: Readonly<Record<string, number>> = {
   kadre_gemm_f32_128: 128,
   kadre_gemm_f32_64: 170,
+  kadre_mandelbrot: 64,
 };
 /** Outside of the loops; a spill inside of one would be larger at once. */
 const SPILL_BYTES_MAX = 16;
@@ -191,7 +242,11 @@ function checkBudget(report: string): void {
     assert.ok(Number(spill) <= SPILL_BYTES_MAX, `${what}: ${spill} bytes spilled`);
     seen.push(what);
   }
-  assert.equal(new Set(seen).size, 2 * ARCHITECTURES.length, seen.join());
+  assert.equal(
+    new Set(seen).size,
+    Object.keys(REGISTERS_MAX).length * ARCHITECTURES.length,
+    seen.join(),
+  );
 }
 
 for (const [kind, architectures] of [

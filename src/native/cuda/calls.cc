@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "mandelbrot-call.h"
+
 namespace kadre {
 namespace cuda {
 namespace {
@@ -122,6 +124,20 @@ Result run_noop(Slot *slot, const kadre_task &task) {
   return result == SUCCESS ? slot->down().finish() : result;
 }
 
+bool is_too_large(const kadre_task &task) {
+  if (task.kernel == KADRE_MANDELBROT) return is_picture_too_large(task);
+  if (task.kernel != KADRE_GEMM_F32) return false;
+  return std::any_of(task.extents, task.extents + 3, [](uint64_t e) { return e > EXTENT_MAX; });
+}
+
+/* At least one row; one without columns asks for nothing. */
+Result run_rows(Gpu *gpu, Slot *slot, const kadre_task &task, uint64_t first, uint64_t end) {
+  if (task.kernel == KADRE_NOOP) return run_noop(slot, task);
+  if (task.extents[1] == 0) return SUCCESS;
+  if (task.kernel == KADRE_MANDELBROT) return run_mandelbrot(gpu, slot, task, first, end);
+  return Product(gpu, slot, task, first, end).run();
+}
+
 }  // namespace
 
 Result launch_gemm(Gpu *gpu, Stream stream, const GemmOperands &x) {
@@ -137,7 +153,9 @@ Result launch_gemm(Gpu *gpu, Stream stream, const GemmOperands &x) {
   return gpu->driver().launch(function, grid, 1, 1, threads, 1, 1, 0, stream, arguments, nullptr);
 }
 
-bool has_kernel(uint32_t kernel) { return kernel == KADRE_NOOP || kernel == KADRE_GEMM_F32; }
+bool has_kernel(uint32_t kernel) {
+  return kernel == KADRE_NOOP || kernel == KADRE_GEMM_F32 || kernel == KADRE_MANDELBROT;
+}
 
 uint64_t row_blocks(const kadre_task &task) {
   if (task.kernel != KADRE_GEMM_F32) return 1;
@@ -149,15 +167,9 @@ uint64_t row_blocks(const kadre_task &task) {
 }
 
 std::string run_call(Gpu *gpu, Slot *slot, const kadre_task &task, uint64_t first, uint64_t end) {
+  if (is_too_large(task)) return "too-large";
   Result result = gpu->enter();
-  if (result == SUCCESS && task.kernel == KADRE_NOOP) {
-    if (task.extents[0] > 0) result = run_noop(slot, task);
-  } else if (result == SUCCESS) {
-    for (int i = 0; i < 3; i++) {
-      if (task.extents[i] > EXTENT_MAX) return "too-large";
-    }
-    if (end > first && task.extents[1] > 0) result = Product(gpu, slot, task, first, end).run();
-  }
+  if (result == SUCCESS && end > first) result = run_rows(gpu, slot, task, first, end);
   if (result != SUCCESS) slot->down().abandon();
   /* Also after a failure: what was allocated goes back, as zeros if the device still can. */
   const Result released = slot->release();

@@ -5,6 +5,7 @@
 #ifndef KADRE_CUDA_CLANG_LANGUAGE_H
 #define KADRE_CUDA_CLANG_LANGUAGE_H
 
+#define __host__ __attribute__((host))
 #define __device__ __attribute__((device))
 #define __global__ __attribute__((global))
 #define __shared__ __attribute__((shared))

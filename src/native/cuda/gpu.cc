@@ -88,12 +88,12 @@ std::string Gpu::load_code() {
     result = driver_->module_load(&module, image);
     if (result == SUCCESS || result == OUT_OF_MEMORY) break;
   }
-  if (result == SUCCESS) {
-    result = driver_->module_function(&functions_.gemm_f32_128, module, "kadre_gemm_f32_128");
-  }
-  if (result == SUCCESS) {
-    result = driver_->module_function(&functions_.gemm_f32_64, module, "kadre_gemm_f32_64");
-  }
+  const auto find = [&](const char *name, Function *function) {
+    if (result == SUCCESS) result = driver_->module_function(function, module, name);
+  };
+  find("kadre_gemm_f32_128", &functions_.gemm_f32_128);
+  find("kadre_gemm_f32_64", &functions_.gemm_f32_64);
+  find("kadre_mandelbrot", &functions_.mandelbrot);
   return result == SUCCESS ? "" : explain(*driver_, "module-load-failed", result);
 }
 

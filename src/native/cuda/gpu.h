@@ -16,7 +16,7 @@ constexpr int SLOTS = 2;
 constexpr int CAPABILITY_MIN = 75;
 
 struct Functions {
-  Function gemm_f32_128, gemm_f32_64;
+  Function gemm_f32_128, gemm_f32_64, mandelbrot;
 };
 
 class Gpu {

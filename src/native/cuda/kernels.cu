@@ -5,6 +5,7 @@
 #include "language.h"
 
 #include "gemm-f32.h"
+#include "mandelbrot.h"
 
 #define GEMM_F32(name, warps_m, warps_n, blocks_per_multiprocessor)                              \
   typedef gemm_f32::Blocking<warps_m, warps_n> name##_blocking;                                 \
@@ -20,3 +21,11 @@
 /* 128 x 128 elements per block for large products, 64 x 64 where those would leave the GPU idle. */
 GEMM_F32(kadre_gemm_f32_128, 4, 2, 2)
 GEMM_F32(kadre_gemm_f32_64, 2, 1, 6)
+
+extern "C" __global__ void __launch_bounds__(mandelbrot::THREADS)
+    kadre_mandelbrot(double x, double y, double span, unsigned *counts, unsigned width,
+                     unsigned height, unsigned first, unsigned points, unsigned limit) {
+  const unsigned at = blockIdx.x * mandelbrot::THREADS + threadIdx.x;
+  if (at >= points) return;
+  counts[at] = mandelbrot::steps_of({x, y, span, width, height}, first, at, limit);
+}

@@ -45,23 +45,30 @@ thread_local int current_device = -1;
   if (needs_context && current_device < 0) return INVALID_CONTEXT
 
 template <class... A, size_t... I>
-std::function<void()> bound(void (*kernel)(A...), void **arguments, std::index_sequence<I...>) {
+std::function<void()> bound_at(void (*kernel)(A...), void **arguments, std::index_sequence<I...>) {
   const auto values = std::make_tuple(*static_cast<A *>(arguments[I])...);
   return [kernel, values] { std::apply(kernel, values); };
+}
+
+template <class... A>
+std::function<void()> bound(void (*kernel)(A...), void **arguments) {
+  return bound_at(kernel, arguments, std::index_sequence_for<A...>());
 }
 
 struct Kernel {
   const char *name;
   unsigned threads;
+  /* Arguments: where the output stands, then unsigned numbers up to the ninth and last. */
+  int output;
   std::function<void()> (*bind)(void **arguments);
 };
 
-#define KERNEL(name)                                                                \
-  {#name, name##_blocking::THREADS, [](void **arguments) {                          \
-     return bound(name, arguments, std::make_index_sequence<9>());                  \
-   }}
+#define KERNEL(name, threads, output) \
+  {#name, threads, output, [](void **arguments) { return bound(name, arguments); }}
 
-Kernel kernels[] = {KERNEL(kadre_gemm_f32_128), KERNEL(kadre_gemm_f32_64)};
+Kernel kernels[] = {KERNEL(kadre_gemm_f32_128, kadre_gemm_f32_128_blocking::THREADS, 2),
+                    KERNEL(kadre_gemm_f32_64, kadre_gemm_f32_64_blocking::THREADS, 2),
+                    KERNEL(kadre_mandelbrot, mandelbrot::THREADS, 3)};
 
 /*
  * Whether an injected fault is still to come; it leaves a file so that the next process is spared.
@@ -79,7 +86,7 @@ void log_launch(const Kernel &kernel, unsigned grid, void **arguments) {
   if (options().log.empty()) return;
   std::ofstream log(options().log, std::ios::app);
   log << current_device << ' ' << kernel.name << ' ' << grid;
-  for (int i = 3; i < 9; i++) log << ' ' << *static_cast<unsigned *>(arguments[i]);
+  for (int i = kernel.output + 1; i < 9; i++) log << ' ' << *static_cast<unsigned *>(arguments[i]);
   log << '\n';
 }
 
@@ -260,10 +267,10 @@ EXPORT Result cuLaunchKernel(Kernel *kernel, unsigned grid, unsigned grid_y, uns
                         }});
   }
   const std::function<void()> thread = kernel->bind(arguments);
-  float *result = *static_cast<float **>(arguments[2]);
+  void *result = *static_cast<void **>(arguments[kernel->output]);
   fake::give(stream, {nullptr, [kernel, grid, thread, result] {
                         run_kernel(*kernel, grid, thread);
-                        if (options().wrong) *reinterpret_cast<uint32_t *>(result) ^= 1;
+                        if (options().wrong) *static_cast<uint32_t *>(result) ^= 1;
                       }});
   return 0;
 }

@@ -86,6 +86,56 @@ int compare(const kadre_backend *gpu, const Product &product, int kind, int repe
   return different + (problem != nullptr);
 }
 
+struct Picture {
+  /* x, y, span. */
+  double region[3];
+  /* Rows, width, first row, height, limit. */
+  uint64_t extents[5];
+
+  uint64_t points() const { return extents[0] * extents[1]; }
+};
+
+/* Edges of a block, several bands, counts that change with any one rounding, one step. */
+const Picture PICTURES[] = {
+    {{-0.75, 0, 3}, {1, 1, 0, 1, 100}},
+    {{-0.75, 0, 3}, {23, 67, 0, 23, 100}},
+    {{-0.743643887037151, 0.13182590420533, 1e-13}, {63, 129, 1, 65, 5000}},
+    {{-0.75, 0.1, 0.5}, {1500, 2000, 7, 1600, 200}},
+    {{4, -4, 8}, {1, 65536, 1, 2, 1}},
+};
+
+const char *draw(const kadre_backend *backend, const Picture &picture,
+                 std::vector<uint32_t> *counts) {
+  counts->assign(picture.points(), 0xdeadbeefu);
+  kadre_task task = {};
+  task.kernel = KADRE_MANDELBROT;
+  memcpy(task.extents, picture.extents, sizeof picture.extents);
+  task.inputs[0] = picture.region;
+  task.input_bytes[0] = sizeof picture.region;
+  task.outputs[0] = counts->data();
+  return backend->run(backend, &task, 0, 1);
+}
+
+/* Runs that differ from the CPU, or fail; prints a line for each. */
+int compare_pictures(const kadre_backend *gpu, double work_max, int repeats, int *runs) {
+  int different = 0;
+  for (const Picture &picture : PICTURES) {
+    if ((double)picture.points() * (double)picture.extents[4] > work_max) continue;
+    std::vector<uint32_t> expected, actual;
+    const char *problem = draw(best_cpu(), picture, &expected);
+    for (int i = 0; i < repeats; i++, ++*runs) {
+      if (problem == nullptr) problem = draw(gpu, picture, &actual);
+      if (problem == nullptr && actual == expected) continue;
+      different++;
+      printf("{\"backend\":\"%s\",\"kernel\":\"mandelbrot\",\"rows\":%llu,\"width\":%llu,"
+             "\"problem\":\"%s\"}\n",
+             gpu->name, (unsigned long long)picture.extents[0],
+             (unsigned long long)picture.extents[1], problem == nullptr ? "" : problem);
+    }
+  }
+  return different;
+}
+
 }  // namespace
 
 std::vector<uint32_t> sample(int kind, uint64_t count, uint32_t seed) {
@@ -132,6 +182,7 @@ int bits(int repeats, double work_max) {
         runs += repeats;
       }
     }
+    different += compare_pictures(candidate.backend, work_max, repeats, &runs);
   }
   printf("{\"backends\":%d,\"shapes\":%zu,\"runs\":%d,\"different\":%d,\"against\":\"%s\"}\n",
          backends, shapes.size(), runs, different, best_cpu()->name);

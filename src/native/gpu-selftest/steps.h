@@ -15,7 +15,10 @@ constexpr int GOOD = 0, WRONG = 1, NOT_HERE = 3;
 
 /* What is there, and how long opening it took. */
 int probe();
-/* Products of many shapes up to `work_max` multiply-adds, each `repeats` times, against the CPU. */
+/*
+ * Products of many shapes and pictures, up to `work_max` multiply-adds or steps, each `repeats`
+ * times, against the CPU.
+ */
 int bits(int repeats, double work_max);
 /* Products resident on the device beside cuBLAS, up to this extent; and with copies. */
 int speed(unsigned extent_max);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #ifndef KADRE_HD
-#ifdef __CUDACC__
+#if defined(__CUDACC__) || defined(__CUDA__)
 #define KADRE_HD static inline __host__ __device__
 #else
 #define KADRE_HD static inline

@@ -11,7 +11,7 @@ import { Layout, type Step, type Thread } from './thread.ts';
 export interface Launch {
   readonly blocks: number;
   readonly threads: number;
-  /** In the entry's order: addresses as bigint, numbers as number. */
+  /** In the entry's order: addresses as bigint, integers and binary64 as number. */
   readonly arguments: readonly (bigint | number)[];
   readonly space: Space;
   /** Of the order of threads and blocks; not 0. */
@@ -121,15 +121,17 @@ class Machine {
     return (thread: Thread) => thread.predicates[at] === wanted;
   }
 
-  /** `ld` and `st` of binary32, one or four, and of parameters. */
+  /** `ld` and `st` of binary32, one or four, of one integer, and of parameters. */
   #access({ name, modifiers, operands, text }: Instruction): Step {
     const key = modifiers.join('.');
     const [place, value] =
       name === 'ld' ? [operands[1]!, operands[0]!] : [operands[0]!, operands[1]!];
     const parts = /^\[([\w%.$]+)(?:\+(-?\d+))?\]$/.exec(place);
     if (parts === null) throw new Error(`ptx: not understood: ${text}`);
-    if (name === 'ld' && /^param\.u(?:32|64)$/.test(key)) return this.#parameter(value, parts[1]!);
-    const [, space, vector] = /^(global|shared)(?:\.nc)?(\.v4)?\.f32$/.exec(key) ?? [];
+    if (name === 'ld' && /^param\.(?:u32|u64|f64)$/.test(key)) {
+      return this.#parameter(value, parts[1]!);
+    }
+    const [, space, vector] = /^(global|shared)(?:\.nc)?(\.v4(?=\.f32))?\.[fu]32$/.exec(key) ?? [];
     if (space === undefined) throw new Error(`ptx: not understood: ${text}`);
     const registers = value
       .replaceAll(/[{}\s]/g, '')
@@ -180,6 +182,11 @@ class Machine {
       };
     }
     const at = this.#layout.register(register, 64);
+    if (this.#entry.parameters[index]!.type === 'f64') {
+      return (thread) => {
+        thread.doubles[at] = Number(value);
+      };
+    }
     return (thread) => {
       thread.longs[at] = BigInt(value);
     };

@@ -12,7 +12,7 @@ type Integer = 's32' | 'u32' | 'b32' | 's64' | 'u64' | 'b64' | 'u16' | 's16' | '
 const BITS: Readonly<Record<string, number>> = {
   ...{ pred: 1, u16: 16, s16: 16, b16: 16 },
   ...{ s32: 32, u32: 32, b32: 32, f32: 32 },
-  ...{ s64: 64, u64: 64, b64: 64 },
+  ...{ s64: 64, u64: 64, b64: 64, f64: 64 },
 };
 const SPECIAL: Readonly<Record<string, Read<number>>> = {
   '%tid.x': (thread) => thread.index,
@@ -49,6 +49,15 @@ function writer(layout: Layout, operand: string, bits: number): (t: Thread, valu
     else if (bits === 16) thread.halves[at] = low;
     else thread.predicates[at] = low;
   };
+}
+
+function doubleReader(layout: Layout, operand: string): Read<number> {
+  if (layout.isRegister(operand)) {
+    const at = layout.register(operand, 64);
+    return (thread) => thread.doubles[at]!;
+  }
+  const value = new Float64Array(BigUint64Array.of(layout.constant(operand)).buffer)[0]!;
+  return () => value;
 }
 
 function floatReader(layout: Layout, operand: string): Read<number> {
@@ -94,6 +103,14 @@ const ROUNDED: Readonly<Record<string, (a: number, b: number) => number>> = {
   'mul.rn.f32': (a, b) => a * b,
 };
 
+/** JavaScript's own operations. */
+const DOUBLE: Readonly<Record<string, (a: number, b: number) => number>> = {
+  'add.rn.f64': (a, b) => a + b,
+  'sub.rn.f64': (a, b) => a - b,
+  'mul.rn.f64': (a, b) => a * b,
+  'div.rn.f64': (a, b) => a / b,
+};
+
 /** The step of an instruction that is no memory access and no jump. */
 export function arithmetic(layout: Layout, instruction: Instruction): Step {
   const { name, modifiers, operands, text } = instruction;
@@ -103,6 +120,10 @@ export function arithmetic(layout: Layout, instruction: Instruction): Step {
   const rounded = ROUNDED[key];
   if (rounded !== undefined) return once(layout, d, sources, rounded);
   if (/^setp\.num\.f32$/.test(key)) return bothNumbers(layout, d, sources);
+  const double = DOUBLE[key];
+  if (double !== undefined) return onDoubles(layout, d, sources, double);
+  if (key === 'setp.gtu.f64') return greaterOrUnordered(layout, d, sources);
+  if (key === 'cvt.rn.f64.u32') return doubleOf(layout, d, sources[0]!);
   const type = modifiers.at(-1) ?? '';
   if (BITS[type] === undefined) throw new Error(`ptx: not understood: ${text}`);
   const operation = [name, ...modifiers.slice(0, -1)].join('.');
@@ -129,12 +150,13 @@ export function arithmetic(layout: Layout, instruction: Instruction): Step {
   }
   if (name === 'setp' && modifiers.length === 2) {
     const compare = COMPARE[modifiers[0]!];
-    if (compare === undefined || type === 'f32') throw new Error(`ptx: not understood: ${text}`);
+    if (compare === undefined || type.startsWith('f'))
+      throw new Error(`ptx: not understood: ${text}`);
     const [a, b] = sources.map((source) => read(source));
     return unary(layout, d, 1, (thread) => (compare(a!(thread), b!(thread)) ? 1n : 0n));
   }
   const binary = BINARY[operation];
-  const isRefused = type === 'f32' || (UNSIGNED_ONLY.has(name) && !type.startsWith('u'));
+  const isRefused = type.startsWith('f') || (UNSIGNED_ONLY.has(name) && !type.startsWith('u'));
   if (binary === undefined || isRefused) throw new Error(`ptx: not understood: ${text}`);
   const [a, b] = [read(sources[0]!), read(sources[1]!, SHIFTS.has(name) ? 'u32' : type)];
   const bits = operation === 'mul.wide' ? 2 * width : width;
@@ -176,6 +198,37 @@ function once(
   const [a, b] = sources.map((source) => floatReader(layout, source));
   return (thread) => {
     thread.floats[to] = operation(a!(thread), b!(thread));
+  };
+}
+
+function onDoubles(
+  layout: Layout,
+  d: string,
+  sources: readonly string[],
+  operation: (a: number, b: number) => number,
+): Step {
+  const to = layout.register(d, 64);
+  const [a, b] = sources.map((source) => doubleReader(layout, source));
+  return (thread) => {
+    thread.doubles[to] = operation(a!(thread), b!(thread));
+  };
+}
+
+/** `gtu`: greater, or one is NaN. */
+function greaterOrUnordered(layout: Layout, d: string, sources: readonly string[]): Step {
+  const to = layout.register(d, 1);
+  const [a, b] = sources.map((source) => doubleReader(layout, source));
+  return (thread) => {
+    thread.predicates[to] = a!(thread) <= b!(thread) ? 0 : 1;
+  };
+}
+
+/** Exact: every 32-bit integer is a binary64. */
+function doubleOf(layout: Layout, d: string, source: string): Step {
+  const to = layout.register(d, 64);
+  const value = reader(layout, source, 'u32');
+  return (thread) => {
+    thread.doubles[to] = Number(value(thread));
   };
 }
 

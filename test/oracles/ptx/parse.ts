@@ -17,7 +17,7 @@ export interface Instruction {
 
 export interface Entry {
   readonly name: string;
-  /** In order; types are `u64`, `u32`. */
+  /** In order; types are `u64`, `u32`, `f64`. */
   readonly parameters: readonly { readonly name: string; readonly type: string }[];
   /** Per prefix (`%f`): bits of each (1: predicate) and how many there are. */
   readonly registers: ReadonlyMap<string, { readonly bits: number; readonly count: number }>;
@@ -78,7 +78,8 @@ function parseEntry(name: string, parameters: string, text: string): Entry {
 function parseParameters(text: string): Entry['parameters'] {
   const list = text.trim() === '' ? [] : text.split(',');
   return list.map((item) => {
-    const [, type, name] = /^\.param \.(u64|u32)(?: \.ptr[\w. ]*)? (\w+)$/.exec(item.trim()) ?? [];
+    const [, type, name] =
+      /^\.param \.(u64|u32|f64)(?: \.ptr[\w. ]*)? (\w+)$/.exec(item.trim()) ?? [];
     if (name === undefined) throw new Error(`ptx: unknown parameter: ${item}`);
     return { name, type: type! };
   });
@@ -101,6 +102,7 @@ const REGISTER_BITS: Readonly<Record<string, number>> = {
   b32: 32,
   f32: 32,
   b64: 64,
+  f64: 64,
 };
 
 function isDirective(

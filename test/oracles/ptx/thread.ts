@@ -6,6 +6,7 @@ export interface Thread {
   readonly signed: Int32Array;
   readonly floats: Float32Array;
   readonly longs: BigUint64Array;
+  readonly doubles: Float64Array;
   readonly halves: Uint16Array;
   readonly predicates: Uint8Array;
   readonly index: number;
@@ -46,11 +47,13 @@ export class Layout {
   /** Registers start as garbage: whoever reads one that nobody wrote shows it. */
   thread(index: number, block: number): Thread {
     const words = new Uint32Array(this.#totals.get(32)!).fill(0xffff_a5a5);
+    const longs = new BigUint64Array(this.#totals.get(64)!).fill(0xa5a5_a5a5_a5a5_a5a5n);
     return {
       words,
       signed: new Int32Array(words.buffer),
       floats: new Float32Array(words.buffer),
-      longs: new BigUint64Array(this.#totals.get(64)!).fill(0xa5a5_a5a5_a5a5_a5a5n),
+      longs,
+      doubles: new Float64Array(longs.buffer),
       halves: new Uint16Array(this.#totals.get(16)!).fill(0xa5a5),
       predicates: new Uint8Array(this.#totals.get(1)!),
       index,
@@ -76,8 +79,9 @@ export class Layout {
     const address = this.#symbols.get(operand);
     if (address !== undefined) return BigInt(address);
     if (/^-?(?:\d+|0x[0-9a-fA-F]+)$/.test(operand)) return BigInt(operand);
-    // 0f3F800000: the bits of a binary32.
-    if (/^0f[0-9a-fA-F]{8}$/.test(operand)) return BigInt(`0x${operand.slice(2)}`);
+    // 0f3F800000: the bits of a binary32; 0d and sixteen digits: of a binary64.
+    if (/^0(?:f[0-9a-fA-F]{8}|d[0-9a-fA-F]{16})$/.test(operand))
+      return BigInt(`0x${operand.slice(2)}`);
     throw new Error(`ptx: unknown operand ${operand}`);
   }
 }
