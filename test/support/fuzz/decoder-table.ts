@@ -85,6 +85,7 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'node/node-record.ts: readRecord': "this user's own file; anything else reads as absent",
   'node/node-state.ts: NodeState': "this user's own file; anything else reads as empty",
   'node/version.ts: version': "the package's own manifest",
+  'sim/cadre/tally.ts: checkTallyPayload': 'orders texts in a cadre simulated in this very process',
   'sim/ledger-reader.ts: readOpened': 'watches nodes simulated in this very process',
   'sim/wire-reader.ts: readFields': 'watches nodes simulated in this very process',
   'sim/wire-reader.ts: readSigned': 'watches nodes simulated in this very process',

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { concatBytes, equalBytes, toHex, u32 } from '../../../src/base/bytes.ts';
+import { concatBytes, equalBytes, toHex, u32, utf8 } from '../../../src/base/bytes.ts';
 import type { KadreError } from '../../../src/base/errors.ts';
 import { blobRoot } from '../../../src/blob/tree.ts';
 import { type PlanPackage, planIdOf } from '../../../src/job/plan.ts';
@@ -16,6 +16,7 @@ import {
   jobAnswerShape,
 } from '../../../src/roles/job-messages.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
+import { AddressFile } from '../../../src/store/address-file.ts';
 import { crc32c } from '../../../src/store/crc32c.ts';
 import { DiskEndedPlanStore, type EndedPlan } from '../../../src/store/ended-plan-store.ts';
 import { DiskJobStore, jobIdText, type StoredJob } from '../../../src/store/job-store.ts';
@@ -36,7 +37,7 @@ import type { Decoder, Outcome } from './decoder.ts';
 const SHARE = 0.5;
 
 export function storeDecoders(): Decoder[] {
-  return [...logDecoders(), folderDecoder(), jobDecoder(), endedDecoder()];
+  return [...logDecoders(), folderDecoder(), jobDecoder(), endedDecoder(), addressDecoder()];
 }
 
 const {
@@ -164,6 +165,30 @@ function folderDecoder(): Decoder {
       put(input);
       const [record] = await folder.readAll(onDamaged);
       return record === undefined ? 'refused' : { again: recordFile(record.body) };
+    },
+  };
+}
+
+/** What is no list of addresses is as good as none; whatever is read can be written again. */
+function addressDecoder(): Decoder {
+  const { directory, put } = folderOfOne('peers.json');
+  const file = new AddressFile(join(directory, 'peers.json'));
+  const addresses = ['/ip4/192.0.2.7/tcp/4001', '/dns4/one.example/tcp/443/wss'];
+  return {
+    covers: ['store/address-file.ts: AddressFile'],
+    form: 'text',
+    seeds: [{ v: 1, addresses }, { v: 1, addresses: [] }, { v: 2 }].map((value) =>
+      utf8(`${JSON.stringify(value)}\n`),
+    ),
+    share: SHARE,
+    decode: async (input) => {
+      put(input);
+      const read = await file.load();
+      if (read.length === 0) return 'refused';
+      await file.save(read);
+      const again = await file.load();
+      if (again.join() !== read.join()) throw new Error('saved addresses are others');
+      return {};
     },
   };
 }
