@@ -1,5 +1,5 @@
 /**
- * Whether an earlier job's certificate answers a new submission: a computation is a pure function of
+ * Whether an earlier job's certificate answers a new submission: a computation is a function of
  * what its `computationId` covers, so only the strength of the proof can differ. Rule:
  * docs/protocol/job.md, "Reuse".
  */

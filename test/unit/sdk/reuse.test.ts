@@ -1,4 +1,4 @@
-/** Submissions that an earlier job of the same requester answers, and those that none may answer. */
+/** Submissions that an earlier job of the same requester answers, and those that none may. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Executor } from '../../../src/compute/executor.ts';
