@@ -1,5 +1,6 @@
 /** The body of POST /v1/jobs: decoded as if hostile, then work and options for the SDK. */
 import { KadreError } from '../../src/base/errors.ts';
+import { REUSES } from '../../src/job/reuse.ts';
 import { arrayBytes, DTYPES, type Dtype, type Parameters } from '../../src/kernel/contract.ts';
 import { arrayOfBytes, type NdArray } from '../../src/kernel/nd-array.ts';
 import type { SubmitOptions, Work } from '../../src/sdk/types.ts';
@@ -92,6 +93,9 @@ function optionsOf(value: unknown): SubmitOptions {
   for (const [name, entry] of Object.entries(given)) {
     if (name === 'detached') {
       if (typeof entry !== 'boolean') throw bad('`detached` must be true or false');
+    } else if (name === 'reuse') {
+      if (!(REUSES as readonly unknown[]).includes(entry))
+        throw bad('`reuse` must be own, trusted or false');
     } else if (name === 'requires') {
       if (typeof entry !== 'string') throw bad('`requires` must be a text');
     } else if (!NUMBERS.includes(name)) {

@@ -178,7 +178,8 @@ async function submitted(
     const handle = await make();
     giveBack();
     jobs.add(handle);
-    return { status: 201, json: { v: 1 as const, jobId: handle.id } as { readonly v: 1 } };
+    const json = { v: 1 as const, jobId: handle.id, reused: handle.reused };
+    return { status: 201, json: json as { readonly v: 1 } };
   } finally {
     giveBack();
   }

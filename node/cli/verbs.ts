@@ -82,6 +82,14 @@ const JOB_OPTIONS: readonly OptionRow[] = [
     default: 10,
     why: 'how long to look for enough capable peers',
   },
+  {
+    name: 'reuse',
+    kind: 'text',
+    placeholder: 'WHOSE',
+    choices: ['own', 'off'],
+    default: 'own',
+    why: 'whose certified job may answer instead of a new one',
+  },
 ];
 
 const DETACH_OPTIONS: readonly OptionRow[] = [

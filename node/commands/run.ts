@@ -5,6 +5,7 @@
  */
 import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import { abortable, throwIfAborted } from '../../src/base/signals.ts';
+import type { Reuse } from '../../src/job/reuse.ts';
 import type { Parameters } from '../../src/kernel/contract.ts';
 import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { checkWork, requireKernel, requirementOf } from '../../src/sdk/check-work.ts';
@@ -65,6 +66,7 @@ export const submit: Command = async (context) => {
 interface SubmitReport {
   readonly v: 1;
   readonly jobId: string;
+  readonly reused: Reuse;
   readonly detached: true;
   /** Peers that hold every input. */
   readonly holders: readonly string[];
@@ -86,7 +88,7 @@ async function detach(job: LocalJob, context: CommandContext): Promise<SubmitRep
     );
     bar.show('handing over the inputs');
     const holders = await untilDetachable(handle, signal);
-    return { v: 1, jobId: handle.id, detached: true, holders };
+    return { v: 1, jobId: handle.id, reused: handle.reused, detached: true, holders };
   } catch (cause) {
     // Half handed over it would wait for a requester that is gone.
     if (handle !== undefined) await cancelBriefly(handle);
@@ -150,6 +152,7 @@ function submitOptionsOf(given: Arguments): SubmitOptions {
     requirementOf(requires);
     options.requires = requires;
   }
+  if (given.text('reuse') === 'off') options.reuse = false;
   options.waitPeersMs = Math.round((given.number('wait-peers') ?? 10) * 1000);
   return options;
 }
@@ -175,7 +178,7 @@ export async function runJob(
     handle = await submitJob(swarm, job, signal);
     const result = await follow(handle, bar, context);
     await writeResult(job, result);
-    return { report: runReport(job, result), result };
+    return { report: runReport(job, result, handle.reused), result };
   } catch (cause) {
     const isLate = cause instanceof KadreError && cause.code === 'TIMEOUT';
     if (!isLate) throw cause;

@@ -91,6 +91,10 @@ const vectors = {
     const spec = { ...plan.spec, requires: unwrap(parseRequirement(text)) };
     return { text, spec: toHex(encodeCanonical(spec)), jobId: toHex(jobIdOf(spec)) };
   }),
+  fresh: [plan.spec, { ...plan.spec, fresh: true as const }].map((spec) => {
+    const computationId = toHex(computationIdOf(spec));
+    return { jobId: toHex(jobIdOf(spec)), spec: toHex(encodeCanonical(spec)), computationId };
+  }),
   lone,
   ledger: executed(),
 };

@@ -34,6 +34,8 @@ export interface SpecInit {
   readonly policy: Policy;
   /** What workers' devices must be; absent: anything. */
   readonly requires?: Requirement | undefined;
+  /** Workers must not answer from memory. Default: false. */
+  readonly fresh?: boolean | undefined;
   readonly network: string;
   /** 16 fresh random bytes: two submissions of one computation are two jobs. */
   readonly nonce: Uint8Array;
@@ -61,6 +63,7 @@ export function buildSpec(init: SpecInit, signer: Signer): SignedJobSpec {
     shards: init.shards,
     policy: policy.value,
     ...(init.requires === undefined ? {} : { requires: init.requires }),
+    ...(init.fresh === true ? { fresh: true } : {}),
     network: init.network,
     nonce: init.nonce,
     requester: signer.nodeId,

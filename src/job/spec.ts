@@ -65,6 +65,8 @@ export const jobSpecShape = struct({
   policy: policyShape,
   /** What workers' devices must be; absent: anything. */
   requires: optional(requirementShape),
+  /** Workers compute every shard anew, whatever they remember; absent: they need not. */
+  fresh: optional(oneOf(true)),
   network: text(64),
   nonce: bytes(16),
   requester: bytes(NODE_ID_BYTES),

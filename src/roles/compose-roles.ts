@@ -31,6 +31,7 @@ import { InputHolder } from './input-holder.ts';
 import { JobProtocol } from './job-protocol.ts';
 import { JobProvider } from './job-provider.ts';
 import { RESULTS_KEPT_MS } from './job-records.ts';
+import { KnownResults } from './known-results.ts';
 import { PlanCache } from './plan-cache.ts';
 import { Requester } from './requester.ts';
 import { Scout } from './scout.ts';
@@ -100,6 +101,7 @@ export function composeRoles(
         ...ports,
         plans,
         work: offer.workStore,
+        known: new KnownResults(ports),
         executor: offer.executor,
         speedOf: (kernel) => offer.speeds[kernel] ?? 1,
       })

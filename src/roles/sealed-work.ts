@@ -5,12 +5,12 @@
 import { concatBytes } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Random, Signer } from '../base/ports.ts';
-import type { ShardResult } from '../compute/executor.ts';
 import { buildReveal, buildSeal, encodeRecord } from '../job/build-record.ts';
 import { recordIdOf, SALT_BYTES } from '../job/records.ts';
 import { sealBatch } from '../job/sealing.ts';
 import { packShards } from '../job/shard-list.ts';
 import type { SealedRecord } from '../store/work-store.ts';
+import type { ShardRoots } from './known-results.ts';
 
 interface SealedBatch {
   readonly id: Digest;
@@ -42,7 +42,7 @@ export class SealedWork {
   }
 
   /** Seals results of one wave (ascending shards): the signed record, and what opens it later. */
-  seal(wave: number, results: readonly ShardResult[]): SealedRecord {
+  seal(wave: number, results: readonly ShardRoots[]): SealedRecord {
     const { planId } = this.#init;
     const worker = this.#signer.nodeId;
     const shards = results.map((result) => result.shard);

@@ -25,6 +25,7 @@ import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
 import { judgesOf, sendRecord } from './judges.ts';
+import type { KnownResults, PlanResults, ShardRoots } from './known-results.ts';
 import { SealedWork } from './sealed-work.ts';
 
 export interface WorkerComponents {
@@ -39,6 +40,7 @@ export interface WorkerComponents {
   readonly work: WorkStore;
   /** Operations per second of a kernel here; sizes the chunks. */
   readonly speedOf: (kernel: string) => number;
+  readonly known: KnownResults;
 }
 
 /** A chunk aims at this much kernel time: seals flow, and a cancel is felt soon. */
@@ -62,6 +64,7 @@ export class WorkerJob {
   readonly #sealed: SealedWork;
   readonly #inputs: InputCache;
   readonly #votes: ClosedVotes;
+  readonly #known: PlanResults;
   readonly #stopping = new AbortController();
   readonly #log: WorkLog;
   readonly #taken = new Set<string>();
@@ -83,6 +86,12 @@ export class WorkerJob {
     this.#sealed = new SealedWork(components, { planId, outputsPerShard });
     this.#inputs = new InputCache(components, plan);
     this.#votes = new ClosedVotes(judgesOf(plan).believed, plan.spec.shards);
+    this.#known = components.known.of(plan, this.#speed);
+  }
+
+  /** Operations per second here. */
+  get #speed(): number {
+    return Math.max(1, this.#components.speedOf(this.#plan.spec.kernel));
   }
 
   /** Shards still to be computed. */
@@ -241,7 +250,6 @@ export class WorkerJob {
   /** The next shards of one wave, together about CHUNK_MS of estimated kernel time. */
   #nextChunk(): { wave: number; shards: number[] } {
     const { kernel, spec } = this.#plan;
-    const speed = Math.max(1, this.#components.speedOf(spec.kernel));
     const wave = this.#queue[0]!.wave;
     const shards: number[] = [];
     let estimatedMs = 0;
@@ -249,7 +257,7 @@ export class WorkerJob {
     const shardsMax = Math.min(CHUNK_SHARDS_MAX, Math.floor(REVEAL_BYTES_MAX / revealBytes));
     while (shards.length < shardsMax && this.#queue[0]?.wave === wave) {
       const { shard } = this.#queue[0];
-      estimatedMs += (kernel.cost(spec.shards, shard).operations / speed) * 1000;
+      estimatedMs += (kernel.cost(spec.shards, shard).operations / this.#speed) * 1000;
       if (shards.length > 0 && estimatedMs > CHUNK_MS) break;
       shards.push(shard);
       this.#queue.shift();
@@ -267,10 +275,17 @@ export class WorkerJob {
         reason = 'kernel-failed';
         this.#current = { shards: inHand, step: 'running' };
       };
-      const results = await this.#compute(shards, { signal, onInputs });
+      const known = await this.#known.recall(shards);
+      const unknown = shards.filter((shard) => !known.has(shard));
+      const computed = await this.#compute(unknown, { signal, onInputs });
       reason = 'over-limits';
-      this.#store(results);
-      await this.#seal(wave, results);
+      this.#store(computed);
+      const results = new Map<number, ShardRoots>(known);
+      for (const result of computed) results.set(result.shard, result);
+      await this.#seal(
+        wave,
+        shards.map((shard) => results.get(shard)!),
+      );
       this.#current = undefined;
     } catch (cause) {
       this.#current = undefined;
@@ -288,6 +303,7 @@ export class WorkerJob {
     const { executor, clock } = this.#components;
     const { kernel, parameters, shards: shardCount } = this.#plan.spec;
     const { signal } = options;
+    if (shards.length === 0) return [];
     const inputs = await this.#inputs.inputsFor(shards, { signal });
     options.onInputs?.();
     const startedMs = clock.monotonicMs();
@@ -298,7 +314,7 @@ export class WorkerJob {
   }
 
   /** In the log, then out: what was promised can be kept after a restart. */
-  async #seal(wave: number, results: readonly ShardResult[]): Promise<void> {
+  async #seal(wave: number, results: readonly ShardRoots[]): Promise<void> {
     const sealed = this.#sealed.seal(wave, results);
     await this.#log.append([...this.#unlogged.splice(0), sealed]);
     this.#sealed.keep(
@@ -315,6 +331,10 @@ export class WorkerJob {
     stored.catch((cause: unknown) => {
       this.#components.log.log('error', 'outputs-not-stored', { cause: String(cause) });
     });
+    stored.then(
+      () => this.#known.remember(results),
+      () => undefined,
+    );
     this.#storing = Promise.all([this.#storing, stored]);
   }
 

@@ -9,6 +9,7 @@ import { anySignal } from '../base/signals.ts';
 import { checkInput, checkOutput } from '../certificate/check-arrays.ts';
 import { type OpenedCertificate, openCertificate } from '../certificate/open.ts';
 import { resolveJob } from '../job/build-spec.ts';
+import type { Reuse } from '../job/reuse.ts';
 import { computationIdOf, jobIdOf, jobSpecShape } from '../job/spec.ts';
 import type { WhyReport } from '../job/why.ts';
 import { arrayBytes, type ResolvedKernel } from '../kernel/contract.ts';
@@ -79,10 +80,13 @@ export interface ApiJobInit {
   readonly signal: AbortSignal | undefined;
   /** Submitted through this handle, attached: it is cancelled when the handle is disposed of. */
   readonly isOwn: boolean;
+  /** What the node said of it; default: false. */
+  readonly reused?: Reuse;
 }
 
 export class ApiJob implements JobHandle {
   readonly id: string;
+  readonly reused: Reuse;
   readonly #client: ApiClient;
   readonly #init: ApiJobInit;
   readonly #forget: () => void;
@@ -92,6 +96,7 @@ export class ApiJob implements JobHandle {
     this.#client = components.client;
     this.#init = init;
     this.id = init.id;
+    this.reused = init.reused ?? false;
     const { signal } = init;
     const onAbort = () => void this.cancel().catch(() => undefined);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -222,9 +227,9 @@ function differenceFrom(
   if (toHex(computationIdOf(spec)) !== computationId) return 'the computation';
   if (spec.kernel !== kernel) return 'the kernel';
   if (shards !== undefined && spec.shards !== shards) return 'the shard count';
-  if (replicas !== undefined && spec.policy.replicas !== replicas) return 'the number of replicas';
-  if (quorum !== undefined && spec.policy.quorum !== quorum) return 'the quorum';
-  if (cadre !== undefined && spec.policy.cadre !== cadre) return 'the cadre size';
+  if (replicas !== undefined && spec.policy.replicas < replicas) return 'the number of replicas';
+  if (quorum !== undefined && spec.policy.quorum < quorum) return 'the quorum';
+  if (cadre !== undefined && spec.policy.cadre < cadre) return 'the cadre size';
   if (!isSameRequirement(requires, spec.requires)) return 'the requirement';
   return undefined;
 }

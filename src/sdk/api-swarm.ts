@@ -8,6 +8,7 @@ import { toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { blobRoot } from '../blob/tree.ts';
+import type { Reuse } from '../job/reuse.ts';
 import { computationIdOf } from '../job/spec.ts';
 import type { Dtype } from '../kernel/contract.ts';
 import { bytesOfArray } from '../kernel/nd-array.ts';
@@ -15,7 +16,7 @@ import { kernelDigest } from '../kernel/registry.ts';
 import type { ClientEvent } from '../roles/training/client.ts';
 import { isSameRequirement } from '../swarm/requirement.ts';
 import { ApiClient } from './api-client.ts';
-import { ApiJob, type Expected, expectedOfSpec } from './api-job.ts';
+import { ApiJob, type ApiJobInit, type Expected, expectedOfSpec } from './api-job.ts';
 import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import { jobIdPrefix } from './find-job.ts';
 import { mapJobs } from './map-jobs.ts';
@@ -87,7 +88,7 @@ class ApiSwarm implements Swarm {
         return { name, dtype, shape: [...shape], root: roots.get(name)! };
       }),
     });
-    const { jobId } = await this.#client.json<{ jobId: string }>('jobs', {
+    const { jobId, reused } = await this.#client.json<{ jobId: string; reused: Reuse }>('jobs', {
       ...call,
       method: 'POST',
       json: body,
@@ -101,7 +102,8 @@ class ApiSwarm implements Swarm {
       requires,
       inputs,
     };
-    return this.#handle(jobId, expected, { signal, isOwn: policy.detached !== true });
+    const isOwn = policy.detached !== true && reused === false;
+    return this.#handle(jobId, expected, { signal, isOwn, reused });
   }
 
   map(
@@ -182,7 +184,7 @@ class ApiSwarm implements Swarm {
   #handle(
     id: string,
     expected: Expected,
-    owner: { readonly signal: AbortSignal | undefined; readonly isOwn: boolean },
+    owner: Pick<ApiJobInit, 'signal' | 'isOwn' | 'reused'>,
   ): JobHandle {
     const closed = this.#closed.signal;
     return new ApiJob({ client: this.#client }, { id, expected, closed, ...owner });

@@ -8,6 +8,7 @@ import { peerIdOf } from '../base/ids.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { abortable, anySignal, throwIfAborted } from '../base/signals.ts';
 import { blobRoot } from '../blob/tree.ts';
+import type { Reuse } from '../job/reuse.ts';
 import type { WhyReport } from '../job/why.ts';
 import { arrayOfBytes, type NdArray } from '../kernel/nd-array.ts';
 import type { Requester, StartedJob } from '../roles/requester.ts';
@@ -35,10 +36,13 @@ export interface EmbeddedJobInit {
   readonly closed: AbortSignal;
   /** Submitted through this handle, attached: it is cancelled when the handle is disposed of. */
   readonly isOwn: boolean;
+  /** Default: false. */
+  readonly reused?: Reuse;
 }
 
 export class EmbeddedJob implements JobHandle {
   readonly id: string;
+  readonly reused: Reuse;
   readonly #requester: Requester;
   readonly #init: EmbeddedJobInit;
   #started: StartedJob | undefined;
@@ -46,6 +50,7 @@ export class EmbeddedJob implements JobHandle {
   constructor(components: { readonly requester: Requester }, init: EmbeddedJobInit) {
     const { id, started, cancel } = init;
     this.id = id;
+    this.reused = init.reused ?? false;
     this.#requester = components.requester;
     this.#init = init;
     this.#started = started;

@@ -18,8 +18,9 @@ import type {
 import { abortable, anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
-import type { InputRef } from '../job/spec.ts';
-import type { ResolvedKernel } from '../kernel/contract.ts';
+import type { WantedWork } from '../job/reuse.ts';
+import type { InputRef, SignedJobSpec } from '../job/spec.ts';
+import type { ArraySpec, ResolvedKernel } from '../kernel/contract.ts';
 import { describeKernel } from '../kernel/describe.ts';
 import { bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
 import { KERNELS } from '../kernel/registry.ts';
@@ -30,11 +31,12 @@ import { jobIdText } from '../store/job-store.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
 import { offersFor, type Requirement } from '../swarm/requirement.ts';
-import { checkWork, requirementOf, specOfArray } from './check-work.ts';
-import { EmbeddedJob } from './embedded-job.ts';
+import { EmbeddedJob, type EmbeddedJobInit } from './embedded-job.ts';
 import { jobIdPrefix, matchJobId } from './find-job.ts';
 import { jobInfo } from './job-info.ts';
 import { mapJobs } from './map-jobs.ts';
+import { readSubmission, type Submission, wantedOf } from './read-submission.ts';
+import { reuseOwn } from './reuse-own.ts';
 import {
   type JoinOptions,
   joinTraining,
@@ -77,7 +79,6 @@ export interface EmbeddedSwarmInit {
   readonly policy: NetworkPolicy;
 }
 
-const WAIT_PEERS_MS = 10_000;
 /** After this a swarm has joined, if there is anything to join. */
 const JOINING_MS = 8_000;
 const SEARCH_PAUSE_MS = 500;
@@ -104,26 +105,55 @@ export class EmbeddedSwarm implements Swarm {
   }
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
-    const { random, signer, roles } = this.#components;
+    const { policy: network, networkId } = this.#init;
     const signal = anySignal(options.signal, this.#closed.signal);
     throwIfAborted(signal);
-    const arrays = Object.entries(work.inputs ?? {});
-    const specs = arrays.map(([name, array]) => specOfArray(name, array));
-    const parameters = work.parameters ?? {};
-    const { waitPeersMs = WAIT_PEERS_MS, detached = false, signal: _, ...rest } = options;
-    const { requires: text, ...chosen } = rest;
-    const requires = requirementOf(text);
-    const asked = { ...this.#init.policy, ...chosen };
-    const { resolved } = checkWork(kernel, work, { ...asked, waitPeersMs });
-    const policy = derivePolicy(asked);
-    const inputs = await this.#storeInputs(specs, arrays);
+    const submission = readSubmission(kernel, work, { ...options, network });
+    const inputs = await this.#storeInputs(submission.arrays, work.inputs ?? {});
+    const wanted = wantedOf(submission, inputs, networkId);
+    const reused = await this.#reuse(submission, wanted, signal);
+    if (reused !== undefined) {
+      const owner = { cancel: options.signal, isOwn: false, reused: 'own' } as const;
+      return this.#handle(reused.job.id, reused, owner);
+    }
+    const job = await this.#signedJob(submission, inputs, signal);
+    const { waitPeersMs, detached } = submission;
+    const started = await this.#components.roles.requester.submit({ job, waitPeersMs, detached });
+    return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
+  }
+
+  async #reuse({ reuse, detached }: Submission, wanted: WantedWork, signal: AbortSignal) {
+    const { log, roles } = this.#components;
+    if (reuse === false) return undefined;
+    const init = { detached, isTaken: (jobId: string) => this.#jobs.has(jobId) };
+    return reuseOwn({ requester: roles.requester, log }, wanted, init, { signal });
+  }
+
+  /** Cut and timed for the workers that can be found now. Errors: NOT_ENOUGH_PEERS. */
+  async #signedJob(
+    {
+      kernel,
+      parameters,
+      requires,
+      resolved,
+      policy,
+      asked,
+      waitPeersMs,
+      reuse,
+      ...rest
+    }: Submission,
+    inputs: readonly InputRef[],
+    signal: AbortSignal,
+  ): Promise<SignedJobSpec> {
+    const { random, signer, roles } = this.#components;
     const { replicas: workersMin, cadre: cadreMin } = policy;
     const wanted = { kernel, requires, workersMin, cadreMin, waitMs: waitPeersMs };
     const adverts = await coded(roles.scout.gather(wanted, { signal }), signal);
     const speeds = speedsOf(adverts, { kernel, requires });
-    const shards = work.shards ?? shardCountFor(resolved, speeds.length);
+    const shards = rest.shards ?? shardCountFor(resolved, speeds.length);
     const estimateMs = estimateFor(resolved, { shards, replicas: policy.replicas, speeds });
-    const job = buildSpec(
+    throwIfAborted(signal);
+    return buildSpec(
       {
         kernelId: kernel,
         parameters,
@@ -131,14 +161,12 @@ export class EmbeddedSwarm implements Swarm {
         shards,
         policy: derivePolicy({ ...asked, estimateMs }),
         requires,
+        fresh: reuse === false,
         network: this.#init.networkId,
         nonce: random.bytes(16),
       },
       signer,
     );
-    throwIfAborted(signal);
-    const started = await roles.requester.submit({ job, waitPeersMs, detached });
-    return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
   }
 
   map(
@@ -273,7 +301,7 @@ export class EmbeddedSwarm implements Swarm {
   #handle(
     id: string,
     started: StartedJob | undefined,
-    owner: { readonly cancel: AbortSignal | undefined; readonly isOwn: boolean },
+    owner: Pick<EmbeddedJobInit, 'cancel' | 'isOwn' | 'reused'>,
   ): JobHandle {
     const { requester } = this.#components.roles;
     const closed = this.#closed.signal;
@@ -287,12 +315,12 @@ export class EmbeddedSwarm implements Swarm {
 
   /** Each input once in the store that peers fetch from. */
   async #storeInputs(
-    specs: readonly Omit<InputRef, 'root'>[],
-    arrays: readonly (readonly [string, NdArray])[],
+    specs: readonly ArraySpec[],
+    arrays: Readonly<Record<string, NdArray>>,
   ): Promise<InputRef[]> {
     return Promise.all(
-      specs.map(async (spec, i) => {
-        const { root } = await this.#components.blobs.put(bytesOfArray(arrays[i]![1]));
+      specs.map(async (spec) => {
+        const { root } = await this.#components.blobs.put(bytesOfArray(arrays[spec.name]!));
         return { ...spec, shape: [...spec.shape], root };
       }),
     );

@@ -5,6 +5,7 @@
  */
 import type { ErrorJson } from '../base/errors.ts';
 import type { SignalOption } from '../base/ports.ts';
+import type { Reuse } from '../job/reuse.ts';
 import type { JobStage, WhyReport } from '../job/why.ts';
 import type { Dtype, Parameters } from '../kernel/contract.ts';
 import type { NdArray } from '../kernel/nd-array.ts';
@@ -52,6 +53,13 @@ export interface SubmitOptions extends SignalOption {
   readonly waitPeersMs?: number;
   /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
   readonly detached?: boolean;
+  /**
+   * Which earlier job may answer: `own`, the default, one of the same requester key; false, none,
+   * and workers compute anew what they remember.
+   * It must have had the same computation, at least these replicas, quorum and cadre, and the same
+   * shards where the work names them. Without a certificate nothing is reused.
+   */
+  readonly reuse?: Reuse;
 }
 
 /** Attributed faults only; slow, silent and refusing workers are in `retries`. */
@@ -193,6 +201,8 @@ export interface WhyOptions extends SignalOption {
 export interface JobHandle extends AsyncDisposable {
   /** Lowercase hex of the job id. */
   readonly id: string;
+  /** Whose earlier job answers this submission (`SubmitOptions.reuse`); false: it was begun now. */
+  readonly reused: Reuse;
   /** All events from the beginning, to `done` or `failed`. Leaving the loop stops watching. */
   events(options?: EventsOptions): AsyncIterable<JobEvent>;
   /** Waits for certificate and outputs, verified. Errors: every code with exit 4, 5 and 6. */

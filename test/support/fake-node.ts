@@ -180,6 +180,7 @@ function fakeJob(made: MadeCertificate, { init, options, cancelled }: FakeJobCon
   const honest: JobResult = { outputs: made.outputs, certificate, summary };
   return {
     id,
+    reused: false,
     async *events({ follow = true, signal } = {}): AsyncGenerator<JobEvent> {
       yield { type: 'planned', jobId: id, workers: 10, roster: 10 };
       if (options.detached) yield { type: 'detachable', holders: [FAKE_PEER_ID] };

@@ -25,6 +25,11 @@ interface Vectors {
   readonly cadreRoot: string;
   readonly workers: readonly number[];
   readonly order: readonly number[];
+  readonly fresh: readonly {
+    readonly jobId: string;
+    readonly spec: string;
+    readonly computationId: string;
+  }[];
   readonly requirements: readonly {
     readonly text: string;
     readonly spec: string;
@@ -62,6 +67,18 @@ test('ids follow from the package', () => {
   assert.equal(toHex(plan.cadreRoot), vectors.cadreRoot);
   assert.deepEqual(plan.workers, vectors.workers);
   assert.deepEqual(plan.placement.order(0), vectors.order);
+});
+
+test('a wish for fresh results is part of the job and not of the computation', () => {
+  const [plain, fresh] = vectors.fresh.map(({ spec, jobId, computationId }) => {
+    const decoded = unwrap(decodeCanonical(fromHex(spec)!, jobSpecShape, LIMITS.jobSpecBytesMax));
+    assert.equal(toHex(jobIdOf(decoded)), jobId);
+    assert.equal(toHex(computationIdOf(decoded)), computationId);
+    return { jobId, computationId, fresh: decoded.fresh };
+  });
+  assert.deepEqual([plain?.fresh, fresh?.fresh], [undefined, true]);
+  assert.notEqual(plain?.jobId, fresh?.jobId);
+  assert.equal(plain?.computationId, fresh?.computationId);
 });
 
 test('requirements are part of the spec and of its id', () => {

@@ -20,6 +20,7 @@ const idOf = (name: string) => toHex(sha256(utf8(name)));
 function jobOf(name: string, result: Promise<JobResult>): JobHandle {
   return {
     id: idOf(name),
+    reused: false,
     events: async function* () {},
     result: () => result,
     spec: () => assert.fail('nobody asks for the spec'),

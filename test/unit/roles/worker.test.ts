@@ -14,6 +14,7 @@ import {
   jobRequestShape,
 } from '../../../src/roles/job-messages.ts';
 import { judgesOf } from '../../../src/roles/judges.ts';
+import { KnownResults } from '../../../src/roles/known-results.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
 import { WORKER_DEFAULTS, Worker, type WorkerInit } from '../../../src/roles/worker.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
@@ -63,16 +64,18 @@ function working(
     backend: { name: 'cpu/js', kernels: init.kernels ?? js.backend.kernels },
     run: js.run.bind(js),
   };
+  const blobs = new MemoryBlobStore();
   const worker = new Worker(
     {
       network,
       executor,
       clock,
       signer,
-      blobs: new MemoryBlobStore(),
+      blobs,
       random: seededRandom(1),
       log: silentLogger,
       speedOf: () => 1_000_000,
+      known: new KnownResults({ blobs }),
       plans: new PlanCache(CHECKS),
       work: init.work ?? new MemoryWorkStore(),
     },
