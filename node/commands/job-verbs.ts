@@ -136,7 +136,7 @@ export const get: Command = async (context) => {
       const result = await job.result({ signal });
       await writeResult(target, result);
       bar.clear();
-      const report = runReport(target, result, false);
+      const report = runReport(target, result);
       output.result(report, () => reportLines(report));
     } finally {
       bar.clear();

@@ -8,14 +8,14 @@ type OutputReport = JobSummary['outputs'][string] & { readonly file: string | nu
 
 export interface RunReport extends Omit<JobSummary, 'outputs'> {
   readonly v: 1;
-  /** Whose earlier job this is; false: it was begun by this command. */
-  readonly reused: Reuse;
+  /** Whose earlier job this is; false: it was begun by this command. Of `run` alone. */
+  readonly reused?: Reuse;
   readonly outputs: Readonly<Record<string, OutputReport>>;
   /** null when the cadre was off: there is none. */
   readonly certificate: { readonly file: string | null; readonly bytes: number } | null;
 }
 
-export function runReport(target: ResultFiles, result: JobResult, reused: Reuse): RunReport {
+export function runReport(target: ResultFiles, result: JobResult): RunReport {
   const { outputs, ...summary } = result.summary;
   const reported = Object.entries(outputs).map(([name, output]): [string, OutputReport] => {
     const file = target.outs.find((out) => out.name === name)?.given ?? null;
@@ -24,7 +24,6 @@ export function runReport(target: ResultFiles, result: JobResult, reused: Reuse)
   const { certificate } = result;
   return {
     v: 1,
-    reused,
     ...summary,
     outputs: Object.fromEntries(reported),
     certificate:
@@ -41,7 +40,7 @@ export function reportLines(report: RunReport): string[] {
   const policy = `${report.replicas} replicas, ${report.quorum} must agree`;
   const lines = [
     `${report.kernel}: ${report.shards} shards, ${policy}, ${judged}`,
-    `job ${report.jobId}${report.reused === false ? '' : ', certified before: nothing was run'}`,
+    `job ${report.jobId}${(report.reused ?? false) === false ? '' : ', certified before: nothing was run'}`,
     '',
     ...formatTable(
       Object.entries(report.workers).map(([peer, { shards, ms: workMs }]) => {

@@ -178,7 +178,7 @@ export async function runJob(
     handle = await submitJob(swarm, job, signal);
     const result = await follow(handle, bar, context);
     await writeResult(job, result);
-    return { report: runReport(job, result, handle.reused), result };
+    return { report: { ...runReport(job, result), reused: handle.reused }, result };
   } catch (cause) {
     const isLate = cause instanceof KadreError && cause.code === 'TIMEOUT';
     if (!isLate) throw cause;

@@ -42,7 +42,11 @@ async function ownRates(cadre: number): Promise<number[]> {
     const rates: number[] = [];
     for (let run = -2; run < runs; run++) {
       const startMs = performance.now();
-      const job = await swarm.submit('noop@1', { shards }, { replicas: 1, quorum: 1, cadre });
+      const job = await swarm.submit(
+        'noop@1',
+        { shards },
+        { replicas: 1, quorum: 1, cadre, reuse: false },
+      );
       const { summary, certificate } = await job.result();
       const tookMs = performance.now() - startMs;
       if ((certificate === null) !== (cadre === 0)) throw new Error('wrong kind of job');
