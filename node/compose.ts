@@ -228,8 +228,8 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
   const { ports, roles, runner, lifecycle, state, failed } = parts;
   const startedMs = systemClock.monotonicMs();
   const swarm = new EmbeddedSwarm(
-    { ...ports, roles, close: async () => undefined },
-    { networkId: config.networkId, policy: config.policy },
+    { ...ports, roles, executor: runner, close: async () => undefined },
+    { networkId: config.networkId, policy: config.policy, members: config.members },
   );
   let stopping: Promise<void> | undefined;
   const stop = async () => {

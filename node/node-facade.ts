@@ -78,6 +78,8 @@ export interface NodeConfig {
   readonly identitySeed: Uint8Array;
   /** The network file's overrides of the job defaults. */
   readonly policy: NetworkPolicy;
+  /** Of a closed network: its anchor. */
+  readonly members?: readonly string[] | undefined;
   readonly log: Logger;
 }
 

@@ -102,6 +102,7 @@ export async function serveNode(
         announce: settings.announce,
         identitySeed: dataDir.identitySeed,
         policy: network.policy,
+        members: network.members,
         log: options.log,
       },
       options.hooks,

@@ -86,7 +86,7 @@ const JOB_OPTIONS: readonly OptionRow[] = [
     name: 'reuse',
     kind: 'text',
     placeholder: 'WHOSE',
-    choices: ['own', 'off'],
+    choices: ['own', 'trusted', 'off'],
     default: 'own',
     why: 'whose certified job may answer instead of a new one',
   },

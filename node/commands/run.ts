@@ -153,6 +153,7 @@ function submitOptionsOf(given: Arguments): SubmitOptions {
     options.requires = requires;
   }
   if (given.text('reuse') === 'off') options.reuse = false;
+  if (given.text('reuse') === 'trusted') options.reuse = 'trusted';
   options.waitPeersMs = Math.round((given.number('wait-peers') ?? 10) * 1000);
   return options;
 }

@@ -44,7 +44,8 @@ export function standsFor(spec: JobSpec, wanted: WantedWork): boolean {
 /** Specs on record are asked about with every submission, and their hash never changes. */
 const known = new WeakMap<JobSpec, Digest>();
 
-function computationOf(spec: JobSpec): Digest {
+/** `computationIdOf`, hashed once per spec. */
+export function computationOf(spec: JobSpec): Digest {
   const id = known.get(spec) ?? computationIdOf(spec);
   known.set(spec, id);
   return id;

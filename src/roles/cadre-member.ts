@@ -127,6 +127,11 @@ export class CadreMember {
     return outcomeOf(this.plan, this.#driver.finalState.ledger);
   }
 
+  /** It ended with a certificate. */
+  get isDone(): boolean {
+    return this.#done !== undefined;
+  }
+
   /** What this member knows of the job, for whoever asks. */
   describe(withPlan: boolean): JobAnswer {
     return {

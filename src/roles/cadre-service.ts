@@ -20,7 +20,7 @@ import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
-import { computationIdOf } from '../job/spec.ts';
+import { computationOf } from '../job/reuse.ts';
 import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { TAGS } from '../wire/tags.ts';
 import { CADRE_DEFAULTS, type CadreServiceInit } from './cadre-limits.ts';
@@ -28,7 +28,7 @@ import { CadreMember } from './cadre-member.ts';
 import { EarlyMessages } from './early-messages.ts';
 import type { EndedPlans } from './ended-plans.ts';
 import type { InputHolder } from './input-holder.ts';
-import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
+import { encodeMessage, type JobRequest, KNOWN_JOBS_MAX, refusedAnswer } from './job-messages.ts';
 import type { JobProvider } from './job-provider.ts';
 import { makeDriver } from './make-driver.ts';
 import { PlanArchive } from './plan-archive.ts';
@@ -225,6 +225,19 @@ export class CadreService {
     return encodeMessage(live.member.describe(wantsPlan));
   }
 
+  /** Certified jobs of a computation that this node judged, newest first. */
+  known(computationId: Digest): Uint8Array {
+    const live = [...this.#live.values()].reverse().filter(({ member }) => {
+      return member.isDone && equalBytes(computationOf(member.plan.spec), computationId);
+    });
+    const ids = [
+      ...live.map(({ member }) => member.plan.jobId),
+      ...this.#components.ended.jobsOf(computationId),
+    ];
+    const jobs = [...new Map(ids.map((id) => [toHex(id), id])).values()];
+    return encodeMessage({ t: 'known', jobs: jobs.slice(0, KNOWN_JOBS_MAX) });
+  }
+
   /** The plan that is live here, to hold inputs for; only its requester may ask. */
   livePlan(from: PeerId, planId: Digest): OpenPlan | undefined {
     const live = this.#live.get(toHex(planId));
@@ -348,7 +361,7 @@ export class CadreService {
       throw cause;
     }
     live.early = undefined;
-    const job = { jobId: plan.jobId, computationId: computationIdOf(plan.spec) };
+    const job = { jobId: plan.jobId, computationId: computationOf(plan.spec) };
     if (!live.ended) this.#components.provider.add(job, detached ? 'now' : 'later');
     early.deliverTo(member);
   }

@@ -32,6 +32,8 @@ export class EndedPlans {
   #batches: (readonly EndedPlan[])[] = [];
   readonly #byJob = new Map<string, EndedPlan>();
   readonly #byPlan = new Map<string, EndedPlan>();
+  /** Each oldest first. */
+  readonly #byComputation = new Map<string, Set<EndedPlan>>();
 
   constructor(components: EndedPlansComponents) {
     this.#components = components;
@@ -105,6 +107,12 @@ export class EndedPlans {
     });
   }
 
+  /** Certified jobs of a computation, newest first. */
+  jobsOf(computationId: Digest): readonly Digest[] {
+    const plans = [...(this.#byComputation.get(toHex(computationId)) ?? [])].reverse();
+    return plans.flatMap(({ certificate, jobId }) => (certificate === undefined ? [] : [jobId]));
+  }
+
   /** Roots of blobs that must stay. */
   *roots(): Generator<Digest> {
     for (const { package: pkg, certificate } of this.#byPlan.values()) {
@@ -124,6 +132,9 @@ export class EndedPlans {
     for (const plan of batch) {
       this.#byJob.set(toHex(plan.jobId), plan);
       this.#byPlan.set(toHex(plan.planId), plan);
+      const computation = toHex(plan.computationId);
+      const others = this.#byComputation.get(computation) ?? new Set();
+      this.#byComputation.set(computation, others.add(plan));
     }
   }
 
@@ -152,5 +163,9 @@ export class EndedPlans {
     const [jobKey, planKey] = [toHex(plan.jobId), toHex(plan.planId)];
     if (this.#byJob.get(jobKey) === plan) this.#byJob.delete(jobKey);
     if (this.#byPlan.get(planKey) === plan) this.#byPlan.delete(planKey);
+    const computation = toHex(plan.computationId);
+    const others = this.#byComputation.get(computation);
+    others?.delete(plan);
+    if (others?.size === 0) this.#byComputation.delete(computation);
   }
 }

@@ -77,10 +77,15 @@ export const jobRequestShape = variant('t', {
   doing: struct({ t: oneOf('doing'), planId, shards: bytesUpTo(WHY_ROWS_MAX * 4, 4) }),
   /** Anybody to member: what do you know of this job? `plan`: and its plan package, please. */
   find: struct({ t: oneOf('find'), jobId: bytes(32), plan: boolean }),
+  /** Anybody to member: which certified jobs of this computation do you know? */
+  known: struct({ t: oneOf('known'), computationId: bytes(32) }),
   /** Requester to member or worker: hold every input of this plan, whole. */
   hold: struct({ t: oneOf('hold'), planId }),
 });
 export type JobRequest = Infer<typeof jobRequestShape>;
+
+/** Jobs in one answer to `known`. */
+export const KNOWN_JOBS_MAX = 8;
 
 /** Disputes, and groups of retries, in one outcome. */
 export const OUTCOME_ROWS_MAX = 4_096;
@@ -167,6 +172,8 @@ export const jobAnswerShape = variant('t', {
     /** Present exactly when it has ended. */
     outcome: optional(outcomeShape),
   }),
+  /** Job ids, newest first. */
+  known: struct({ t: oneOf('known'), jobs: list(bytes(32), KNOWN_JOBS_MAX) }),
   /** Input bytes that are not here yet; 0: everything is held. */
   held: struct({ t: oneOf('held'), missing: integer() }),
 });

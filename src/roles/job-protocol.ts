@@ -83,6 +83,8 @@ export class JobProtocol {
         return this.#certificate(request.planId);
       case 'find':
         return (await cadre?.find(request.jobId, request.plan)) ?? refusedAnswer('unknown-job');
+      case 'known':
+        return cadre?.known(request.computationId) ?? refusedAnswer('not-cadre-capable');
       case 'hold':
         return this.#hold(from, request.planId);
       case 'alive':

@@ -8,7 +8,7 @@ import { equalBytes, toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import { peerIdOf } from '../base/ids.ts';
-import type { Directory, Logger, Network, SignalOption } from '../base/ports.ts';
+import type { Clock, Directory, Logger, Network, SignalOption } from '../base/ports.ts';
 import { throwIfAborted } from '../base/signals.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { decodeMessage, encodeMessage, jobAnswerShape } from './job-messages.ts';
@@ -18,6 +18,7 @@ export interface LocateComponents {
   readonly network: Network;
   readonly directory: Directory;
   readonly plans: PlanCache;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -67,7 +68,8 @@ export async function learnAddresses(network: Network, plan: OpenPlan): Promise<
   );
 }
 
-async function askForPlan(
+/** The plan, if this peer shows one that holds. Errors: INTERRUPTED, STOPPED. */
+export async function askForPlan(
   { network, plans, log }: LocateComponents,
   peer: PeerId,
   jobId: Digest,

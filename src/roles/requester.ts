@@ -20,6 +20,7 @@ import { JOB_MESSAGE_BYTES_MAX, type JobNotice, outcomeShape } from './job-messa
 import { JobRecords, recordedFailure } from './job-records.ts';
 import type { JobStart } from './job-start.ts';
 import type { LocalJudge } from './local-judge.ts';
+import { type LocatedComputation, locateComputation } from './locate-computation.ts';
 import { learnAddresses, locateJob } from './locate-job.ts';
 import {
   type FinishedJob,
@@ -151,11 +152,21 @@ export class Requester {
     if (stored !== undefined) return this.#pickUpStored(stored);
     const id = fromHex(jobId);
     if (id?.length !== 32) throw new KadreError({ code: 'JOB_UNKNOWN' }, 'no job id');
-    const plan = await locateJob(this.#components, id, options);
+    return this.follow(await locateJob(this.#components, id, options));
+  }
+
+  /** Follows the job of a plan that was found. Errors: OVERLOADED, STOPPED; as `pickUp`. */
+  async follow(plan: OpenPlan): Promise<StartedJob> {
+    throwIfAborted(this.#stopping.signal);
     await learnAddresses(this.#components.network, plan);
     this.#assertRoom();
     const init = { job: plan.package.job, waitPeersMs: 0, detached: true };
-    return this.#jobs.get(jobId) ?? this.#begin(init, { kind: 'follow', plan });
+    return this.#jobs.get(toHex(plan.jobId)) ?? this.#begin(init, { kind: 'follow', plan });
+  }
+
+  /** Plans of certified jobs of a computation, whoever submitted them, that these peers judged. */
+  locate(computation: LocatedComputation, options: SignalOption): AsyncGenerator<OpenPlan> {
+    return locateComputation(this.#components, computation, options);
   }
 
   /**

@@ -13,6 +13,7 @@ import { MemoryJobStore } from '../store/job-store.ts';
 import { MemoryBlobStore } from '../store/memory-blob-store.ts';
 import type { NetworkFile } from '../swarm/network-file.ts';
 import { EmbeddedSwarm } from './embedded-swarm.ts';
+import { OneOffRunner } from './one-off-runner.ts';
 import type { Swarm } from './types.ts';
 
 export interface ClientInit extends SignalOption {
@@ -58,5 +59,7 @@ export async function composeClient(init: ClientInit): Promise<Swarm> {
   const close = async () => {
     await lifecycle.stop();
   };
-  return new EmbeddedSwarm({ ...ports, roles, close }, { networkId: file.id, policy: file.policy });
+  const executor = new OneOffRunner({ clock: systemClock, logger: log });
+  const { id: networkId, policy, members } = file;
+  return new EmbeddedSwarm({ ...ports, roles, executor, close }, { networkId, policy, members });
 }

@@ -16,9 +16,10 @@ import type {
   Signer,
 } from '../base/ports.ts';
 import { abortable, anySignal, sleep, throwIfAborted } from '../base/signals.ts';
+import type { Executor } from '../compute/executor.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, estimateShareMs } from '../job/policy.ts';
-import type { WantedWork } from '../job/reuse.ts';
+import type { Reuse, WantedWork } from '../job/reuse.ts';
 import type { InputRef, SignedJobSpec } from '../job/spec.ts';
 import type { ArraySpec, ResolvedKernel } from '../kernel/contract.ts';
 import { describeKernel } from '../kernel/describe.ts';
@@ -37,6 +38,7 @@ import { jobInfo } from './job-info.ts';
 import { mapJobs } from './map-jobs.ts';
 import { readSubmission, type Submission, wantedOf } from './read-submission.ts';
 import { reuseOwn } from './reuse-own.ts';
+import { reuseTrusted, trustedMembers } from './reuse-trusted.ts';
 import {
   type JoinOptions,
   joinTraining,
@@ -69,6 +71,8 @@ export interface EmbeddedSwarmComponents {
   readonly clock: Clock;
   readonly blobs: BlobStore;
   readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester' | 'trainings'>;
+  /** Runs shards that are checked here. */
+  readonly executor: Pick<Executor, 'run'>;
   /** Ends what was started for this swarm; nothing for a node's own. */
   readonly close: () => Promise<void>;
 }
@@ -77,6 +81,8 @@ export interface EmbeddedSwarmInit {
   readonly networkId: string;
   /** The network file's overrides of the job defaults. */
   readonly policy: NetworkPolicy;
+  /** The network file's: the anchor of `reuse: 'trusted'`. */
+  readonly members?: readonly PeerId[] | undefined;
 }
 
 /** After this a swarm has joined, if there is anything to join. */
@@ -109,12 +115,13 @@ export class EmbeddedSwarm implements Swarm {
     const signal = anySignal(options.signal, this.#closed.signal);
     throwIfAborted(signal);
     const submission = readSubmission(kernel, work, { ...options, network });
+    if (submission.reuse === 'trusted') trustedMembers(this.#init.members);
     const inputs = await this.#storeInputs(submission.arrays, work.inputs ?? {});
     const wanted = wantedOf(submission, inputs, networkId);
     const reused = await this.#reuse(submission, wanted, signal);
     if (reused !== undefined) {
-      const owner = { cancel: options.signal, isOwn: false, reused: 'own' } as const;
-      return this.#handle(reused.job.id, reused, owner);
+      const owner = { cancel: options.signal, isOwn: false, reused: reused.whose };
+      return this.#handle(reused.started.job.id, reused.started, owner);
     }
     const job = await this.#signedJob(submission, inputs, signal);
     const { waitPeersMs, detached } = submission;
@@ -122,11 +129,21 @@ export class EmbeddedSwarm implements Swarm {
     return this.#handle(started.job.id, started, { cancel: options.signal, isOwn: !detached });
   }
 
-  async #reuse({ reuse, detached }: Submission, wanted: WantedWork, signal: AbortSignal) {
-    const { log, roles } = this.#components;
+  async #reuse(
+    { reuse, detached }: Submission,
+    wanted: WantedWork,
+    signal: AbortSignal,
+  ): Promise<{ started: StartedJob; whose: Reuse } | undefined> {
     if (reuse === false) return undefined;
+    const { requester } = this.#components.roles;
+    const components = { ...this.#components, requester };
     const init = { detached, isTaken: (jobId: string) => this.#jobs.has(jobId) };
-    return reuseOwn({ requester: roles.requester, log }, wanted, init, { signal });
+    const own = await reuseOwn(components, wanted, init, { signal });
+    if (own !== undefined) return { started: own, whose: 'own' };
+    if (reuse === 'own') return undefined;
+    const members = trustedMembers(this.#init.members);
+    const trusted = await reuseTrusted(components, wanted, members, { signal });
+    return trusted && { started: trusted, whose: 'trusted' };
   }
 
   /** Cut and timed for the workers that can be found now. Errors: NOT_ENOUGH_PEERS. */

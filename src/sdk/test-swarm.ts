@@ -4,6 +4,7 @@
  * code, no socket and no file; nothing is shared between two swarms.
  */
 import { KadreError } from '../base/errors.ts';
+import { JsExecutor } from '../compute/local-executor.ts';
 import { SeededRandom } from '../sim/seeded-random.ts';
 import type { SimNode } from '../sim/sim-node.ts';
 import { SimWorld } from '../sim/sim-world.ts';
@@ -79,6 +80,7 @@ function clientOf(world: SimWorld, client: SimNode, seed: number): Swarm {
     clock: world.clock,
     blobs: client.blobs,
     roles: client.roles,
+    executor: new JsExecutor(),
     close: async () => {
       for (const node of world.nodes) await node.stop();
     },

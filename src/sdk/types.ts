@@ -54,8 +54,9 @@ export interface SubmitOptions extends SignalOption {
   /** The job goes on when its requester leaves, once `detachable` was told. Default false. */
   readonly detached?: boolean;
   /**
-   * Which earlier job may answer: `own`, the default, one of the same requester key; false, none,
-   * and workers compute anew what they remember.
+   * Which earlier job may answer: `own`, the default, one of the same requester key; `trusted`,
+   * also one of anybody, when the network file lists `members` and its whole cadre are such: some
+   * of its shards are run here besides; false, none, and workers compute anew what they remember.
    * It must have had the same computation, at least these replicas, quorum and cadre, and the same
    * shards where the work names them. Without a certificate nothing is reused.
    */

@@ -1,5 +1,7 @@
 /** A client in this process over real sockets, with its requester role in reach of the test. */
+
 import { Lifecycle } from '../../src/base/lifecycle.ts';
+import { JsExecutor } from '../../src/compute/local-executor.ts';
 import { generateSeed, signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { createHost } from '../../src/net/host.ts';
 import { composeRoles } from '../../src/roles/compose-roles.ts';
@@ -46,7 +48,7 @@ export class EmbeddedRequester {
     const lifecycle = new Lifecycle([hostService, ...roles.services], { stopTimeoutMs: 2_000 });
     await lifecycle.start();
     const swarm = new EmbeddedSwarm(
-      { ...ports, roles, close: async () => undefined },
+      { ...ports, roles, executor: new JsExecutor(), close: async () => undefined },
       { networkId: file.id, policy: file.policy },
     );
     return new EmbeddedRequester(roles.requester, swarm, lifecycle);

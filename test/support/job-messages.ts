@@ -49,6 +49,7 @@ const requests: OfEachKind<JobRequest> = {
   certificate: [{ t: 'certificate', planId }],
   alive: [{ t: 'alive', planId }],
   find: [{ t: 'find', jobId: plan.jobId, plan: true }],
+  known: [{ t: 'known', computationId: digestOf(2) }],
   hold: [{ t: 'hold', planId }],
   why: [{ t: 'why', planId, first: 0, count: 64, open: true }],
   doing: [{ t: 'doing', planId, shards }],
@@ -69,6 +70,10 @@ const answers: OfEachKind<JobAnswer> = {
   job: [
     { t: 'job', planId, state: 'running', accepted: 1, package: pkg },
     { t: 'job', planId, state: 'ended', accepted: 2, outcome },
+  ],
+  known: [
+    { t: 'known', jobs: [] },
+    { t: 'known', jobs: [plan.jobId, digestOf(3)] },
   ],
   held: [{ t: 'held', missing: 65_536 }],
   why: [

@@ -149,13 +149,18 @@ export class VirtualSwarm {
     void node.stop();
   }
 
-  swarmOf(node: VirtualNode, close = async () => void (await node.stop())): EmbeddedSwarm {
+  /** `members`: of the network file. */
+  swarmOf(
+    node: VirtualNode,
+    init: { readonly close?: () => Promise<void>; readonly members?: readonly PeerId[] } = {},
+  ): EmbeddedSwarm {
+    const { close = async () => void (await node.stop()), members } = init;
     const { network, signer, blobs, roles } = node;
     const { clock } = this;
     const directory = this.directory.of(signer.peerId);
     const rest = { directory, log: silentLogger, clock, random: this.#random, close };
-    const components = { network, signer, blobs, roles, ...rest };
-    return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {} });
+    const components = { network, signer, blobs, roles, executor: new JsExecutor(), ...rest };
+    return new EmbeddedSwarm(components, { networkId: NETWORK, policy: {}, members });
   }
 
   /** Lets the world run until the promise settles. */

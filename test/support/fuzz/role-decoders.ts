@@ -6,10 +6,12 @@ import { KadreError } from '../../../src/base/errors.ts';
 import type { Clock, Directory, Network } from '../../../src/base/ports.ts';
 import { accept } from '../../../src/base/verdict.ts';
 
+import { computationOf } from '../../../src/job/reuse.ts';
 import { CadreWatch } from '../../../src/roles/cadre-watch.ts';
 import { composeRoles } from '../../../src/roles/compose-roles.ts';
 import { detachInputs } from '../../../src/roles/detach-inputs.ts';
-import { encodeMessage } from '../../../src/roles/job-messages.ts';
+import { encodeMessage, type JobAnswer } from '../../../src/roles/job-messages.ts';
+import { locateComputation } from '../../../src/roles/locate-computation.ts';
 import { learnAddresses, locateJob } from '../../../src/roles/locate-job.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
 import type { Requester } from '../../../src/roles/requester.ts';
@@ -29,7 +31,7 @@ import type { Decoder } from './decoder.ts';
 import { folderOfOne, recordFile, storedJobs } from './store-decoders.ts';
 
 export function roleDecoders(): Decoder[] {
-  return [requesterDecoder(), ...answerDecoders()];
+  return [requesterDecoder(), ...locateDecoders(), ...answerDecoders()];
 }
 
 /** Adverts of the test jobs are valid at this time. */
@@ -101,16 +103,23 @@ function bugOf(work: Promise<unknown>): Promise<Error | undefined> {
   );
 }
 
-/** What members answer when they are asked about a job: `find` and `hold`. */
-function answerDecoders(): Decoder[] {
+const PLAN_CHECKS = { network: NETWORK, checkAdvert: accept };
+
+type AnswerOf<Kind extends JobAnswer['t']> = Extract<JobAnswer, { readonly t: Kind }>;
+
+const answersOf = <Kind extends JobAnswer['t']>(kind: Kind): readonly AnswerOf<Kind>[] =>
+  ANSWERS.filter((answer): answer is AnswerOf<Kind> => answer.t === kind);
+
+/** A plan, and what its members would say to `find`. */
+function findWorld() {
   const { plan, package: pkg } = makeJob({ nodes: 5, shards: 2 });
-  const { jobId, planId } = plan;
-  const [running, ended] = ANSWERS.filter((answer) => answer.t === 'job');
-  const said = [running!, ended!].map((answer) => ({ ...answer, planId }));
-  const jobs = said.map((answer) => encodeMessage({ ...answer, package: pkg }));
-  const held = [0, 65_536].map((missing) => encodeMessage({ t: 'held', missing }));
-  const refused = ANSWERS.filter((answer) => answer.t === 'refused').map(encodeMessage);
-  const checks = { network: NETWORK, checkAdvert: accept };
+  const said = answersOf('job').map((answer) => ({ ...answer, planId: plan.planId }));
+  return { plan, said, jobs: said.map((answer) => encodeMessage({ ...answer, package: pkg })) };
+}
+
+/** What leads to somebody's plan: answers to `find` and `known`. */
+function locateDecoders(): Decoder[] {
+  const { plan, jobs } = findWorld();
   return [
     {
       covers: ['roles/locate-job.ts: locateJob'],
@@ -120,19 +129,45 @@ function answerDecoders(): Decoder[] {
       throws: ['JOB_UNKNOWN'],
       decode: async (input) => {
         const network = answering(input);
-        const plans = new PlanCache(checks);
+        const plans = new PlanCache(PLAN_CHECKS);
         const directory = NOWHERE;
-        const components = { network, directory, plans, log: silentLogger };
-        const found = await locateJob(components, jobId, {});
+        const { clock } = clockOfJobs();
+        const components = { network, directory, plans, clock, log: silentLogger };
+        const found = await locateJob(components, plan.jobId, {});
         await learnAddresses(network, found);
         // The roster is not the requester's to sign; the job is.
         return { signed: encodeCanonical(found.package.job) };
       },
     },
     {
+      covers: ['roles/locate-computation.ts: locateComputation'],
+      form: 'cbor',
+      seeds: [...answersOf('known').map(encodeMessage), ...jobs],
+      share: 0.5,
+      decode: async (input) => {
+        const { virtual, clock } = clockOfJobs();
+        const network = answering(input);
+        const plans = new PlanCache(PLAN_CHECKS);
+        const members = new Set(network.connectedPeers());
+        const components = { network, directory: NOWHERE, plans, clock, log: silentLogger };
+        const computationId = computationOf(plan.spec);
+        const found = locateComputation(components, { computationId, members }, {});
+        await virtual.run(Array.fromAsync(found));
+        return {};
+      },
+    },
+  ];
+}
+
+/** What members answer to a requester that waits: `find` without the plan, and `hold`. */
+function answerDecoders(): Decoder[] {
+  const { plan, said } = findWorld();
+  const held = [0, 65_536].map((missing) => encodeMessage({ t: 'held', missing }));
+  return [
+    {
       covers: ['roles/detach-inputs.ts: detachInputs'],
       form: 'cbor',
-      seeds: [...held, ...refused],
+      seeds: [...held, ...answersOf('refused').map(encodeMessage)],
       throws: ['DETACH_REFUSED'],
       decode: async (input) => {
         const { virtual, clock } = clockOfJobs();

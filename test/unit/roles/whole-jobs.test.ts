@@ -222,7 +222,7 @@ function ownAnswer(index: number): (inner: Executor) => Executor {
 test('a node that is alone works on its own job, inputs and all', async () => {
   await withSwarm(1, async (swarm) => {
     const a = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] };
-    const own = swarm.swarmOf(swarm.nodes[0]!, async () => {});
+    const own = swarm.swarmOf(swarm.nodes[0]!, { close: async () => {} });
     const policy = { replicas: 1, quorum: 1, cadre: 1 };
     const job = await swarm.run(own.submit('gemm.f32@1', { inputs: { a, b: a } }, policy));
     const { outputs } = await swarm.run(job.result());

@@ -81,7 +81,7 @@ test('a cancel reaches every worker at once, also when the cadre cannot agree on
 
 test('a node that closes its own swarm cancels the jobs and goes on itself', async () => {
   const swarm = await VirtualSwarm.start(Array(10).fill(BUSY));
-  const own = swarm.swarmOf(swarm.nodes[0]!, async () => {});
+  const own = swarm.swarmOf(swarm.nodes[0]!, { close: async () => {} });
   const job = await swarm.run(own.submit('noop@1', WORK));
   await swarm.run(claimed(job));
   await swarm.run(own.close());
