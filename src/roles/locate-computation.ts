@@ -6,7 +6,7 @@
 import { equalBytes, toHex } from '../base/bytes.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import type { SignalOption } from '../base/ports.ts';
-import { anySignal, throwIfAborted } from '../base/signals.ts';
+import { anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { computationOf } from '../job/reuse.ts';
 import { decodeMessage, encodeMessage, jobAnswerShape } from './job-messages.ts';
@@ -21,8 +21,9 @@ export interface LocatedComputation {
 /** Peers asked at most. */
 const PEERS_MAX = 32;
 const ASK_TIMEOUT_MS = 2_000;
-/** A look into the directory must cost less than most jobs. */
-const DIRECTORY_MS = 3_000;
+/** Until then somebody to ask has been found: the look must cost less than most jobs. */
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 100;
 
 /** Each job once, in the order of the answers. Errors: INTERRUPTED, STOPPED. */
 export async function* locateComputation(
@@ -43,7 +44,10 @@ export async function* locateComputation(
   }
 }
 
-/** Connected members first: they need no directory. */
+/**
+ * Connected members first: they need no directory. Who has only just joined finds nobody yet, and
+ * looks again for a while.
+ */
 async function* peersToAsk(
   { network, directory, clock }: LocateComponents,
   { computationId, members }: LocatedComputation,
@@ -55,16 +59,20 @@ async function* peersToAsk(
     asked.add(peer);
     return true;
   };
-  yield* network.connectedPeers().filter(isNew);
   const timeout = new AbortController();
-  const timer = clock.setTimer(DIRECTORY_MS, () => timeout.abort());
+  const timer = clock.setTimer(PATIENCE_MS, () => timeout.abort());
+  const patience = { signal: anySignal(signal, timeout.signal) };
   try {
-    const options = { signal: anySignal(signal, timeout.signal), max: PEERS_MAX };
     const name = computationClass(toHex(computationId));
-    for await (const { peer, addresses } of directory.find(name, options)) {
-      if (!isNew(peer)) continue;
-      await network.addAddresses(peer, addresses);
-      yield peer;
+    for (;;) {
+      yield* network.connectedPeers().filter(isNew);
+      for await (const hint of directory.find(name, { ...patience, max: PEERS_MAX })) {
+        if (!isNew(hint.peer)) continue;
+        await network.addAddresses(hint.peer, hint.addresses);
+        yield hint.peer;
+      }
+      if (asked.size > 1) return;
+      await sleep(clock, PAUSE_MS, patience);
     }
   } catch (cause) {
     throwIfAborted(signal);
