@@ -27,6 +27,14 @@ export function overview(verbs: readonly DocumentedVerb[], version: string): str
   ].join('\n');
 }
 
+/** `kadre GROUP --help`: the verbs that begin with this word. */
+export function groupHelp(group: string, verbs: readonly DocumentedVerb[]): string {
+  const rows = verbs
+    .filter(({ name }) => name.startsWith(`${group} `))
+    .map((verb) => [`  ${usageLine(verb)}`, verb.summary]);
+  return [...formatTable(rows), '', '`--help` after any of them explains it.', ''].join('\n');
+}
+
 /** `kadre VERB --help`. */
 export function verbHelp(verb: DocumentedVerb): string {
   const lines = [`${verb.summary}`, '', `usage: ${usageLine(verb)}`, ''];

@@ -82,8 +82,10 @@ export class Arguments {
 }
 
 export interface ParsedCommand<V extends VerbShape> {
-  /** Undefined when only global flags were given (`kadre --help`). */
+  /** Undefined when only global flags were given (`kadre --help`), and for a group. */
   readonly verb: V | undefined;
+  /** Help was asked for about the verbs that share this first word (`kadre id --help`). */
+  readonly group?: string;
   readonly arguments: Arguments;
 }
 
@@ -112,6 +114,10 @@ export function parseCommand<V extends VerbShape>(
   const afterTerminator = terminator < 0 ? [] : argv.slice(terminator + 1);
   const everyRow = [...GLOBAL_OPTIONS, ...verbs.flatMap((verb) => verb.options)];
   const { options, positionals } = tokenize(words, everyRow);
+  const group = groupOf(positionals, verbs);
+  if (group !== undefined && options.some(({ name }) => name === 'help' || name === 'h')) {
+    return { verb: undefined, group, arguments: new Arguments(new Map([['help', true]]), [], []) };
+  }
   const verb = verbOf(positionals, verbs);
   const rows = [...GLOBAL_OPTIONS, ...(verb?.options ?? [])];
   const values = readOptions(options, rows, verb?.name);
@@ -140,6 +146,14 @@ function tokenize(words: readonly string[], rows: readonly OptionRow[]) {
     options: tokens.filter((token) => token.kind === 'option') as OptionToken[],
     positionals: tokens.filter((t) => t.kind === 'positional').map((t) => t.value),
   };
+}
+
+/** The one word given, when it is no verb but begins some. */
+function groupOf(words: readonly string[], verbs: readonly VerbShape[]): string | undefined {
+  const [first, ...others] = words;
+  if (first === undefined || others.length > 0) return undefined;
+  const begins = verbs.some(({ name }) => name.startsWith(`${first} `));
+  return begins && !verbs.some(({ name }) => name === first) ? first : undefined;
 }
 
 /** The longest verb that the first words spell. */

@@ -2,9 +2,9 @@
 import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import type { LogLevel } from '../../src/base/ports.ts';
 import type { CommandContext, Verb, Wiring } from './command.ts';
-import { overview, verbHelp } from './help.ts';
+import { groupHelp, overview, verbHelp } from './help.ts';
 import { Output, stderrLogger, type TextSink } from './output.ts';
-import { type Arguments, parseCommand } from './parse-arguments.ts';
+import { type Arguments, type ParsedCommand, parseCommand } from './parse-arguments.ts';
 import { VERBS } from './verbs.ts';
 
 export interface CliWorld {
@@ -23,8 +23,9 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
   const output = new Output(world.stdout, world.stderr, { json: json.includes('--json') });
   let patience: Patience | undefined;
   try {
-    const { verb, arguments: given } = parseCommand(argv, VERBS);
-    const text = aside(verb, given, world.version);
+    const command = parseCommand(argv, VERBS);
+    const { verb, arguments: given } = command;
+    const text = aside(command, world.version);
     if (text !== undefined) {
       output.text(text);
       return 0;
@@ -45,9 +46,11 @@ export async function runCli(argv: readonly string[], world: CliWorld): Promise<
 }
 
 /** Help and version, which every verb has. */
-function aside(verb: Verb | undefined, given: Arguments, version: string): string | undefined {
+function aside(command: ParsedCommand<Verb>, version: string): string | undefined {
+  const { verb, group, arguments: given } = command;
   if (given.flag('version')) return `${version}\n`;
   if (!given.flag('help')) return undefined;
+  if (group !== undefined) return groupHelp(group, VERBS);
   return verb === undefined ? overview(VERBS, version) : verbHelp(verb);
 }
 

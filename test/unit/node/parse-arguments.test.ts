@@ -58,6 +58,10 @@ test('two-word verbs win, and a group alone names its members', () => {
   assert.equal(parse('lab up').verb?.name, 'lab up');
   refuses('lab', /needs one of: lab run, lab up/);
   refuses('lab upp', /needs one of/, /lab up/);
+  refuses('lab upp --help', /needs one of/, /lab up/);
+  assert.equal(parse('lab --help').group, 'lab');
+  assert.equal(parse('-h lab').group, 'lab');
+  assert.equal(parse('lab up --help').group, undefined);
 });
 
 test('unknown verbs and flags suggest the nearest', () => {

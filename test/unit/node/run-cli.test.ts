@@ -331,4 +331,6 @@ test('help and version cost nothing and need no positionals', async () => {
   assert.equal((await runInProcess(['--version'])).stdout, '0.0.0-test\n');
   assert.match((await runInProcess(['run', '-h'])).stdout, /--wait-peers SECONDS/);
   assert.match((await runInProcess(['--help'])).stdout, /lab run/);
+  const group = await runInProcess(['id', '--help']);
+  assert.match(group.stdout, /kadre id show .*\n.*kadre id rotate /);
 });
