@@ -163,6 +163,15 @@ const messages: [string, Message][] = [
   ['want-payloads', { kind: 'want-payloads', ids: [first.payloadRefs[0]!] }],
   ['payload', { kind: 'payload', id: first.payloadRefs[0]!, bytes: utf8('payload of 1') }],
   ['payload not found', { kind: 'payload', id: first.payloadRefs[0]! }],
+  ['want-snapshot', { kind: 'want-snapshot', blockId: blockId(first), offset: 524_288 }],
+  [
+    'snapshot',
+    { kind: 'snapshot', blockId: blockId(first), offset: 0, total: 9, bytes: utf8('snapshot!') },
+  ],
+  [
+    'snapshot not found',
+    { kind: 'snapshot', blockId: blockId(first), offset: 0, total: 0, bytes: new Uint8Array() },
+  ],
   ['evidence', { kind: 'evidence', evidence: encodeEvidence(evidenceOf(domain, 2, twoVotes)) }],
   ['want-seen', { kind: 'want-seen' }],
   ['seen', { kind: 'seen', messages: [encodeMessage(vote(first, 2))] }],

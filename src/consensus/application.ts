@@ -19,6 +19,16 @@ export interface Executed<S> {
   readonly resultsRoot: Digest;
 }
 
+export interface StateSnapshots<S> {
+  /** Deterministic: equal states give equal bytes, on whatever machine. */
+  encode(state: S): Uint8Array;
+  /**
+   * Reads hostile bytes. The roots are computed from what the state holds, never read from it.
+   * `pause` lets other work run and is awaited every few milliseconds of work.
+   */
+  decode(encoded: Uint8Array, pause: () => Promise<void>): Promise<Checked<Executed<S>>>;
+}
+
 /** Pure and deterministic: every function runs inside the replica's step. States are immutable. */
 export interface Application<S> {
   readonly genesis: S;
@@ -28,6 +38,8 @@ export interface Application<S> {
   isFinal(state: S): boolean;
   /** What a leader should propose now, in execution order; [] for nothing. */
   select(state: S, pending: readonly Payload[]): readonly Payload[];
+  /** How a state travels to members that lack the blocks behind it. Absent: they stay behind. */
+  readonly snapshots?: StateSnapshots<S>;
   /** True when waiting for more payloads before proposing gains nothing. Default: never. */
   urgent?(state: S, pending: readonly Payload[]): boolean;
 }

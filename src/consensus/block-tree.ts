@@ -6,8 +6,9 @@
 import { toHex } from '../base/bytes.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Payload } from './application.ts';
+import { isRemembered } from './eras.ts';
 import type { HeldEvidence } from './evidence.ts';
-import { addExecuted, type ExecutedIds, hasExecuted, isRemembered } from './executed-ids.ts';
+import { addExecuted, type ExecutedIds, hasExecuted } from './executed-ids.ts';
 import type { Block } from './types.ts';
 
 export interface TreeEntry<S> {

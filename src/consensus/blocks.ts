@@ -9,6 +9,7 @@ import type { Digest } from '../base/ids.ts';
 import type { Payload } from './application.ts';
 import { chainTo, isExecutedOn, type TreeEntry, withEntry } from './block-tree.ts';
 import { fetchBlock } from './certificates.ts';
+import { isRemembered } from './eras.ts';
 import { faultName, type HeldEvidence } from './evidence.ts';
 import { blockId } from './messages.ts';
 import { breach, type Draft, log } from './replica-state.ts';
@@ -134,7 +135,7 @@ function executeBlock<S>(
   const chain = chainTo(draft.tree, parent.key) ?? [];
   const payloadKeys = block.payloadRefs.map((ref) => toHex(ref));
   if (payloadKeys.some((key) => isExecutedOn(draft.tree, chain, key))) return 'payload repeated';
-  const proven = provenOn(draft, chain);
+  const proven = provenOn(draft, chain, block.height);
   const faults = evidence.map(faultName);
   if (new Set([...proven, ...faults]).size < proven.size + faults.length) return 'fault repeated';
   const { application } = draft.config;
@@ -151,13 +152,20 @@ function executeBlock<S>(
   return { ...names, block, round, height, ...contents, state, stored: false };
 }
 
-/** Faults that a branch carries, the final chain included. */
-export function provenOn<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[]): Set<string> {
+/** Faults on record for a block of this height: those of its branch and of the final chain. */
+export function provenOn<S>(
+  draft: Draft<S>,
+  chain: readonly TreeEntry<S>[],
+  height: number,
+): Set<string> {
+  const onRecord = chain.filter((entry) => isRemembered(entry.height, height));
   return new Set([
-    ...draft.convicted.keys(),
-    ...chain.flatMap((entry) => entry.evidence.map(faultName)),
+    ...draft.leaders.faults.filter((fault) => isRemembered(fault.height, height)).map(nameOf),
+    ...onRecord.flatMap((entry) => entry.evidence.map(faultName)),
   ]);
 }
+
+const nameOf = ({ name }: { readonly name: string }): string => name;
 
 /** An invalid block that a quorum certified means more Byzantine seats than we tolerate. */
 function refuseBlock<S>(

@@ -8,8 +8,9 @@ import { forgetBallots } from './ballots.ts';
 import { chainTo, type TreeEntry, withoutOldBranches, withRoot } from './block-tree.ts';
 import { finalisesParent } from './commit-rule.ts';
 import type { Release } from './effects.ts';
+import { eraOf } from './eras.ts';
 import { faultName } from './evidence.ts';
-import { withFinal } from './leader.ts';
+import { type CarriedFault, withFinal } from './leader.ts';
 import { failuresAfter } from './pacemaker.ts';
 import {
   breach,
@@ -148,20 +149,19 @@ function agrees<S>(draft: Draft<S>, cert: CommitCert, chain: readonly TreeEntry<
 
 /** Faults are final with their block: whoever committed one leads no more once everyone knows. */
 function convict<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[]): void {
-  const proven = chain.flatMap(({ evidence, round }) => evidence.map((held) => ({ held, round })));
-  if (proven.length === 0) return;
-  const convicted = new Map(draft.convicted);
-  const faulty = new Map(draft.leaders.faulty);
-  for (const { held, round } of proven) {
-    convicted.set(faultName(held), round);
-    if (!faulty.has(held.seat)) faulty.set(held.seat, round);
-    log(draft, 'consensus.convicted', { seat: held.seat, fault: held.fault }, 'warn');
-  }
-  draft.convicted = convicted;
-  draft.leaders = { ...draft.leaders, faulty };
-  draft.evidence = new Map(
-    [...draft.evidence].filter(([, held]) => !convicted.has(faultName(held))),
-  );
+  const found = chain.flatMap(carriedBy);
+  const { height } = chain.at(-1)!;
+  // One era more than counts for the newest block: leaders are elected with a lag.
+  const kept = draft.leaders.faults.filter((fault) => eraOf(fault.height) >= eraOf(height) - 2);
+  draft.leaders = { ...draft.leaders, faults: [...kept, ...found] };
+  if (found.length === 0) return;
+  for (const { seat, name } of found) log(draft, 'consensus.convicted', { seat, name }, 'warn');
+  const names = new Set(found.map(({ name }) => name));
+  draft.evidence = new Map([...draft.evidence].filter(([, held]) => !names.has(faultName(held))));
+}
+
+function carriedBy<S>({ evidence, round, height }: TreeEntry<S>): CarriedFault[] {
+  return evidence.map((held) => ({ seat: held.seat, name: faultName(held), round, height }));
 }
 
 function moveRoot<S>(draft: Draft<S>, chain: readonly TreeEntry<S>[], tip: Block): void {

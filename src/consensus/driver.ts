@@ -3,12 +3,12 @@
  * lets nothing leave before its record is durable, keeps timers, serves and fetches what others or
  * this node lack. Consensus decisions are all in `step`; there are none here.
  */
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Timer } from '../base/ports.ts';
 import { SignatureCache } from '../crypto/portable/signature-cache.ts';
 import { ed25519List } from '../crypto/portable/signature-scheme.ts';
-import type { Payload } from './application.ts';
+import type { Payload, StateSnapshots } from './application.ts';
 import type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 import type { Commit, Effect, Release } from './effects.ts';
 import type { Input, TimerName } from './inputs.ts';
@@ -33,7 +33,8 @@ import { Inbox } from './sync-inbox.ts';
 import { Probation } from './sync-probation.ts';
 import { SyncSeen } from './sync-seen.ts';
 import { SyncServer } from './sync-server.ts';
-import type { CommitCert, Vote } from './types.ts';
+import { SyncSnapshots } from './sync-snapshots.ts';
+import type { Block, CommitCert, Vote } from './types.ts';
 import { knowsFault } from './witness.ts';
 
 export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
@@ -58,6 +59,7 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #signatures: SignatureCache;
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
+  readonly #snapshots: SyncSnapshots;
   readonly #probation: Probation;
   readonly #roundTrips: RoundTrips;
   readonly #inbox: Inbox<S>;
@@ -88,7 +90,7 @@ class Driver<S> implements ConsensusDriver<S> {
     };
     this.#state = initialReplica(this.#config);
     this.#signatures = new SignatureCache(scheme, { entriesMax: SIGNATURES_CACHED_MAX });
-    const { clock, random } = components;
+    const { clock } = components;
     const check = (checks: readonly Check[]) => this.#holds(checks);
     const send = (seat: number, message: Message) => this.#send(seat, message);
     const take = (input: Input) => this.#take(input);
@@ -100,7 +102,9 @@ class Driver<S> implements ConsensusDriver<S> {
       check,
       knows: (fault) => knowsFault(this.#state, fault),
     });
-    this.#server = new SyncServer({ clock, state });
+    const { snapshots } = components.application;
+    this.#server = new SyncServer({ clock, state, snapshots });
+    this.#snapshots = this.#makeSnapshots(evidence);
     this.#probation = new Probation({
       clock,
       seen,
@@ -110,30 +114,50 @@ class Driver<S> implements ConsensusDriver<S> {
       syncInfo: () => syncInfoOf(this.#state),
       settle: (how) => take({ kind: how }),
     });
-    this.#client = new SyncClient({
-      clock,
-      random,
-      others: this.#others,
-      send,
-      hasBlock: (key) => this.#server.hasBlock(key),
-      hasPayload: (key) => this.#server.content(key) !== undefined,
-      isPast: (round) => round <= this.#state.tree.root.round,
-      checkPayload: (bytes) => evidence.orPayload(bytes, components.checkPayload),
-      onBlock: (block) => take({ kind: 'block', block }),
-      onPayload: (fetched) =>
-        'fault' in fetched
-          ? take({ kind: 'evidence', held: fetched, found: false })
-          : take({ kind: 'payload', payload: fetched }),
-    });
+    this.#client = this.#makeClient(evidence);
     this.#inbox = new Inbox({
       ...{ clock, seats: this.#seats, seen, evidence, state, check, send, take },
       ...{ server: this.#server, client: this.#client, probation: this.#probation },
+      snapshots: this.#snapshots,
       onVote: (vote) => this.#noteAnswer(vote),
       onRefused: (seat, refusal) => {
         components.log.log('warn', 'consensus.refused', { from: seat, reason: refusal.reason });
         init.onMisbehaviour?.(seat, refusal);
       },
       onFailed: (cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')),
+    });
+  }
+
+  #makeSnapshots(evidence: SyncEvidence): SyncSnapshots {
+    const { application, clock, log } = this.#world;
+    return new SyncSnapshots({
+      clock,
+      log,
+      evidence,
+      // What it restores goes back to the application that restored it.
+      snapshots: application.snapshots as StateSnapshots<unknown> | undefined,
+      send: (seat, message) => this.#send(seat, message),
+      take: (snapshot) => this.#take({ kind: 'snapshot', snapshot }),
+    });
+  }
+
+  #makeClient(evidence: SyncEvidence): SyncClient {
+    const { clock, random, checkPayload } = this.#world;
+    return new SyncClient({
+      clock,
+      random,
+      others: this.#others,
+      send: (seat, message) => this.#send(seat, message),
+      hasBlock: (key) => this.#server.hasBlock(key),
+      hasPayload: (key) => this.#server.content(key) !== undefined,
+      onGap: (headers, seats) => this.#fetchSnapshot(headers, seats),
+      isPast: (round) => round <= this.#state.tree.root.round,
+      checkPayload: (bytes) => evidence.orPayload(bytes, checkPayload),
+      onBlock: (block) => this.#take({ kind: 'block', block }),
+      onPayload: (fetched) =>
+        'fault' in fetched
+          ? this.#take({ kind: 'evidence', held: fetched, found: false })
+          : this.#take({ kind: 'payload', payload: fetched }),
     });
   }
 
@@ -215,6 +239,15 @@ class Driver<S> implements ConsensusDriver<S> {
       return;
     }
     this.#inbox.receive(from, bytes);
+  }
+
+  /** Only what is final may be jumped to: the walk must have begun at the highest certificate. */
+  #fetchSnapshot(headers: readonly Block[], seats: readonly number[]): void {
+    const cert = this.#state.highCc;
+    const newest = headers[0];
+    if (cert === undefined || newest === undefined) return;
+    if (!equalBytes(blockId(newest), cert.blockId)) return;
+    this.#snapshots.begin({ cert, headers: [...headers] }, seats);
   }
 
   /** Also a vote that comes too late to count says how far its seat is away. */
@@ -374,7 +407,7 @@ class Driver<S> implements ConsensusDriver<S> {
 
   #halt(): void {
     this.#phase = 'stopped';
-    for (const part of [this.#client, this.#probation]) part.stop();
+    for (const part of [this.#client, this.#snapshots, this.#probation]) part.stop();
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
   }

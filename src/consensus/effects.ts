@@ -25,6 +25,11 @@ export interface Commit<S> {
   readonly cert: CommitCert;
   /** Headers from this block's child to the certified one; [] when `cert` is over this block. */
   readonly links: readonly Block[];
+  /** A snapshot led here, past commits that were never delivered: the blocks of its era. */
+  readonly jumped?: {
+    readonly headers: readonly Block[];
+    readonly evidence: readonly HeldEvidence[];
+  };
 }
 
 export type Release<S> =

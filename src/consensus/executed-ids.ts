@@ -4,9 +4,7 @@
  * chain; that what is older does not count twice is for the application to see. What counts for a
  * block follows from heights alone, because all replicas must judge a block alike.
  */
-
-/** Blocks of one era. What is remembered reaches back between one and two of them. */
-export const ERA_BLOCKS = 2_048;
+import { eraOf } from './eras.ts';
 
 interface Era {
   readonly number: number;
@@ -19,13 +17,6 @@ interface Era {
 
 /** Oldest first, at most two. */
 export type ExecutedIds = readonly Era[];
-
-const eraOf = (height: number): number => Math.floor(height / ERA_BLOCKS);
-
-/** True when what a block of height `then` executed may not be executed again at height `now`. */
-export function isRemembered(then: number, now: number): boolean {
-  return eraOf(then) >= eraOf(now) - 1;
-}
 
 /** Whether a block of this height would execute the payload again. */
 export function hasExecuted(ids: ExecutedIds, id: string, height: number): boolean {

@@ -2,6 +2,7 @@
 import type { Payload } from './application.ts';
 import type { HeldEvidence } from './evidence.ts';
 import type { CommitVote, Proposal, SyncInfo, Timeout } from './messages.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { Block, Verified, Vote } from './types.ts';
 
 export type TimerName = 'round' | 'propose';
@@ -22,6 +23,8 @@ export type Input =
   | { readonly kind: 'evidence'; readonly held: HeldEvidence; readonly found: boolean }
   /** A fetched block: its hash is what a verified certificate or proposal named. */
   | { readonly kind: 'block'; readonly block: Block }
+  /** Everything it claims is checked again where it is installed. */
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly kind: 'timer'; readonly name: TimerName; readonly round: number }
   /** What quorums took to answer us: the base timer from now on, ms. */
   | { readonly kind: 'pace'; readonly timeoutBaseMs: number }

@@ -7,6 +7,7 @@
 import { compareBytes, u64 } from '../base/bytes.ts';
 import { taggedHash } from '../crypto/portable/hash.ts';
 import { TAGS } from '../wire/tags.ts';
+import { isRemembered } from './eras.ts';
 import { type Domain, domainBytes, seatsOf } from './seats.ts';
 import type { Block } from './types.ts';
 
@@ -20,6 +21,7 @@ const MARKS_MAX = LEADER_WINDOW_BLOCKS + LEADER_LAG_ROUNDS;
 /** What one final block says about its cadre. */
 export interface FinalMark {
   readonly round: number;
+  readonly height: number;
   /** Seats that certified its parent: agreed data, because the id covers the whole QC. */
   readonly signers: readonly number[];
 }
@@ -30,11 +32,20 @@ export interface LeaderRecord {
   readonly finalRound: number;
   /** Oldest first, at most MARKS_MAX. */
   readonly marks: readonly FinalMark[];
-  /** Seats whose faults the chain carries, with the round of the block that does. */
-  readonly faulty: ReadonlyMap<number, number>;
+  /** Faults that the chain carries, oldest first. */
+  readonly faults: readonly CarriedFault[];
 }
 
-export const NO_RECORD: LeaderRecord = { finalRound: 0, marks: [], faulty: new Map() };
+/** A proven fault and the block that carries it. */
+export interface CarriedFault {
+  readonly seat: number;
+  /** `faultName` of the evidence. */
+  readonly name: string;
+  readonly round: number;
+  readonly height: number;
+}
+
+export const NO_RECORD: LeaderRecord = { finalRound: 0, marks: [], faults: [] };
 
 /** Seats by rising H(leader, domain, u64 seat): a seeded permutation. */
 export function leaderOrder(domain: Domain, seatCount: number): readonly number[] {
@@ -55,8 +66,9 @@ export function withFinal(
 ): LeaderRecord {
   const last = blocks.at(-1);
   if (last === undefined) return record;
-  const marks = blocks.slice(-MARKS_MAX).map(({ round, qc }) => ({
+  const marks = blocks.slice(-MARKS_MAX).map(({ round, height, qc }) => ({
     round,
+    height,
     signers: seatsOf(qc.signers, seatCount) ?? [],
   }));
   return {
@@ -78,7 +90,11 @@ export function leaderOf(order: readonly number[], record: LeaderRecord, round: 
   const window = record.marks.filter((mark) => mark.round <= upTo).slice(-LEADER_WINDOW_BLOCKS);
   const active = new Set(window.flatMap((mark) => mark.signers));
   const isWindowFull = window.length === LEADER_WINDOW_BLOCKS;
-  const isFaulty = (seat: number) => (record.faulty.get(seat) ?? Infinity) <= upTo;
+  const height = window.at(-1)?.height ?? 0;
+  const isFaulty = (seat: number) =>
+    record.faults.some((fault) => {
+      return fault.seat === seat && fault.round <= upTo && isRemembered(fault.height, height);
+    });
   const able = order.filter((seat) => !isFaulty(seat) && (!isWindowFull || active.has(seat)));
   return roundRobin(able.length === 0 ? order : able, round);
 }

@@ -8,11 +8,18 @@ import { utf8 } from '../base/bytes.ts';
 import type { Checked } from '../base/verdict.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { bytes, bytesUpTo, type Infer, integer, oneOf, struct, variant } from '../wire/shape.ts';
-import { EVIDENCE_BYTES_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from './messages.ts';
+import {
+  EVIDENCE_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  PAYLOAD_BYTES_MAX,
+  SNAPSHOT_CHUNK_BYTES,
+} from './messages.ts';
 import { blockShape, commitCertShape, SEATS_MAX, tcShape } from './types.ts';
 
 const RECORD_VERSION = 1;
 const BREACH_REASON_BYTES_MAX = 256;
+/** The largest snapshot, and the headers beside it. */
+const SNAPSHOT_PARTS_MAX = 1_024;
 /** Two certificates of 100 seats, or a block with one. */
 const BREACH_PROOF_BYTES_MAX = 1 << 18;
 
@@ -41,6 +48,13 @@ const recordShape = variant('kind', {
   payload: struct({ kind: oneOf('payload'), bytes: bytesUpTo(PAYLOAD_BYTES_MAX) }),
   evidence: struct({ kind: oneOf('evidence'), bytes: bytesUpTo(EVIDENCE_BYTES_MAX) }),
   tc: struct({ kind: oneOf('tc'), tc: tcShape }),
+  /** Part of a snapshot that became the root; the last one completes it. */
+  snapshot: struct({
+    kind: oneOf('snapshot'),
+    part: integer(0, SNAPSHOT_PARTS_MAX - 1),
+    parts: integer(1, SNAPSHOT_PARTS_MAX),
+    bytes: bytesUpTo(SNAPSHOT_CHUNK_BYTES),
+  }),
   /** A delivered commit: the finality proof. */
   final: struct({ kind: oneOf('final'), cert: commitCertShape }),
   /** More than f seats are Byzantine: never sign again; the proof, for a person. */

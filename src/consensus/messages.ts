@@ -42,6 +42,10 @@ export const MESSAGE_BYTES_MAX = PAYLOAD_BYTES_MAX + 1024;
 export const EVIDENCE_BYTES_MAX = 1 << 16;
 /** Blocks in one answer at most. */
 export const BLOCKS_PER_ANSWER_MAX = 64;
+/** One chunk of a snapshot at most. */
+export const SNAPSHOT_CHUNK_BYTES = 512 << 10;
+/** A whole snapshot at most: one is held in memory while it is fetched or served. */
+export const SNAPSHOT_BYTES_MAX = 256 << 20;
 /** Payloads asked for in one request at most. */
 export const PAYLOADS_PER_REQUEST_MAX = 64;
 
@@ -118,6 +122,20 @@ const payloadShape = struct({
   id: digest,
   bytes: optional(bytesUpTo(PAYLOAD_BYTES_MAX)),
 });
+/** Asks for the snapshot after this block, from a byte on. */
+const wantSnapshotShape = struct({
+  kind: oneOf('want-snapshot'),
+  blockId: digest,
+  offset: integer(0, SNAPSHOT_BYTES_MAX),
+});
+/** A `total` of 0 says "not found". */
+const snapshotShape = struct({
+  kind: oneOf('snapshot'),
+  blockId: digest,
+  offset: integer(0, SNAPSHOT_BYTES_MAX),
+  total: integer(0, SNAPSHOT_BYTES_MAX),
+  bytes: bytesUpTo(SNAPSHOT_CHUNK_BYTES),
+});
 /** What a member found out about another, for all to check. */
 const evidenceMessageShape = struct({
   kind: oneOf('evidence'),
@@ -138,6 +156,8 @@ const messageShape = variant('kind', {
   blocks: blocksShape,
   'want-payloads': wantPayloadsShape,
   payload: payloadShape,
+  'want-snapshot': wantSnapshotShape,
+  snapshot: snapshotShape,
   evidence: evidenceMessageShape,
   'want-seen': wantSeenShape,
   seen: seenShape,

@@ -8,7 +8,7 @@ import { KadreError } from '../base/errors.ts';
 import type { Checked } from '../base/verdict.ts';
 import type { Payload } from './application.ts';
 import type { Commit, Effect } from './effects.ts';
-import { decodeEvidence, holdEvidence, proofOf } from './evidence.ts';
+import { decodeEvidence, type HeldEvidence, holdEvidence, proofOf } from './evidence.ts';
 import type { Input } from './inputs.ts';
 import { decodeRecord, type LogRecord } from './log-records.ts';
 import { decodeMessage, type SignedMessage } from './messages.ts';
@@ -16,6 +16,8 @@ import { step } from './replica.ts';
 import { initialReplica, type ReplicaConfig, type ReplicaState, roundOf } from './replica-state.ts';
 import type { SafetyState } from './safety-rules.ts';
 import type { CadreSeats } from './seats.ts';
+import { decodeSnapshot } from './snapshot.ts';
+import { readSnapshotRecords } from './snapshot-records.ts';
 import { type CommitCert, markVerified, type Qc, type Tc } from './types.ts';
 
 export interface RecoveryInit {
@@ -82,6 +84,8 @@ class Replay<S> {
   #state: ReplicaState<S>;
   #safety: SafetyState;
   #isBreached = false;
+  /** Of a snapshot that is not complete yet. */
+  readonly #parts: Uint8Array[] = [];
 
   constructor(config: ReplicaConfig<S>, state: ReplicaState<S>) {
     this.#config = config;
@@ -114,6 +118,11 @@ class Replay<S> {
           throw damaged('a final block is missing');
         }
         return;
+      case 'snapshot':
+        // A power cut may have left the first parts of one that nothing followed from.
+        if (record.part === 0) this.#parts.splice(0);
+        this.#parts.push(record.bytes);
+        return record.part === record.parts - 1 ? this.#snapshot(this.#parts.splice(0)) : undefined;
       case 'signed':
         return this.#signed(record);
       case 'breach':
@@ -121,14 +130,33 @@ class Replay<S> {
     }
   }
 
-  /** Its signatures were checked before it was written. */
   #evidence(bytes: Uint8Array): void {
+    this.#step({ kind: 'evidence', held: this.#held(bytes), found: false });
+  }
+
+  /** Its signatures were checked before it was written. */
+  #held(bytes: Uint8Array): HeldEvidence {
     const { seats } = this.#config.pen;
     const evidence = decodeEvidence(bytes);
     const proof = evidence.ok ? proofOf(seats, evidence.value) : evidence;
     if (!proof.ok || !evidence.ok) throw damaged('evidence that proves nothing');
-    const held = holdEvidence(seats, evidence.value, proof.value.fault);
-    this.#step({ kind: 'evidence', held, found: false });
+    return holdEvidence(seats, evidence.value, proof.value.fault);
+  }
+
+  async #snapshot(parts: Uint8Array[]): Promise<void> {
+    const stored = readSnapshotRecords(parts);
+    const body = stored.ok ? decodeSnapshot(stored.value.snapshot) : stored;
+    if (!stored.ok || !body.ok) throw damaged('a snapshot does not decode');
+    const { snapshots } = this.#config.application;
+    const executed = await snapshots?.decode(body.value.state, async () => {});
+    if (executed?.ok !== true) throw damaged('a snapshot cannot be restored');
+    const { headers } = stored.value;
+    const cert = markVerified(stored.value.cert);
+    const evidence = body.value.evidence.map((bytes) => this.#held(bytes));
+    this.#certificates({ cc: cert });
+    const snapshot = { cert, headers, evidence, executed: executed.value };
+    this.#step({ kind: 'snapshot', snapshot });
+    if (this.#state.tree.root.height < body.value.height) throw damaged('a snapshot is not one');
   }
 
   finish(): Recovered<S> {

@@ -66,8 +66,6 @@ export interface ReplicaState<S> {
   readonly proposals: ReadonlyMap<number, SeenProposal>;
   /** Proven faults that are not on the final chain, by hex id, oldest first. */
   readonly evidence: ReadonlyMap<string, HeldEvidence>;
-  /** Faults on the final chain: the round of the block that carried it, by `faultName`. */
-  readonly convicted: ReadonlyMap<string, number>;
   readonly witnessed: ReadonlyMap<number, Witnessed>;
   readonly waiting: ReadonlyMap<string, WaitingBlock>;
   /** Certified rounds above the root: block key by round. */
@@ -123,7 +121,6 @@ export function initialReplica<S>(config: ReplicaConfig<S>): ReplicaState<S> {
     payloadBytes: 0,
     proposals: new Map(),
     evidence: new Map(),
-    convicted: new Map(),
     witnessed: new Map(),
     waiting: new Map(),
     certified: new Map(),

@@ -18,6 +18,7 @@ import { countCommitVote } from './commit-collector.ts';
 import type { Effect } from './effects.ts';
 import type { HeldEvidence } from './evidence.ts';
 import type { Input } from './inputs.ts';
+import { installSnapshot } from './install-snapshot.ts';
 import { leaderOf } from './leader.ts';
 import {
   blockId,
@@ -103,6 +104,9 @@ function handle<S>(draft: Draft<S>, input: Input): void {
       return;
     case 'block':
       onFetchedBlock(draft, input.block);
+      return;
+    case 'snapshot':
+      installSnapshot(draft, input.snapshot);
       return;
     case 'timer':
       onTimer(draft, input.name, input.round);

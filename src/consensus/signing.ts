@@ -178,7 +178,7 @@ function buildBlock<S>(
 
 /** Faults that this branch does not carry yet, one proof of each: they ride along in any block. */
 function selectEvidence<S>(draft: Draft<S>, tip: TreeEntry<S>): readonly HeldEvidence[] {
-  const proven = provenOn(draft, chainTo(draft.tree, tip.key) ?? []);
+  const proven = provenOn(draft, chainTo(draft.tree, tip.key) ?? [], tip.height + 1);
   const chosen: HeldEvidence[] = [];
   for (const held of draft.evidence.values()) {
     if (proven.has(faultName(held))) continue;

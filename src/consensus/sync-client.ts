@@ -17,6 +17,7 @@ import {
   type MessageOf,
   PAYLOADS_PER_REQUEST_MAX,
 } from './messages.ts';
+import { walkEnd } from './snapshot.ts';
 import type { Block } from './types.ts';
 
 /** What is usually on its way already gets this long before it is asked for, ms. */
@@ -25,11 +26,10 @@ const PAYLOAD_GRACE_MS = 5;
 /** Wait for one answer, doubling with every try that brought nothing, ms (Diem's values). */
 const TRY_MS = 200;
 const TRY_MS_MAX = 16_000;
+/** Headers wait this long for the snapshot below them. */
+const FAR_MS = 120_000;
 /** Fetches of a kind at most; the oldest makes room, and the replica asks again if it matters. */
 const FETCHES_MAX = 64;
-/** Blocks between a certificate and what we hold, at most. */
-const SEGMENT_BLOCKS_MAX = 4096;
-
 /** What blocks refer to by digest. */
 export type Fetched = Payload | HeldEvidence;
 
@@ -42,6 +42,8 @@ export interface SyncClientComponents {
   /** Executed here: in the tree or final. */
   hasBlock(key: string): boolean;
   hasPayload(key: string): boolean;
+  /** Blocks alone cannot bridge the gap below these headers, newest first. */
+  onGap(headers: readonly Block[], seats: readonly number[]): void;
   /** True when nothing at or below this round is of use any more. */
   isPast(round: number): boolean;
   checkPayload(bytes: Uint8Array): Promise<Checked<Fetched>>;
@@ -61,8 +63,12 @@ interface BlockFetch extends Fetch {
   need: Digest;
   /** Newest first. */
   readonly segment: Block[];
+  /** Where each of its blocks is, by hex id. */
+  readonly places: Map<string, number>;
   /** The segment is connected; its blocks are being handed in. */
   isConnected: boolean;
+  /** It reaches as far back as others keep blocks: only a snapshot can connect it. */
+  isFar: boolean;
   /** Segment length when its oldest block was last handed in. */
   handedIn: number;
 }
@@ -101,7 +107,9 @@ export class SyncClient {
       timer: undefined,
       need: id,
       segment: [],
+      places: new Map(),
       isConnected: false,
+      isFar: false,
       handedIn: 0,
     };
     this.#blocks.set(key, fetch);
@@ -122,6 +130,8 @@ export class SyncClient {
   /** Called after every step of the replica: hands in what has become possible. */
   advance(): void {
     for (const [key, fetch] of this.#blocks) {
+      // A snapshot made a block of it, or the one below it, final.
+      if (fetch.isFar && this.#world.isPast(fetch.segment.at(-1)!.qc.round)) this.#connect(fetch);
       if (fetch.isConnected) this.#handIn(key, fetch);
       else if (this.#world.hasBlock(key)) this.#endBlocks(key, fetch);
     }
@@ -131,26 +141,36 @@ export class SyncClient {
   /** An answer; a refusal is the sender's fault. */
   onBlocks(message: MessageOf<'blocks'>): Checked<void> {
     for (const [key, fetch] of this.#blocks) {
-      if (fetch.isConnected || !equalBytes(fetch.need, message.blockId)) continue;
+      if (fetch.isConnected || fetch.isFar || !equalBytes(fetch.need, message.blockId)) continue;
       const taken = this.#extend(fetch, message.blocks);
       if (!taken.ok) return taken;
-      const oldest = fetch.segment.at(-1);
-      if (oldest !== undefined && this.#world.hasBlock(toHex(oldest.parentId))) {
-        fetch.isConnected = true;
-        fetch.timer?.cancel();
-        this.#handIn(key, fetch);
-      } else if (
-        oldest !== undefined &&
-        (this.#world.isPast(oldest.qc.round) || fetch.segment.length >= SEGMENT_BLOCKS_MAX)
-      ) {
-        // It does not lead to our final chain, or lies beyond what blocks alone can bridge.
-        this.#endBlocks(key, fetch);
-      } else if (message.blocks.length > 0 || fetch.tries < fetch.seats.length) {
-        if (message.blocks.length > 0) fetch.tries = 0;
-        this.#askForBlocks(key, fetch);
-      }
+      if (message.blocks.length > 0) fetch.tries = 0;
+      if (message.blocks.length > 0 || fetch.tries < fetch.seats.length) this.#goOn(key, fetch);
     }
     return accept(undefined);
+  }
+
+  /** What the segment now allows: to hand it in, to give it up, to ask further or for more. */
+  #goOn(key: string, fetch: BlockFetch): void {
+    const oldest = fetch.segment.at(-1);
+    if (oldest !== undefined && this.#world.hasBlock(toHex(oldest.parentId))) {
+      this.#connect(fetch);
+      this.#handIn(key, fetch);
+    } else if (oldest !== undefined && this.#world.isPast(oldest.qc.round)) {
+      // It does not lead to our final chain.
+      this.#endBlocks(key, fetch);
+    } else if (oldest !== undefined && oldest.height <= walkEnd(fetch.segment[0]!.height)) {
+      fetch.isFar = true;
+      fetch.timer?.cancel();
+      this.#world.onGap(fetch.segment, fetch.seats);
+      // Asked for anew, should nothing come of it.
+      this.#after(fetch, FAR_MS, () => this.#endBlocks(key, fetch));
+    } else this.#askForBlocks(key, fetch);
+  }
+
+  #connect(fetch: BlockFetch): void {
+    fetch.isConnected = true;
+    fetch.timer?.cancel();
   }
 
   /** An answer; only payloads that were asked for are looked at. */
@@ -172,11 +192,21 @@ export class SyncClient {
   #extend(fetch: BlockFetch, blocks: readonly Block[]): Checked<void> {
     for (const block of blocks) {
       if (!equalBytes(blockId(block), fetch.need)) return refuse('block-link');
+      fetch.places.set(toHex(fetch.need), fetch.segment.length);
       fetch.segment.push(block);
       fetch.need = block.parentId;
       if (this.#world.hasBlock(toHex(block.parentId))) break;
+      if (block.height <= walkEnd(fetch.segment[0]!.height)) break;
     }
     return accept(undefined);
+  }
+
+  /** What another walk has brought already need not be asked for. */
+  #extendFromOthers(fetch: BlockFetch): void {
+    for (const { segment, places } of this.#blocks.values()) {
+      const at = places.get(toHex(fetch.need));
+      if (at !== undefined) this.#extend(fetch, segment.slice(at));
+    }
   }
 
   /** Oldest first, one after the other: each must be executed before the next. */
@@ -208,6 +238,12 @@ export class SyncClient {
   #askForBlocks(key: string, fetch: BlockFetch): void {
     if (this.#world.hasBlock(key)) {
       this.#endBlocks(key, fetch);
+      return;
+    }
+    const known = fetch.segment.length;
+    this.#extendFromOthers(fetch);
+    if (fetch.segment.length > known) {
+      this.#goOn(key, fetch);
       return;
     }
     const count = BLOCKS_PER_ANSWER_MAX;

@@ -15,6 +15,7 @@ import type { SyncEvidence } from './sync-evidence.ts';
 import type { Probation } from './sync-probation.ts';
 import type { SyncSeen } from './sync-seen.ts';
 import type { SyncServer } from './sync-server.ts';
+import type { SyncSnapshots } from './sync-snapshots.ts';
 import { markVerified, type Verified, type Vote } from './types.ts';
 
 /** Messages of one member that may be under verification at once; more are dropped. */
@@ -27,6 +28,7 @@ export interface InboxComponents<S> {
   readonly seats: Electorate;
   readonly server: SyncServer<S>;
   readonly client: SyncClient;
+  readonly snapshots: SyncSnapshots;
   readonly seen: SyncSeen;
   readonly evidence: SyncEvidence;
   readonly probation: Probation;
@@ -74,6 +76,7 @@ export class Inbox<S> {
     switch (message.kind) {
       case 'want-blocks':
       case 'want-payloads':
+      case 'want-snapshot':
         for (const answer of server.answer(from, message)) send(from, answer);
         return undefined;
       case 'blocks': {
@@ -82,6 +85,8 @@ export class Inbox<S> {
       }
       case 'payload':
         return client.onPayload(message);
+      case 'snapshot':
+        return this.#world.snapshots.onChunk(from, message);
       case 'evidence':
         return this.#admitEvidence(message.evidence);
       case 'want-seen':

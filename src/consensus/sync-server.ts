@@ -1,20 +1,23 @@
 /**
- * Serves blocks and payloads to members that lack them: from the replica's tree and from the
- * archive of the final chain. Bounded per peer by a byte budget; what is not here is answered with
- * "not found" and never makes this node fetch. Design consensus.md section 1.8.
+ * Serves blocks, payloads and snapshots to members that lack them: from the replica's tree and from
+ * the archive of the final chain. Bounded per peer by a byte budget; what is not here is answered
+ * with "not found" and never makes this node fetch. Design consensus.md section 1.8.
  */
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/ports.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
+import type { StateSnapshots } from './application.ts';
 import type { Commit } from './effects.ts';
-import { type Message, type MessageOf, PAYLOAD_BYTES_MAX } from './messages.ts';
+import {
+  type Message,
+  type MessageOf,
+  PAYLOAD_BYTES_MAX,
+  SNAPSHOT_CHUNK_BYTES,
+} from './messages.ts';
 import type { ReplicaState } from './replica-state.ts';
+import { FinalArchive } from './sync-archive.ts';
 import type { Block } from './types.ts';
 
-/** Final blocks kept for those who lag; beyond it a snapshot would be needed. */
-const BLOCKS_KEPT_MAX = 4096;
-/** Payload bytes of the final chain kept. */
-const PAYLOAD_BYTES_KEPT_MAX = 256 << 20;
 /** One peer's budget: what it may draw at once, and what comes back each second. */
 const BUDGET_BYTES_MAX = 32 << 20;
 const BUDGET_BYTES_PER_SECOND = 8 << 20;
@@ -22,12 +25,6 @@ const BUDGET_BYTES_PER_SECOND = 8 << 20;
 const ANSWER_BYTES_MIN = 4_096;
 /** Blocks of one answer stay below this many bytes. */
 const ANSWER_BYTES_MAX = PAYLOAD_BYTES_MAX - (64 << 10);
-
-/** What final blocks refer to, and the newest block that does. */
-interface Content {
-  readonly bytes: Uint8Array;
-  readonly height: number;
-}
 
 interface Budget {
   bytes: number;
@@ -37,59 +34,34 @@ interface Budget {
 export class SyncServer<S> {
   readonly #clock: Clock;
   readonly #state: () => ReplicaState<S>;
-  readonly #blocks = new Map<string, Block>();
-  /** Payloads and evidence of the final chain, by hex id. */
-  readonly #contents = new Map<string, Content>();
+  readonly #archive: FinalArchive<S>;
   readonly #budgets = new Map<number, Budget>();
-  #contentBytes = 0;
 
-  constructor(components: { readonly clock: Clock; readonly state: () => ReplicaState<S> }) {
+  constructor(components: {
+    readonly clock: Clock;
+    readonly state: () => ReplicaState<S>;
+    readonly snapshots: StateSnapshots<S> | undefined;
+  }) {
     this.#clock = components.clock;
     this.#state = components.state;
+    this.#archive = new FinalArchive(components.snapshots);
   }
 
-  /** Keeps a final block and its payloads. */
+  /** Keeps a final block and what it refers to. */
   archive(commit: Commit<S>): void {
-    this.#blocks.set(toHex(commit.blockId), commit.block);
-    for (const { id, bytes } of [...commit.payloads, ...commit.evidence]) {
-      this.#keep(toHex(id), { bytes, height: commit.height });
-    }
-    while (this.#blocks.size > BLOCKS_KEPT_MAX) this.#forgetOldest();
-    for (const key of this.#contents.keys()) {
-      if (this.#contentBytes <= PAYLOAD_BYTES_KEPT_MAX) break;
-      this.#drop(key);
-    }
-  }
-
-  #keep(key: string, content: Content): void {
-    this.#drop(key);
-    this.#contents.set(key, content);
-    this.#contentBytes += content.bytes.length;
-  }
-
-  #drop(key: string): void {
-    this.#contentBytes -= this.#contents.get(key)?.bytes.length ?? 0;
-    this.#contents.delete(key);
-  }
-
-  /** A block takes what it refers to along, unless a later one refers to it too. */
-  #forgetOldest(): void {
-    const [key, block] = this.#blocks.entries().next().value!;
-    this.#blocks.delete(key);
-    for (const ref of [...block.payloadRefs, ...block.evidence]) {
-      if (this.#contents.get(toHex(ref))?.height === block.height) this.#drop(toHex(ref));
-    }
+    this.#archive.add(commit);
   }
 
   hasBlock(key: string): boolean {
-    return this.#state().tree.entries.has(key) || this.#blocks.has(key);
+    return this.#state().tree.entries.has(key) || this.#archive.block(key) !== undefined;
   }
 
   /** The bytes of a payload or of evidence. */
   content(key: string): Uint8Array | undefined {
     const state = this.#state();
-    const held = state.payloads.get(key) ?? this.#contents.get(key) ?? state.evidence.get(key);
-    if (held !== undefined) return held.bytes;
+    const held = state.payloads.get(key) ?? state.evidence.get(key);
+    const bytes = held?.bytes ?? this.#archive.content(key);
+    if (bytes !== undefined) return bytes;
     for (const entry of state.tree.entries.values()) {
       const at = entry.payloadKeys.indexOf(key);
       if (at >= 0) return entry.payloads[at]?.bytes;
@@ -100,7 +72,11 @@ export class SyncServer<S> {
   }
 
   /** Answers for seat `from`; none at all when its budget is spent. */
-  answer(from: number, request: MessageOf<'want-blocks' | 'want-payloads'>): Message[] {
+  answer(
+    from: number,
+    request: MessageOf<'want-blocks' | 'want-payloads' | 'want-snapshot'>,
+  ): Message[] {
+    if (request.kind === 'want-snapshot') return this.#snapshotChunk(from, request);
     if (request.kind === 'want-payloads') {
       return request.ids
         .map((id) => ({ id, bytes: this.content(toHex(id)) }))
@@ -120,8 +96,17 @@ export class SyncServer<S> {
     return [{ kind: 'blocks', blockId: request.blockId, blocks }];
   }
 
+  #snapshotChunk(from: number, { blockId, offset }: MessageOf<'want-snapshot'>): Message[] {
+    // Making one is work: paid for before it is looked for.
+    if (!this.#spend(from, SNAPSHOT_CHUNK_BYTES)) return [];
+    const whole = this.#archive.snapshot(blockId);
+    const total = whole?.length ?? 0;
+    const bytes = whole?.subarray(offset, offset + SNAPSHOT_CHUNK_BYTES) ?? new Uint8Array();
+    return [{ kind: 'snapshot', blockId, offset, total, bytes }];
+  }
+
   #block(key: string): Block | undefined {
-    return this.#state().tree.entries.get(key)?.block ?? this.#blocks.get(key);
+    return this.#state().tree.entries.get(key)?.block ?? this.#archive.block(key);
   }
 
   #spend(seat: number, bytes: number): boolean {

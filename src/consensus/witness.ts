@@ -5,6 +5,7 @@
  * section 1.12.
  */
 import { equalBytes } from '../base/bytes.ts';
+import { isRemembered } from './eras.ts';
 import {
   evidenceOf,
   faultName,
@@ -13,6 +14,7 @@ import {
   holdEvidence,
   proofOf,
 } from './evidence.ts';
+import type { CarriedFault } from './leader.ts';
 import type { CommitVote, SignedMessage, Timeout } from './messages.ts';
 import type { Draft } from './replica-state.ts';
 import type { Verified, Vote } from './types.ts';
@@ -80,10 +82,13 @@ export function takeEvidence<S>(draft: Draft<S>, held: HeldEvidence): boolean {
 
 /** True when this fault of this seat is on the final chain, or held for it. */
 export function knowsFault<S>(
-  state: Pick<Draft<S>, 'evidence' | 'convicted'>,
+  state: Pick<Draft<S>, 'evidence' | 'leaders' | 'tree'>,
   held: Pick<HeldEvidence, 'seat' | 'fault'>,
 ): boolean {
   const name = faultName(held);
-  if (state.convicted.has(name)) return true;
+  const height = state.tree.root.height + 1;
+  const isOnRecord = (fault: CarriedFault) =>
+    fault.name === name && isRemembered(fault.height, height);
+  if (state.leaders.faults.some(isOnRecord)) return true;
   return [...state.evidence.values()].some((other) => faultName(other) === name);
 }

@@ -9,11 +9,18 @@ import type { LedgerEvent } from '../job/ledger/events.ts';
 import { executeRecords, isUrgent, selectRecords } from '../job/ledger/execute-records.ts';
 import { isFinal, type LedgerState, ledgerGenesis } from '../job/ledger/ledger-state.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import { type LedgerHistory, ledgerSnapshots } from './ledger-snapshots.ts';
 
 export interface JobState {
   readonly ledger: LedgerState;
+  /** What led here. */
+  readonly history: LedgerHistory | undefined;
   /** What the block that led here changed. */
   readonly events: readonly LedgerEvent[];
+}
+
+export function jobGenesis(plan: OpenPlan): JobState {
+  return { ledger: ledgerGenesis(plan), events: [], history: undefined };
 }
 
 /** A record as consensus carries it. */
@@ -25,13 +32,16 @@ const recordOf = (payload: Payload): CheckedRecord => payload.value as CheckedRe
 
 export function ledgerApplication(plan: OpenPlan): Application<JobState> {
   return {
-    genesis: { ledger: ledgerGenesis(plan), events: [] },
+    genesis: jobGenesis(plan),
     execute: (state, payloads) => {
       const executed = executeRecords(plan, state.ledger, payloads.map(recordOf));
       if (!executed.ok) return executed;
       const { state: ledger, stateRoot, resultsRoot, events } = executed.value;
-      return accept({ state: { ledger, events }, stateRoot, resultsRoot });
+      const records = payloads.map(({ bytes }) => bytes);
+      const history = records.length === 0 ? state.history : { records, before: state.history };
+      return accept({ state: { ledger, events, history }, stateRoot, resultsRoot });
     },
+    snapshots: ledgerSnapshots(plan),
     isFinal: (state) => isFinal(state.ledger),
     select: (state, pending) => {
       const chosen = new Set(selectRecords(plan, state.ledger, pending.map(recordOf)));

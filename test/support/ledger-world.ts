@@ -48,7 +48,8 @@ export interface WorldInit {
 
 export interface WorldEnd {
   readonly state: LedgerState;
-  readonly blockCount: number;
+  /** The records of each. */
+  readonly blocks: readonly (readonly CheckedRecord[])[];
 }
 
 /** Runs to the end; an end that never comes is an assertion. */
@@ -58,7 +59,7 @@ export function runWorld(init: WorldInit): WorldEnd {
   const pool: CheckedRecord[] = [];
   const answered = new Set<string>();
   let state = ledgerGenesis(job.plan);
-  let blockCount = 0;
+  const blocks: (readonly CheckedRecord[])[] = [];
   while (!isFinal(state)) {
     for (const awaited of awaitedOf(job.plan, state)) {
       for (const shards of split(awaited.shards, pick)) {
@@ -73,10 +74,10 @@ export function runWorld(init: WorldInit): WorldEnd {
     assert.ok(records.length > 0, 'the ledger waits for something that never comes');
     records = records.slice(0, 1 + pick(records.length));
     state = unwrap(executeRecords(job.plan, state, records)).state;
-    blockCount += 1;
+    blocks.push(records);
     checkCounts(job, state);
   }
-  return { state, blockCount };
+  return { state, blocks };
 }
 
 /** The running counts must stay what a recount gives, as long as they matter. */

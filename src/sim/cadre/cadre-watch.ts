@@ -109,7 +109,12 @@ export class CadreWatch {
   }
 
   /** I13: a final block claims the root that its payloads give, executed a second time here. */
-  #checkRoots(machine: SeatMachine, { block, blockId, height, payloads }: Commit<Tally>): void {
+  #checkRoots(machine: SeatMachine, commit: Commit<Tally>): void {
+    const { block, blockId, height, payloads } = commit;
+    if (commit.jumped !== undefined) {
+      this.#checkJump(machine, commit);
+      return;
+    }
     const before = this.#roots[height - 1];
     if (before === undefined) return;
     const root = payloads.reduce((root, { id }) => sha256(concatBytes([root, id])), before);
@@ -117,6 +122,14 @@ export class CadreWatch {
     const isNamed = blockIdOf(block as unknown as Fields) === toHex(blockId);
     if (textOf(root) === textOf(block.stateRoot) && isNamed) return;
     this.#fault(`I13: machine ${machine.index} finalises false roots at height ${height}`);
+  }
+
+  /** I13, where a snapshot led: to the state that executing everything gave somebody else. */
+  #checkJump({ index }: SeatMachine, { block, height, state }: Commit<Tally>): void {
+    const executed = this.#roots[height];
+    const roots = [block.stateRoot, state.root, ...(executed === undefined ? [] : [executed])];
+    if (new Set(roots.map(textOf)).size === 1) return;
+    this.#fault(`I13: machine ${index} jumps to false roots at height ${height}`);
   }
 
   /** I8: q distinct seats signed exactly what was handed over. */

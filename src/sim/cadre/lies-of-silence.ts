@@ -66,9 +66,24 @@ export function lyingServer(liar: Liar): Lie {
     const other = new Uint8Array([...(bytes ?? []), 33]).slice(-64);
     return random.chance(0.3) ? [rest] : [{ ...rest, bytes: other }];
   };
+  const snapshot = (message: MessageOf<'snapshot'>): Message[] => {
+    const { total, bytes } = message;
+    const bent = Uint8Array.from(bytes, (byte) => byte ^ Number(random.chance(0.01)));
+    switch (random.integer(4)) {
+      case 0:
+        return [];
+      case 1:
+        return [{ ...message, total: 0, bytes: new Uint8Array() }];
+      case 2:
+        return [{ ...message, total: total + 1 }];
+      default:
+        return [{ ...message, bytes: bent }];
+    }
+  };
   return {
     say: (_, message) => {
       if (message.kind === 'blocks') return blocks(message);
+      if (message.kind === 'snapshot') return snapshot(message);
       if (message.kind === 'payload') return payload(message);
       if (isSilent && message.kind === 'vote') return [];
       return message.kind === 'seen' ? [{ ...message, messages: [] }] : [message];

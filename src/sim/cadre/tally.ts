@@ -3,7 +3,10 @@ import { concatBytes, utf8 } from '../../base/bytes.ts';
 import { ZERO_DIGEST } from '../../base/ids.ts';
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
 import type { Application, Payload } from '../../consensus/application.ts';
+import { SNAPSHOT_BYTES_MAX } from '../../consensus/messages.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
+import { decodeCanonical, encodeCanonical } from '../../wire/cbor.ts';
+import { list, struct, text } from '../../wire/shape.ts';
 
 export interface Tally {
   readonly count: number;
@@ -12,6 +15,7 @@ export interface Tally {
 }
 
 const TEXT_BYTES_MAX = 64;
+const stateShape = struct({ texts: list(text(TEXT_BYTES_MAX), 1 << 20, 1) });
 
 export const TALLY: Application<Tally> = {
   genesis: { count: 0, texts: new Set(), root: ZERO_DIGEST },
@@ -30,6 +34,14 @@ export const TALLY: Application<Tally> = {
   },
   isFinal: () => false,
   select: (_, pending) => pending,
+  snapshots: {
+    encode: ({ texts }) => encodeCanonical({ texts: [...texts] }),
+    decode: async (encoded) => {
+      const decoded = decodeCanonical(encoded, stateShape, SNAPSHOT_BYTES_MAX);
+      if (!decoded.ok) return decoded;
+      return TALLY.execute(TALLY.genesis, decoded.value.texts.map(tallyPayload));
+    },
+  },
 };
 
 export function tallyPayload(text: string): Payload {

@@ -11,7 +11,10 @@ import { decodeRecord, encodeRecord, openRecord } from '../../../src/consensus/l
 import { decodeMessage, encodeMessage } from '../../../src/consensus/messages.ts';
 import { PACEMAKER_DEFAULTS } from '../../../src/consensus/pacemaker.ts';
 import { recover } from '../../../src/consensus/recovery.ts';
+import { genesisQc } from '../../../src/consensus/seats.ts';
 import { checksOf } from '../../../src/consensus/signature-checks.ts';
+import { decodeSnapshot, encodeSnapshot } from '../../../src/consensus/snapshot.ts';
+import { readSnapshotRecords, snapshotRecords } from '../../../src/consensus/snapshot-records.ts';
 import * as job from '../../../src/job/build-record.ts';
 import { checkRecord } from '../../../src/job/ledger/check-record.ts';
 import { openDraft, openPlan } from '../../../src/job/open-plan.ts';
@@ -19,10 +22,11 @@ import { planPackageShape } from '../../../src/job/plan.ts';
 import { packShards, unpackShards } from '../../../src/job/shard-list.ts';
 import { bytesOfArray } from '../../../src/kernel/nd-array.ts';
 import { checkSentRecord } from '../../../src/roles/judges.ts';
+import { ledgerApplication, payloadOf } from '../../../src/roles/ledger-application.ts';
 import { checkAdvert, decodeAdvert } from '../../../src/swarm/check-advert.ts';
 import { decodeCanonical, encodeCanonical } from '../../../src/wire/cbor.ts';
 import { LIMITS } from '../../../src/wire/limits.ts';
-import { electorate, penOf } from '../../unit/consensus/fixtures.ts';
+import { electorate, makeBlock, makeCommitCert, penOf } from '../../unit/consensus/fixtures.ts';
 import { checkTextPayload, tallyApplication } from '../../unit/consensus/world.ts';
 import { ISSUED_MS, NETWORK, signedOf, signerNumber } from '../adverts.ts';
 import { goodVectors } from '../certificate-vectors.ts';
@@ -35,10 +39,17 @@ import {
   refusalOf,
   workOf,
 } from '../job-factory.ts';
+import { runWorld } from '../ledger-world.ts';
 import { type Decoder, outcomeOf } from './decoder.ts';
 
 export function signedDecoders(): Decoder[] {
-  return [...certificateDecoders(), ...advertDecoders(), ...jobDecoders(), ...consensusDecoders()];
+  return [
+    ...certificateDecoders(),
+    ...advertDecoders(),
+    ...jobDecoders(),
+    ...messageDecoders(),
+    ...logDecoders(),
+  ];
 }
 
 function certificateDecoders(): Decoder[] {
@@ -184,24 +195,29 @@ function jobDecoders(): Decoder[] {
   ];
 }
 
-function consensusDecoders(): Decoder[] {
-  const golden = JSON.parse(
-    readFileSync(new URL('../../vectors/consensus.json', import.meta.url), 'utf8'),
-  ) as { messages: { bytes: string }[]; evidence: { bytes: string }[] };
-  const seeds = golden.messages.map(({ bytes }) => fromHex(bytes)!);
-  const seats = electorate(4);
-  const { planId, epoch, cadreRoot, self } = seats;
-  const opened = encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self }));
-  const records = [
-    opened,
-    encodeRecord({ kind: 'payload', bytes: seeds[0]! }),
-    encodeRecord({ kind: 'breach', reason: seeds[0]!.subarray(0, 9), proof: new Uint8Array(3) }),
-  ];
-  const config = {
-    pen: penOf(seats),
-    application: tallyApplication(10),
-    pacemaker: PACEMAKER_DEFAULTS,
+/** One of a chain with a single header, as a log holds it. */
+function storedSnapshots(seats: ReturnType<typeof electorate>): Uint8Array[] {
+  const header = makeBlock(seats, 1, genesisQc(seats));
+  const { stateRoot, resultsRoot } = header;
+  const snapshot = {
+    cert: makeCommitCert(seats, header),
+    headers: [header],
+    evidence: [],
+    executed: { state: null, stateRoot, resultsRoot },
   };
+  const records = snapshotRecords(snapshot, { height: 1, state: new Uint8Array(40) });
+  return records.flatMap((record) => (record.kind === 'snapshot' ? [record.bytes] : []));
+}
+
+const golden = JSON.parse(
+  readFileSync(new URL('../../vectors/consensus.json', import.meta.url), 'utf8'),
+) as { messages: { bytes: string }[]; evidence: { bytes: string }[] };
+const goldenMessages = golden.messages.map(({ bytes }) => fromHex(bytes)!);
+
+/** What members send each other. */
+function messageDecoders(): Decoder[] {
+  const seats = electorate(4);
+  const seeds = goldenMessages;
   return [
     {
       covers: ['consensus/messages.ts: decodeMessage'],
@@ -227,11 +243,73 @@ function consensusDecoders(): Decoder[] {
         }),
     },
     {
+      covers: ['consensus/snapshot.ts: decodeSnapshot'],
+      form: 'cbor',
+      seeds: [[], [seeds[0]!]].map((evidence) =>
+        encodeSnapshot({ height: 511, evidence, state: seeds[0]! }),
+      ),
+      decode: (input) =>
+        outcomeOf(decodeSnapshot(input), (body) => ({ again: encodeSnapshot(body) })),
+    },
+    ledgerDecoder(),
+  ];
+}
+
+/** A ledger as it travels in a snapshot. */
+function ledgerDecoder(): Decoder {
+  const made = makeJob({ nodes: 5, shards: 2 });
+  const application = ledgerApplication(made.plan);
+  const { encode, decode } = application.snapshots!;
+  const { blocks } = runWorld({ job: made, behaviours: Array(5).fill('honest'), seed: 1 });
+  let state = application.genesis;
+  const seeds = blocks.map((records) => {
+    const payloads = records.map((one) => payloadOf(one, job.encodeRecord(one.record).bytes));
+    const executed = application.execute(state, payloads);
+    if (executed.ok) state = executed.value.state;
+    return encode(state);
+  });
+  return {
+    covers: ['roles/ledger-snapshots.ts: ledgerSnapshots'],
+    form: 'cbor',
+    seeds,
+    share: 0.3,
+    decode: async (input) =>
+      outcomeOf(await decode(input, async () => {}), (restored) => ({
+        again: encode(restored.state),
+      })),
+  };
+}
+
+/** What a member reads of its own log. */
+function logDecoders(): Decoder[] {
+  const seats = electorate(4);
+  const { planId, epoch, cadreRoot, self } = seats;
+  const opened = encodeRecord(openRecord({ planId, epoch, cadreRoot, seat: self }));
+  const [first] = goldenMessages;
+  const records = [
+    opened,
+    encodeRecord({ kind: 'payload', bytes: first! }),
+    encodeRecord({ kind: 'snapshot', part: 0, parts: 2, bytes: first! }),
+    encodeRecord({ kind: 'breach', reason: first!.subarray(0, 9), proof: new Uint8Array(3) }),
+  ];
+  const config = {
+    pen: penOf(seats),
+    application: tallyApplication(10),
+    pacemaker: PACEMAKER_DEFAULTS,
+  };
+  return [
+    {
       covers: ['consensus/log-records.ts: decodeRecord'],
       form: 'cbor',
       seeds: records,
       decode: (input) =>
         outcomeOf(decodeRecord(input), (record) => ({ again: encodeRecord(record) })),
+    },
+    {
+      covers: ['consensus/snapshot-records.ts: readSnapshotRecords'],
+      form: 'cbor',
+      seeds: storedSnapshots(seats),
+      decode: (input) => outcomeOf(readSnapshotRecords([input]), () => ({})),
     },
     {
       covers: ['consensus/recovery.ts: recover'],

@@ -5,12 +5,8 @@ import { equalBytes } from '../../../src/base/bytes.ts';
 import type { Ballots } from '../../../src/consensus/ballots.ts';
 import { COMMIT_ROUNDS_MAX, countCommitVote } from '../../../src/consensus/commit-collector.ts';
 import { finalisesParent, isFinalByCommitVotes } from '../../../src/consensus/commit-rule.ts';
-import {
-  addExecuted,
-  ERA_BLOCKS,
-  type ExecutedIds,
-  hasExecuted,
-} from '../../../src/consensus/executed-ids.ts';
+import { ERA_BLOCKS } from '../../../src/consensus/eras.ts';
+import { addExecuted, type ExecutedIds, hasExecuted } from '../../../src/consensus/executed-ids.ts';
 import { leaderOf, leaderOrder, NO_RECORD } from '../../../src/consensus/leader.ts';
 import type { CommitVote } from '../../../src/consensus/messages.ts';
 import {

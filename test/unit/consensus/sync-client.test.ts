@@ -32,6 +32,7 @@ function fetching(seed = 1) {
   const held = new Set([GENESIS]);
   const handedIn: number[] = [];
   const state = { pastRound: 0 };
+  const gaps: number[] = [];
   const client = new SyncClient({
     clock,
     random: seededRandom(seed),
@@ -39,6 +40,7 @@ function fetching(seed = 1) {
     send: (seat, message) => asked.push({ seat, atMs: clock.monotonicMs(), message }),
     hasBlock: (key) => held.has(key),
     hasPayload: () => false,
+    onGap: (headers) => void gaps.push(headers.length),
     isPast: (round) => round <= state.pastRound,
     checkPayload: () => assert.fail('no payload comes'),
     onBlock: (block) => {
@@ -49,7 +51,7 @@ function fetching(seed = 1) {
   });
   const answer = (id: Digest, blocks: readonly Block[]) =>
     client.onBlocks({ kind: 'blocks', blockId: id, blocks });
-  return { clock, client, asked, held, handedIn, state, answer };
+  return { clock, client, asked, held, handedIn, gaps, state, answer };
 }
 
 const tipOf = (chain: readonly Block[]): Digest => blockId(chain.at(-1)!);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { toHex } from '../../../src/base/bytes.ts';
 import type { Payload } from '../../../src/consensus/application.ts';
 import type { Commit } from '../../../src/consensus/effects.ts';
+import { ERA_BLOCKS } from '../../../src/consensus/eras.ts';
 import { blockId } from '../../../src/consensus/messages.ts';
 import type { ReplicaState } from '../../../src/consensus/replica-state.ts';
 import { genesisQc } from '../../../src/consensus/seats.ts';
@@ -21,6 +22,7 @@ function serving(payloadBytes: readonly number[], blocks = payloadBytes.length) 
   const server = new SyncServer<null>({
     clock,
     state: () => state as unknown as ReplicaState<null>,
+    snapshots: undefined,
   });
   const chain: Block[] = [];
   const payloads: Payload[] = payloadBytes.map((bytes, i) => {
@@ -88,15 +90,17 @@ test('small questions are not free', () => {
 });
 
 test('the archive is bounded: the oldest blocks and payloads go', () => {
-  const { server, chain, payloads } = serving(Array(40).fill(8 * MIB), 4_100);
-  assert.equal(server.hasBlock(toHex(blockId(chain[3]!))), false);
-  assert.equal(server.hasBlock(toHex(blockId(chain[4]!))), true);
-  assert.equal(server.content(toHex(payloads[0]!.id)), undefined);
-  assert.notEqual(server.content(toHex(payloads[39]!.id)), undefined);
+  const { server, chain } = serving([], 4 * ERA_BLOCKS);
+  // Heights begin at 1: the last block opens era 4, and eras 2 and 3 are kept beside it.
+  assert.equal(server.hasBlock(toHex(blockId(chain[2 * ERA_BLOCKS - 2]!))), false);
+  assert.equal(server.hasBlock(toHex(blockId(chain[2 * ERA_BLOCKS - 1]!))), true);
+  const heavy = serving(Array(40).fill(8 * MIB));
+  assert.equal(heavy.server.content(toHex(heavy.payloads[0]!.id)), undefined);
+  assert.notEqual(heavy.server.content(toHex(heavy.payloads[39]!.id)), undefined);
 });
 
 test('a payload goes with the last block that refers to it, however small it is', () => {
-  const { server, payloads } = serving(Array(4_100).fill(1));
-  assert.equal(server.content(toHex(payloads[3]!.id)), undefined);
-  assert.notEqual(server.content(toHex(payloads[4]!.id)), undefined);
+  const { server, payloads } = serving(Array(4 * ERA_BLOCKS).fill(1));
+  assert.equal(server.content(toHex(payloads[2 * ERA_BLOCKS - 2]!.id)), undefined);
+  assert.notEqual(server.content(toHex(payloads[2 * ERA_BLOCKS - 1]!.id)), undefined);
 });
