@@ -85,6 +85,6 @@ for (let height = 1; height <= BLOCKS; height++) {
   console.log(`${height} payloads, height ${drivers[0]!.finalHeight}: ${perReplica} KiB a replica`);
   console.log(`  (${rate} blocks a second through ${SEATS} replicas in one process)`);
 }
-// The archive of 4,096 blocks and the two eras of executed ids must be full before it can be flat.
+// Three eras of blocks must be full before it can be flat.
 const warm = heapBytes[Math.min(2, heapBytes.length - 1)]!;
 console.log(`last to third: ${(heapBytes.at(-1)! / warm).toFixed(3)}`);
