@@ -42,6 +42,9 @@ async function startJob(swarm: Swarm): Promise<Started> {
     if (claimed.length >= NODES - 2) break;
   }
   assert.equal(members.length, 4);
+  // A cadre that loses two members before it is open is refused; only an open one waits for them.
+  const isOpen = async () => (await job.describe()).stage === 'computing' || undefined;
+  await eventually(isOpen, 'an open cadre');
   return { job, members, claimed };
 }
 
