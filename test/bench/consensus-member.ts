@@ -157,13 +157,8 @@ if (process.send !== undefined) {
   const [seat, seats, batch, batches, directory] = process.argv.slice(2);
   const self = Number(seat);
   const { host, driver, nodes, latenciesMs } = await serve(self, Number(seats), directory!);
-  process.on('message', async (message: { addresses?: string[][]; report?: true }) => {
-    if (message.addresses === undefined) {
-      const { receipts } = driver.finalState;
-      process.send!({ receipts, blocks: driver.finalHeight, latenciesMs: latenciesMs.splice(0) });
-      return;
-    }
-    for (const [i, addresses] of message.addresses.entries()) {
+  const begin = async (addressesOf: readonly string[][]) => {
+    for (const [i, addresses] of addressesOf.entries()) {
       if (i !== self) await host.network.addAddresses(nodes[i]!.peerId, addresses);
     }
     await driver.start();
@@ -175,6 +170,14 @@ if (process.send !== undefined) {
         if (i !== self) host.network.send(peerId, 'job', bytes);
       }
     });
+  };
+  process.on('message', (message: { addresses?: string[][]; report?: true }) => {
+    if (message.addresses !== undefined) {
+      void begin(message.addresses);
+      return;
+    }
+    const { receipts } = driver.finalState;
+    process.send!({ receipts, blocks: driver.finalHeight, latenciesMs: latenciesMs.splice(0) });
   });
   process.send(host.network.addresses());
 }
