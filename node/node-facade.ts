@@ -3,7 +3,7 @@
  * here knows how.
  */
 import type { KadreError } from '../src/base/errors.ts';
-import type { Logger } from '../src/base/ports.ts';
+import type { BlobStoreUsage, Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Role } from '../src/swarm/advert.ts';
@@ -31,6 +31,8 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Inputs and results on disk: `docs/protocol/blob.md`, "Retention". */
+  readonly store: BlobStoreUsage;
   /** Kernels that failed their self-test on a backend, which therefore is not offered for them. */
   readonly leftOut: readonly {
     readonly kernel: string;
@@ -69,6 +71,8 @@ export interface NodeConfig {
   readonly roles: readonly Role[];
   /** Part of this machine's cores that the swarm may use: above 0, at most 1. */
   readonly share: number;
+  /** Content that the blob store may hold. */
+  readonly storeBytes: number;
   readonly gpu: boolean;
   readonly mdns: boolean;
   readonly upnp: boolean;

@@ -28,6 +28,8 @@ export interface NodeSettings {
   readonly bootstrap: readonly string[];
   readonly roles: string;
   readonly share: number;
+  /** Content that the blob store may hold. */
+  readonly storeBytes: number;
   readonly gpu: boolean;
   readonly mdns: boolean;
   readonly upnp: boolean;
@@ -96,6 +98,7 @@ export async function serveNode(
         rendezvous: network.rendezvous,
         roles,
         share: settings.share,
+        storeBytes: settings.storeBytes,
         gpu: settings.gpu,
         mdns: settings.mdns,
         upnp: settings.upnp,

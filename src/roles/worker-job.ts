@@ -2,6 +2,7 @@
  * One plan at one worker: fetch, run, seal, wait for closed sets, reveal (steps 6 to 9 of the life
  * of a job). Work goes chunk by chunk, so that long assignments show progress and lose little.
  */
+import { toHex } from '../base/bytes.ts';
 import { asKadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type {
@@ -111,6 +112,7 @@ export class WorkerJob {
       this.#unlogged.push({ kind: 'assigned', wave, shards: packShards(fresh) });
       this.#log.prepare();
     }
+    this.#pinInputs();
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
   }
@@ -136,6 +138,7 @@ export class WorkerJob {
    * and had not sealed is run, and so is what it sealed but did not store.
    */
   async restore(records: readonly (AssignedRecord | SealedRecord)[]): Promise<void> {
+    this.#pinInputs();
     const assigned: { wave: number; shard: number }[] = [];
     const lost: number[] = [];
     for (const record of records) {
@@ -159,6 +162,20 @@ export class WorkerJob {
     }
     this.#scheduleResend(0);
     if (!this.#running) void this.#work();
+  }
+
+  /** What this plan reads stays on disk while it lives here. */
+  #pinInputs(): void {
+    const { blobs } = this.#components;
+    if (this.ended) return;
+    blobs.pin(
+      this.#owner,
+      this.#plan.spec.inputs.map(({ root }) => root),
+    );
+  }
+
+  get #owner(): string {
+    return `worker/${toHex(this.#plan.planId)}`;
   }
 
   /** Those not taken before in this wave; they are from now on. */
@@ -213,6 +230,7 @@ export class WorkerJob {
 
   #halt(): void {
     this.#stopping.abort();
+    this.#components.blobs.release(this.#owner);
     this.#resend?.cancel();
     this.#queue.length = 0;
   }

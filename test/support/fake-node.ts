@@ -132,6 +132,7 @@ function fakeStatus(done: number): NodeStatus {
     load: { shards: 0, plans: 0 },
     jobs: { running: 0, done, failed: 0 },
     memory: { rssBytes: 1 },
+    store: { bytes: 1, bytesMax: 2, pinnedBytes: 0 },
     leftOut: [],
   };
 }
