@@ -70,8 +70,9 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     await warm;
     const speeds = await speedsOf(runner, state, systemClock);
     const executor = hooks.wrapExecutor?.(runner) ?? runner;
+    const { networkId, membership } = config;
     const offer = offerOf({ config, executor, runner, speeds, state, threads, stores });
-    const roles = composeRoles(ports, { networkId: config.networkId, offer });
+    const roles = composeRoles(ports, { networkId, membership, offer });
     const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
     await lifecycle.start();
@@ -111,10 +112,12 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
 }
 
 function hostInitOf(config: NodeConfig): HostInit {
-  const { networkId, identitySeed, listen, bootstrap, mdns, upnp, announce, roles } = config;
+  const { networkId, membership, identitySeed, listen, bootstrap, mdns, upnp, announce, roles } =
+    config;
   return {
     seed: identitySeed,
     networkId,
+    membership,
     listen,
     announce,
     bootstrap,

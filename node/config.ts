@@ -81,6 +81,14 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     why: 'where others reach this node though it does not listen there: a forwarded port, a name',
   },
   {
+    name: 'invitation',
+    kind: 'text',
+    placeholder: 'HEX',
+    default: 'the one given before',
+    env: 'KADRE_INVITATION',
+    why: 'what `network invite` printed for this node, where the network asks for one',
+  },
+  {
     name: 'api',
     kind: 'text',
     placeholder: 'HOST:PORT',
@@ -90,6 +98,8 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
   },
 ];
 
+/** Their default is said in words: nothing is set. */
+const WORDS = new Set(['bootstrap', 'announce', 'invitation']);
 const SHARED_NAMES = ['network', 'data', 'log'];
 /** Everything that `config show` lists. */
 export const CONFIG_OPTIONS: readonly OptionRow[] = [
@@ -157,7 +167,7 @@ function entryOf(
   if (text) return { row, value: fromEnvironment(row, text), source: 'environment' };
   const held = file.get(row.name);
   if (held !== undefined) return { row, value: held, source: 'file' };
-  const isWords = row.name === 'bootstrap' || row.name === 'announce';
+  const isWords = WORDS.has(row.name);
   const value = row.multiple && !isWords ? [String(row.default)] : row.default;
   return { row, value: isWords ? undefined : value, source: 'default' };
 }

@@ -6,6 +6,7 @@ import type { KadreError } from '../src/base/errors.ts';
 import type { Logger } from '../src/base/ports.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
+import type { Membership } from '../src/swarm/admission.ts';
 import type { Role } from '../src/swarm/advert.ts';
 import type { NetworkPolicy, RendezvousRule } from '../src/swarm/network-file.ts';
 
@@ -60,6 +61,8 @@ export interface NodeConfig {
   readonly dataDir: string;
   readonly networkId: string;
   readonly networkName: string;
+  /** Who belongs to it, and this node's own proof. */
+  readonly membership: Membership;
   /** Multiaddrs to listen on. */
   readonly listen: readonly string[];
   /** Multiaddrs ending in /p2p/<peer id>. */

@@ -9,13 +9,14 @@ import { isListenAddress } from '../src/net/listen-address.ts';
 import { loadNetwork } from '../src/sdk/load-network.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { ROLES, type Role } from '../src/swarm/advert.ts';
-import { isBootstrapAddress } from '../src/swarm/network-file.ts';
+import { isBootstrapAddress, type NetworkFile } from '../src/swarm/network-file.ts';
 import { JobTable } from './api/job-table.ts';
 import { apiRoutes } from './api/routes.ts';
 import { type ApiServer, type ApiServerInit, parseApiAddress, startApi } from './api/server.ts';
 import { UploadTable } from './api/upload-table.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
-import type { ComposeNode, RunningNode } from './node-facade.ts';
+import { memberOf } from './held-admission.ts';
+import type { ComposeNode, NodeConfig, RunningNode } from './node-facade.ts';
 import { publishNode } from './node-record.ts';
 
 /** A node's settings after flags, environment, file and defaults have been merged. */
@@ -32,6 +33,8 @@ export interface NodeSettings {
   readonly mdns: boolean;
   readonly upnp: boolean;
   readonly announce: readonly string[];
+  /** For a network that admits by invitation; kept in the data directory once given. */
+  readonly invitation?: string | undefined;
   /** HOST:PORT of the API. */
   readonly api: string;
   readonly logLevel: LogLevel;
@@ -63,9 +66,13 @@ export interface ServeOptions {
   readonly compose: ComposeNode;
   readonly log: Logger;
   readonly hooks?: NodeHooks;
+  /** Ends the solving of a network's puzzle. */
+  readonly signal?: AbortSignal;
 }
 
-/** Errors: USAGE, BAD_CONFIG, DATA_DIR_*, PORT_TAKEN, DISK_FAILED, and compose's own. */
+/**
+ * Errors: USAGE, BAD_CONFIG, NOT_INVITED, DATA_DIR_*, PORT_TAKEN, DISK_FAILED, and compose's own.
+ */
 export async function serveNode(
   settings: NodeSettings,
   options: ServeOptions,
@@ -86,30 +93,13 @@ export async function serveNode(
   try {
     const dataDir = await openDataDir(settings.dataDir);
     undo.push(() => dataDir.release());
-    const node = await options.compose(
-      {
-        dataDir: dataDir.path,
-        networkId: network.id,
-        networkName: network.name,
-        listen: settings.listen,
-        bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
-        rendezvous: network.rendezvous,
-        roles,
-        share: settings.share,
-        gpu: settings.gpu,
-        mdns: settings.mdns,
-        upnp: settings.upnp,
-        announce: settings.announce,
-        identitySeed: dataDir.identitySeed,
-        policy: network.policy,
-        members: network.members,
-        log: options.log,
-      },
-      options.hooks,
-    );
+    const { hooks, signal, log } = options;
+    const membership = await memberOf(network, dataDir, { ...settings, signal });
+    const facts = { dataDir, membership, roles, log };
+    const node = await options.compose(configOf(settings, network, facts), hooks);
     undo.push(() => node.stop());
     const token = randomToken();
-    const { api, asked } = await openApi(node, { ...address, token, log: options.log });
+    const { api, asked } = await openApi(node, { ...address, token, log });
     undo.push(() => api.close());
     const record = { v: 1, pid: process.pid, api: api.url, startedMs: Date.now() } as const;
     undo.push(await publishNode(dataDir.path, record, token));
@@ -127,6 +117,27 @@ export async function serveNode(
     await unwind();
     throw cause;
   }
+}
+
+function configOf(
+  settings: NodeSettings,
+  network: NetworkFile,
+  facts: Pick<NodeConfig, 'membership' | 'roles' | 'log'> & { readonly dataDir: DataDir },
+): NodeConfig {
+  const { listen, share, gpu, mdns, upnp, announce } = settings;
+  const { dataDir, ...others } = facts;
+  return {
+    ...others,
+    ...{ listen, share, gpu, mdns, upnp, announce },
+    dataDir: dataDir.path,
+    identitySeed: dataDir.identitySeed,
+    networkId: network.id,
+    networkName: network.name,
+    bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
+    rendezvous: network.rendezvous,
+    policy: network.policy,
+    members: network.members,
+  };
 }
 
 function readyLine(node: RunningNode, api: ApiServer, dataDir: DataDir): ReadyLine {

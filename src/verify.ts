@@ -4,9 +4,14 @@
  * Format and checks: docs/protocol/certificate.md.
  */
 import { toHex } from './base/bytes.ts';
-import { type PeerId, peerIdOf } from './base/ids.ts';
+import { type NodeId, type PeerId, peerIdOf } from './base/ids.ts';
 import type { Refusal } from './base/verdict.ts';
-import { type Anchor, checkAnchor, type TrustedNetwork } from './certificate/check-anchor.ts';
+import {
+  type Anchor,
+  admissionOf,
+  checkAnchor,
+  type TrustedNetwork,
+} from './certificate/check-anchor.ts';
 import { type CheckedArray, checkInput, checkOutput } from './certificate/check-arrays.ts';
 import { type OpenedCertificate, openCertificate } from './certificate/open.ts';
 import { quorumOf } from './consensus/seats.ts';
@@ -63,8 +68,11 @@ export interface ValidVerdict {
   readonly roster: { readonly shown: 'whole' | 'part'; readonly nodes: number };
   /** Whether placement was recomputed for every worker named. */
   readonly entitlement: 'checked' | 'claimed';
-  /** How members were admitted; a claim in their adverts that version 1 does not check. */
-  readonly admission: 'none' | 'claimed';
+  /**
+   * How the seats' nodes were admitted: `invite` and `open` were checked against the rule of the
+   * network given; `claimed` is what their adverts say where none was given.
+   */
+  readonly admission: 'none' | 'claimed' | 'invite' | 'open';
   /** Who could choose the seed. */
   readonly seed: 'requester';
   readonly anchor: Anchor;
@@ -126,10 +134,6 @@ function verdictOf(
 ): ValidVerdict {
   const { spec, certificate, roster } = opened;
   const n = certificate.cadre.length;
-  const isAdmitted = certificate.cadre.every(({ node }) => {
-    const position = roster.positionOf(node);
-    return position !== undefined && roster.at(position)?.advert.admission !== undefined;
-  });
   return {
     valid: true,
     kind: 'job',
@@ -157,7 +161,7 @@ function verdictOf(
     skipped: opened.skipped,
     roster: { shown: roster.kind, nodes: roster.count },
     entitlement: opened.entitlement,
-    admission: isAdmitted ? 'claimed' : 'none',
+    admission: admissionStated(opened, options.network),
     seed: 'requester',
     anchor,
     trust: anchor === null ? 'self-consistent' : 'trusted',
@@ -166,4 +170,15 @@ function verdictOf(
       outputs: Object.keys(options.outputs ?? {}),
     },
   };
+}
+
+/** A rule given was checked for every seat before anything is stated. */
+function admissionStated(
+  opened: OpenedCertificate,
+  network: TrustedNetwork | undefined,
+): ValidVerdict['admission'] {
+  const rule = network?.admission?.kind ?? 'none';
+  if (rule !== 'none') return rule;
+  const shown = ({ node }: { node: NodeId }) => admissionOf(opened, node) !== undefined;
+  return opened.certificate.cadre.every(shown) ? 'claimed' : 'none';
 }

@@ -5,6 +5,7 @@ import { LIMITS } from '../../src/wire/limits.ts';
 import { NODE_OPTIONS } from '../config.ts';
 import { BEHAVIOURS, LAB_NODES_MAX } from '../lab/lab-order.ts';
 import type { Verb } from './command.ts';
+import { NETWORK_VERBS } from './network-verbs.ts';
 import type { OptionRow } from './option-table.ts';
 import { API_OPTIONS, BOOTSTRAP_OPTION } from './resolve-node.ts';
 import { TRAIN_VERBS } from './train-verbs.ts';
@@ -394,14 +395,7 @@ export const VERBS: readonly Verb[] = [
     positionals: [{ name: 'KEY', why: 'a setting, e.g. share' }],
     load: async () => (await import('../commands/settings-verbs.ts')).configExplain,
   },
-  {
-    name: 'network show',
-    summary: 'What a network file says.',
-    options: [],
-    positionals: [{ name: 'FILE', why: 'a network file, or `public` or `local`' }],
-    example: 'network show public',
-    load: async () => (await import('../commands/network.ts')).networkShow,
-  },
+  ...NETWORK_VERBS,
   {
     name: 'sim',
     summary: 'Run seeds in the simulator: faults, lies, invariants, and a trace hash.',

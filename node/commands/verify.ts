@@ -95,10 +95,10 @@ async function readArrays(entries: readonly string[], flag: string): Promise<Rea
 }
 
 async function trustedNetwork({ arguments: given, env }: CommandContext) {
-  const { id, name, members } = await loadNetwork(
+  const { id, name, members, admission } = await loadNetwork(
     networkOf(await loadConfiguration(given, env), env),
   );
-  return members === undefined ? { id, name } : { id, name, members };
+  return { id, name, admission, ...(members !== undefined && { members }) };
 }
 
 function verdictLines(verdict: Verdict): string[] {

@@ -73,6 +73,12 @@ export const ERROR_CODES = {
     'the text of a gradient codec is malformed',
     'see the grammar of --codec in docs/protocol/federated-codec.md',
   ),
+  NOT_INVITED: row(
+    2,
+    false,
+    'the network admits by invitation, and this node has none that holds',
+    'ask the authority of the network for an invitation',
+  ),
   BAD_CONFIG: row(
     2,
     false,

@@ -20,6 +20,7 @@ import type {
   SignalOption,
 } from '../base/ports.ts';
 import type { Penalty } from '../base/verdict.ts';
+import type { AdmissionGate } from './admission-gate.ts';
 import { bulkAnswer } from './bulk-stream.ts';
 import { IncomingChannel } from './incoming-channel.ts';
 import { Loopback } from './loopback.ts';
@@ -50,6 +51,7 @@ export interface Libp2pNetworkComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly standing: PeerStanding;
+  readonly gate: AdmissionGate;
 }
 
 export interface Libp2pNetworkInit {
@@ -94,7 +96,9 @@ export class Libp2pNetwork implements Network {
     for (const name of PROTOCOL_NAMES) {
       await libp2p.handle(
         protocolId(this.#init.networkId, name),
-        (stream, connection) => this.#serve(name, stream, connection),
+        this.#components.gate.guarded((stream, connection) =>
+          this.#serve(name, stream, connection),
+        ),
         {
           maxInboundStreams: STREAMS_MAX,
           maxOutboundStreams: STREAMS_MAX,
@@ -210,7 +214,7 @@ export class Libp2pNetwork implements Network {
 
   penalise(peer: PeerId, penalty: Penalty, reason: string): void {
     if (peer === this.self) return;
-    const denied = this.#components.standing.book(peer, penalty);
+    const denied = this.#components.standing.book(peer, penalty, reason);
     if (penalty !== 'ignore') this.#log('peer-penalised', { peer, penalty, reason, denied });
     if (!denied || nodeIdOf(peer) === undefined) return;
     // An abort, not a close: a hostile peer gets no say in how the connection ends.
@@ -256,9 +260,11 @@ export class Libp2pNetwork implements Network {
       runOnLimitedConnection: true,
     };
     try {
+      const { libp2p, gate } = this.#components;
       const present = this.#bestConnection(peer);
-      if (present !== undefined) return await present.newStream(id, options);
-      return await this.#components.libp2p.dialProtocol(peerIdFromString(peer), id, options);
+      const connection = present ?? (await libp2p.dial(peerIdFromString(peer), options));
+      await gate.admitted(connection);
+      return await connection.newStream(id, options);
     } catch (cause) {
       // Refused, gone while the protocol was agreed on, no address: to a caller all the same.
       throw asKadreError(cause, 'PEER_UNREACHABLE', `cannot open ${protocol} to ${peer}`);
@@ -301,7 +307,9 @@ export class Libp2pNetwork implements Network {
 
   readonly #onPeerDisconnect = (event: CustomEvent<Libp2pPeerId>): void => {
     const peer = event.detail.toString();
-    const gone = new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} disconnected`);
+    const why = this.#components.standing.reasonOf(peer);
+    const how = why === undefined ? 'disconnected' : `is shut out: ${why}`;
+    const gone = new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} ${how}`);
     for (const name of PROTOCOL_NAMES) this.#channels.get(`${peer}/${name}`)?.close(gone);
     for (const listener of [...this.#disconnectListeners]) listener(peer);
   };
@@ -315,8 +323,10 @@ export class Libp2pNetwork implements Network {
 
   #assertReachable(peer: PeerId, protocol: ProtocolName, body: Uint8Array): void {
     if (this.#stopped) throw stopped();
-    if (this.#components.standing.isDenied(peer)) {
-      throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} is denied for a while`);
+    const why = this.#components.standing.reasonOf(peer);
+    if (why !== undefined) {
+      const message = `${peer} is shut out for a while: ${why}`;
+      throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, message);
     }
     const bytesMax = this.#limits(protocol).bodyBytesMax;
     if (body.length <= bytesMax) return;

@@ -19,6 +19,7 @@ import type { EndedPlanStore } from '../store/ended-plan-store.ts';
 import type { JobStore } from '../store/job-store.ts';
 import type { PlanStore } from '../store/plan-store.ts';
 import type { WorkStore } from '../store/work-store.ts';
+import { ANYBODY, type Membership } from '../swarm/admission.ts';
 import type { Role } from '../swarm/advert.ts';
 import { AdvertBook } from '../swarm/advert-book.ts';
 import type { AdvertFacts } from '../swarm/own-advert.ts';
@@ -84,13 +85,17 @@ export interface RoleSet {
 /** A client's inputs and certificates lie in memory; its jobs need them no longer than they run. */
 const CLIENT_KEEPS_MS = 600_000;
 
-export function composeRoles(
-  ports: RolePorts,
-  init: { readonly networkId: string; readonly offer?: OfferInit },
-): RoleSet {
+export interface RolesInit {
+  readonly networkId: string;
+  readonly offer?: OfferInit;
+  /** Who belongs to the network, and this node's own proof. Default: anybody. */
+  readonly membership?: Membership;
+}
+
+export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
   const { network, blobs } = ports;
-  const { networkId, offer } = init;
-  const book = new AdvertBook(ports, { network: networkId });
+  const { networkId, offer, membership = ANYBODY } = init;
+  const book = new AdvertBook(ports, { network: networkId, admission: membership.rule });
   const checks = { network: networkId, checkAdvert: book.check.bind(book) };
   const plans = new PlanCache(checks);
   const scout = new Scout({ ...ports, book });
@@ -122,7 +127,9 @@ export function composeRoles(
     plans: (worker?.load.plans ?? 0) + (cadre?.plans ?? 0),
   });
   const advertiser =
-    offer === undefined ? undefined : advertise(ports, { networkId, book, offer, load });
+    offer === undefined
+      ? undefined
+      : advertise(ports, { networkId, membership, book, offer, load });
   const protocol = new JobProtocol({ network, blobs, plans, holder, worker, cadre, requester });
   const trainings = new TrainingDesk(ports);
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
@@ -153,14 +160,15 @@ function advertise(
   ports: RolePorts,
   init: {
     readonly networkId: string;
+    readonly membership: Membership;
     readonly book: AdvertBook;
     readonly offer: OfferInit;
     readonly load: () => AdvertFacts['load'];
   },
 ): Advertiser {
-  const { networkId, book, offer, load } = init;
+  const { networkId, membership, book, offer, load } = init;
   const { software, lastSequence, roles } = offer;
-  const own = new OwnAdvert(ports, { network: networkId, software, lastSequence });
+  const own = new OwnAdvert(ports, { network: networkId, software, lastSequence, membership });
   return new Advertiser(
     {
       ...ports,

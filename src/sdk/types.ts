@@ -31,6 +31,8 @@ export interface ConnectOptions extends SignalOption {
   readonly token?: string;
   /** 32-byte Ed25519 seed of the requester's identity; a fresh one when absent. */
   readonly identitySeed?: Uint8Array;
+  /** Of that identity, where the network admits by invitation (`kadre network invite`). */
+  readonly invitation?: string;
 }
 
 export interface Work {

@@ -6,10 +6,11 @@ import { planIdOf } from '../../../src/job/plan.ts';
 import { sealBatchRoot, sealBody, sealLeaves } from '../../../src/job/records.ts';
 import { unpackShards } from '../../../src/job/shard-list.ts';
 import type { Region } from '../../../src/kernel/contract.ts';
+import { signInvitation } from '../../../src/swarm/admission.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
 import { type MadeCertificate, makeCertificate } from '../certificate-factory.ts';
 import { unwrap } from '../job-factory.ts';
-import { labelled } from './recipe.ts';
+import { authority, labelled, NETWORK } from './recipe.ts';
 import { FULL, type GoodVector, SMALL, WIDE, withHeaders, withPart } from './vector.ts';
 
 export function goodVectors(): GoodVector[] {
@@ -49,6 +50,23 @@ export function goodVectors(): GoodVector[] {
       name: 'an extent over 32 bits',
       made: unknownKernel([2 ** 33, 0], () => ({ offset: [0, 0], shape: [2 ** 33, 0] })),
     },
+    ...admittedVectors(),
+    {
+      name: 'a seat that does not work',
+      made: makeCertificate({
+        ...SMALL,
+        bend: {
+          advert: (advert, index) => ({ ...advert, roles: [index === 0 ? 'cadre' : 'worker'] }),
+        },
+      }),
+    },
+    { name: 'a batch opened in part', made: withClosedTuple() },
+  ];
+}
+
+/** Whose adverts carry proofs: what they are worth depends on who asks. */
+function admittedVectors(): GoodVector[] {
+  return [
     {
       name: 'nodes that claim to be admitted',
       made: makeCertificate({
@@ -62,15 +80,17 @@ export function goodVectors(): GoodVector[] {
       }),
     },
     {
-      name: 'a seat that does not work',
+      name: 'invited nodes',
       made: makeCertificate({
         ...SMALL,
         bend: {
-          advert: (advert, index) => ({ ...advert, roles: [index === 0 ? 'cadre' : 'worker'] }),
+          advert: (advert) => {
+            const proof = signInvitation(authority, NETWORK, advert.node);
+            return { ...advert, admission: { kind: 'invite', proof } };
+          },
         },
       }),
     },
-    { name: 'a batch opened in part', made: withClosedTuple() },
   ];
 }
 

@@ -64,3 +64,6 @@ export const namedSigner = (label: string): Signer => signerFromSeed(labelled(la
 
 /** A node that no roster knows. */
 export const outsider = namedSigner('outsider');
+
+/** Of a network that admits by invitation. */
+export const authority = namedSigner('authority');

@@ -81,6 +81,7 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'node/doctor/place.ts: checkDisk': 'takes the name of a folder',
   'node/doctor/place.ts: checkPorts':
     "the user's own addresses; what is none is a problem it shows",
+  'node/held-admission.ts: read': "this user's own file; anything else reads as empty",
   'node/lab/kill-points.ts: nameOfRecord': 'names what passes in a lab that a test set to fail',
   'node/lab/kill-points.ts: read': 'the file with which a test sets a lab to fail',
   'node/lab/lab.ts: awaitReady': 'the ready line of a child process',

@@ -8,12 +8,14 @@ import {
   parseSmallEntries,
   smallEntry,
 } from '../../../src/blob/protocol.ts';
+import { agentVersionOf, shownIn } from '../../../src/net/admission-gate.ts';
 import { checkedFrames, encodeFrame, FRAME_KINDS } from '../../../src/net/envelope.ts';
 import { decodeRemoteError, encodeRemoteError } from '../../../src/net/remote-error.ts';
 import { decodeMessage, encodeMessage } from '../../../src/roles/job-messages.ts';
+import { checkAdmission, parseInvitation, signInvitation } from '../../../src/swarm/admission.ts';
 import { decodeCanonical, encodeCanonical } from '../../../src/wire/cbor.ts';
 import type { Infer, Shape } from '../../../src/wire/shape.ts';
-import { signerNumber } from '../adverts.ts';
+import { NETWORK, signerNumber } from '../adverts.ts';
 import { MESSAGES } from '../job-messages.ts';
 import { type Decoder, outcomeOf } from './decoder.ts';
 
@@ -21,7 +23,31 @@ const anything: Shape<unknown> = () => undefined;
 const FRAME_BODY_BYTES_MAX = 4_096;
 
 export function peerDecoders(): Decoder[] {
-  return [...wireDecoders(), ...frameDecoders(), ...blobDecoders(), ...messageDecoders()];
+  return [
+    admissionDecoder(),
+    ...wireDecoders(),
+    ...frameDecoders(),
+    ...blobDecoders(),
+    ...messageDecoders(),
+  ];
+}
+
+/** What identify says of a stranger: only the authority can make one that admits. */
+function admissionDecoder(): Decoder {
+  const [authority, { nodeId }] = [signerNumber(1), signerNumber(2)];
+  const proof = signInvitation(authority, NETWORK, nodeId);
+  const rule = { kind: 'invite', authority: authority.peerId } as const;
+  return {
+    covers: ['swarm/admission.ts: checkAdmission', 'swarm/admission.ts: parseInvitation'],
+    form: 'text',
+    seeds: [utf8(agentVersionOf({ rule, own: { kind: 'invite', proof } }))],
+    decode: (input) => {
+      const text = Buffer.from(input).toString('latin1');
+      const shown = shownIn(text) ?? parseInvitation(text);
+      if (checkAdmission(rule, NETWORK, nodeId, shown) !== undefined) return 'refused';
+      return { signed: shown!.proof };
+    },
+  };
 }
 
 function wireDecoders(): Decoder[] {

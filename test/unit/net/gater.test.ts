@@ -19,7 +19,7 @@ function gate() {
 
 test('a denied peer is neither dialled, let in, nor relayed for', async () => {
   const { standing, gater } = gate();
-  standing.book(String(HOSTILE), 'ban');
+  standing.book(String(HOSTILE), 'ban', 'why');
   for (const [peer, expected] of [
     [HOSTILE, true],
     [HONEST, false],

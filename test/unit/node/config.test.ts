@@ -47,6 +47,7 @@ test('settings come out with their types', async () => {
     mdns: true,
     upnp: true,
     announce: [],
+    invitation: undefined,
     api: '127.0.0.1:0',
     logLevel: 'warn',
   });
