@@ -257,25 +257,31 @@ export class RequesterJob {
     if (start.kind === 'collect') return { plan, end: { outcome: start.outcome, judges: [] } };
     const ended = this.#awaitEnd(plan, signal);
     ended.catch(() => {});
-    if (start.kind === 'plan') {
-      const init = { ...this.#answers(), detached: this.isDetached };
-      await announcePlan(this.#components, plan, init, { signal });
-    } else if (start.kind === 'reopen') {
-      const found = await reopenPlan(this.#components, plan, this.isDetached, { signal });
-      if (found === 'gone') return this.#planAgain(start.instance + 1, onPlanned, signal);
-    }
-    this.#marks.announcedMs = this.#components.clock.monotonicMs();
-    const over = new AbortController();
-    const onEnd = () => over.abort();
-    ended.then(onEnd, onEnd);
-    await this.#detach(plan, signal, over.signal);
     try {
+      if ((await this.#open(plan, signal)) === 'gone') {
+        return this.#planAgain(plan.package.plan.instance + 1, onPlanned, signal);
+      }
+      this.#marks.announcedMs = this.#components.clock.monotonicMs();
+      const over = new AbortController();
+      const onEnd = () => over.abort();
+      ended.then(onEnd, onEnd);
+      await this.#detach(plan, signal, over.signal);
       return { plan, end: await ended };
     } catch (cause) {
       const next = this.#nextInstance(plan, cause);
       if (next === undefined || signal.aborted) throw cause;
       return this.#planAgain(next.instance, onPlanned, signal);
     }
+  }
+
+  /** A new plan is announced; whether one from before a restart still runs is asked. */
+  async #open(plan: OpenPlan, signal: AbortSignal): Promise<'open' | 'gone' | 'unknown'> {
+    const { kind } = this.#start;
+    if (kind === 'reopen') return reopenPlan(this.#components, plan, this.isDetached, { signal });
+    if (kind !== 'plan') return 'unknown';
+    const init = { ...this.#answers(), detached: this.isDetached };
+    await announcePlan(this.#components, plan, init, { signal });
+    return 'open';
   }
 
   /** The cadre is lost: whether another one is drawn, which is told and made possible here. */
