@@ -21,7 +21,7 @@ export interface LostPlan {
 
 export interface NextInstance {
   readonly instance: number;
-  /** Members that do not answer or refused: no candidates for the next cadre until they are seen again. */
+  /** Members that are silent or refused: no candidates until their adverts are seen again. */
   readonly members: readonly PeerId[];
 }
 
