@@ -19,6 +19,7 @@ import { announcePlan, reopenPlan } from './announce-plan.ts';
 import { CadreWatch } from './cadre-watch.ts';
 import { collect } from './collect.ts';
 import { detachInputs } from './detach-inputs.ts';
+import type { FinishedJob } from './finished-job.ts';
 import { encodeMessage, type JobNotice, type Outcome } from './job-messages.ts';
 import {
   certifiedResults,
@@ -27,7 +28,7 @@ import {
   localResults,
 } from './job-results.ts';
 import type { JobStart } from './job-start.ts';
-import { type JobTimes, timesOf } from './job-times.ts';
+import { timesOf } from './job-times.ts';
 import { judgesOf, sendRecord } from './judges.ts';
 import { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
@@ -53,16 +54,6 @@ export interface RequesterJobInit {
 export type RecordChange = (
   change: Partial<StoredJob> | { readonly end: Outcome; readonly certificate: Uint8Array | null },
 ) => Promise<void>;
-
-export interface FinishedJob {
-  readonly plan: OpenPlan;
-  /** Bytes of each output, in the kernel's output order. */
-  readonly outputs: readonly Uint8Array[];
-  readonly results: JobResults;
-  readonly outcome: ReturnType<typeof readOutcome>;
-  readonly kernelMs: ReadonlyMap<PeerId, number>;
-  readonly times: JobTimes;
-}
 
 /** Events kept for late readers; a job of a million shards makes a few hundred. */
 const EVENTS_MAX = 10_000;
@@ -245,37 +236,54 @@ export class RequesterJob {
     if (notice.t === 'outcome') this.#outcome(from, notice.outcome);
   }
 
-  /** Whatever the beginning, up to an outcome that is believed. */
+  /** Whatever the beginning, up to an outcome that is believed; as many plans as that takes. */
   async #untilEnd(
     onPlanned: (plan: OpenPlan) => void,
     signal: AbortSignal,
   ): Promise<{ plan: OpenPlan; end: Ending }> {
+    for (;;) {
+      const plan = await this.#planToFollow(signal);
+      onPlanned(plan);
+      const end = await this.#follow(plan, signal);
+      if (!('instance' in end)) return { plan, end };
+      this.#unwatch();
+      this.#dismissWorkers();
+      this.#accepted = 0;
+      this.#start = { kind: 'plan', instance: end.instance };
+    }
+  }
+
+  /** One plan up to its end, or up to what has to be tried after it. */
+  async #follow(plan: OpenPlan, signal: AbortSignal): Promise<Ending | NextInstance> {
     const start = this.#start;
-    const plan = start.kind === 'plan' ? await this.#makePlan(start.instance, signal) : start.plan;
-    this.#plan = plan;
-    onPlanned(plan);
-    if (start.kind === 'collect') return { plan, end: { outcome: start.outcome, judges: [] } };
+    if (start.kind === 'collect') return { outcome: start.outcome, judges: [] };
     const ended = this.#awaitEnd(plan, signal);
     ended.catch(() => {});
-    if (start.kind === 'plan') {
-      const init = { ...this.#answers(), detached: this.isDetached };
-      await announcePlan(this.#components, plan, init, { signal });
-    } else if (start.kind === 'reopen') {
-      const found = await reopenPlan(this.#components, plan, this.isDetached, { signal });
-      if (found === 'gone') return this.#planAgain(start.instance + 1, onPlanned, signal);
-    }
-    this.#marks.announcedMs = this.#components.clock.monotonicMs();
-    const over = new AbortController();
-    const onEnd = () => over.abort();
-    ended.then(onEnd, onEnd);
-    await this.#detach(plan, signal, over.signal);
     try {
-      return { plan, end: await ended };
+      const found = await this.#open(plan, signal);
+      // Nobody ever ran it: no cadre was lost.
+      if (found === 'gone') return { instance: plan.package.plan.instance + 1, members: [] };
+      this.#marks.announcedMs = this.#components.clock.monotonicMs();
+      const over = new AbortController();
+      const onEnd = () => over.abort();
+      ended.then(onEnd, onEnd);
+      await this.#detach(plan, signal, over.signal);
+      return await ended;
     } catch (cause) {
-      const next = this.#nextInstance(plan, cause);
-      if (next === undefined || signal.aborted) throw cause;
-      return this.#planAgain(next.instance, onPlanned, signal);
+      const next = signal.aborted ? undefined : this.#nextInstance(plan, cause);
+      if (next === undefined) throw cause;
+      return next;
     }
+  }
+
+  /** A new plan is announced; whether one from before a restart still runs is asked. */
+  async #open(plan: OpenPlan, signal: AbortSignal): Promise<'open' | 'gone' | 'unknown'> {
+    const { kind } = this.#start;
+    if (kind === 'reopen') return reopenPlan(this.#components, plan, this.isDetached, { signal });
+    if (kind !== 'plan') return 'unknown';
+    const init = { ...this.#answers(), detached: this.isDetached };
+    await announcePlan(this.#components, plan, init, { signal });
+    return 'open';
   }
 
   /** The cadre is lost: whether another one is drawn, which is told and made possible here. */
@@ -288,25 +296,19 @@ export class RequesterJob {
     return next;
   }
 
-  /** Frozen and seated, and remembered before any member or worker acts on it. */
-  async #makePlan(instance: number, signal: AbortSignal): Promise<OpenPlan> {
+  /** A new one is frozen, seated, and remembered before any member or worker acts on it. */
+  async #planToFollow(signal: AbortSignal): Promise<OpenPlan> {
+    const start = this.#start;
+    if (start.kind !== 'plan') {
+      this.#plan = start.plan;
+      return start.plan;
+    }
+    const { instance } = start;
     const made = await makePlan(this.#components, { ...this.#init, instance }, { signal });
     this.#emitPlanned(made);
     await this.#record({ plan: made.plan.package, instance });
+    this.#plan = made.plan;
     return made.plan;
-  }
-
-  /** Nobody runs the plan any more: another one of the same job. */
-  #planAgain(
-    instance: number,
-    onPlanned: (plan: OpenPlan) => void,
-    signal: AbortSignal,
-  ): Promise<{ plan: OpenPlan; end: Ending }> {
-    this.#unwatch();
-    this.#dismissWorkers();
-    this.#accepted = 0;
-    this.#start = { kind: 'plan', instance };
-    return this.#untilEnd(onPlanned, signal);
   }
 
   /** The cadre is open; a detached job also needs its inputs elsewhere. */

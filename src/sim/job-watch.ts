@@ -6,7 +6,7 @@ import { concatBytes, equalBytes, toHex, utf8 } from '../base/bytes.ts';
 import { nodeIdOf, peerIdOf } from '../base/ids.ts';
 import { openCertificate } from '../certificate/open.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import type { FinishedJob } from '../roles/requester-job.ts';
+import type { FinishedJob } from '../roles/finished-job.ts';
 import { capWeights } from '../swarm/placement.ts';
 import { offersFor } from '../swarm/requirement.ts';
 import type { ConsensusWatch } from './consensus-watch.ts';

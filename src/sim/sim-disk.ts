@@ -4,9 +4,10 @@
  * young file whose name was never synced may be gone as a whole. What was synced stays, unless the
  * disk is told to be a bad one: to fail a sync, or to flip a bit of what it holds.
  */
-import { concatBytes } from '../base/bytes.ts';
+import { concatBytes, utf8 } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { Clock } from '../base/ports.ts';
+import { crc32c } from '../store/crc32c.ts';
 import type { LogFolder } from '../store/log-folder.ts';
 import { type LogFile, openLog } from '../store/wal.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -146,6 +147,7 @@ class SimFile {
     };
     return {
       name,
+      drawSalt: () => crc32c(utf8(`${name} ${this.createdMs}`)),
       read: async () => this.#content.slice(),
       truncate: (bytes) =>
         alive(() => {

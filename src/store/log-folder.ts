@@ -7,6 +7,7 @@ import { constants, write } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asKadreError, type KadreError } from '../base/errors.ts';
+import { systemRandom } from '../crypto/node/system-ports.ts';
 import { syncDirectory } from './sync-directory.ts';
 import { type LogFile, type OpenedWal, type OpenWalOptions, openLog } from './wal.ts';
 
@@ -66,6 +67,7 @@ export async function openWal(path: string, options: OpenWalOptions = {}): Promi
 function diskLogFile(file: FileHandle, path: string): LogFile {
   return {
     name: path,
+    drawSalt: () => systemRandom.integer(2 ** 32),
     read: () => readWhole(file),
     truncate: (bytes) => file.truncate(bytes),
     write: (bytes) => writeAll(file, bytes),

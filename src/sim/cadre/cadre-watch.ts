@@ -9,7 +9,7 @@ import { ZERO_DIGEST } from '../../base/ids.ts';
 import type { Commit } from '../../consensus/effects.ts';
 import type { CadreSeats } from '../../consensus/seats.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
-import { scanWal } from '../../store/wal-frames.ts';
+import { scanWal } from '../../store/wal-scan.ts';
 import { encodeCanonical } from '../../wire/cbor.ts';
 import type { Packet } from '../sim-hub.ts';
 import { type Signing, textOf } from '../sim-keys.ts';

@@ -25,7 +25,7 @@ import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { LogPlanStore } from '../../../src/store/plan-store.ts';
 import { RecordFolder } from '../../../src/store/record-folder.ts';
 import { type LogFile, openLog } from '../../../src/store/wal.ts';
-import { encodeFrame, WAL_HEADER } from '../../../src/store/wal-frames.ts';
+import { encodeFileHeader, encodeFrame } from '../../../src/store/wal-frames.ts';
 import { LogWorkStore } from '../../../src/store/work-store.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { storedJob } from '../../conformance/job-store.ts';
@@ -80,7 +80,7 @@ function logDecoders(): Decoder[] {
 }
 
 const logOf = (...records: readonly Uint8Array[]): Uint8Array =>
-  concatBytes([WAL_HEADER, encodeFrame(0, records)]);
+  concatBytes([encodeFileHeader(7), encodeFrame({ salt: 7, sequence: 0 }, records)]);
 
 interface Recovering {
   recover(
@@ -122,6 +122,7 @@ function fileInMemory(name: string, log: Uint8Array): LogFile {
   let content = log;
   return {
     name,
+    drawSalt: () => 7,
     read: async () => content,
     truncate: async (bytes) => {
       content = content.slice(0, bytes);
