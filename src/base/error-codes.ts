@@ -258,6 +258,12 @@ export const ERROR_CODES = {
     'the peer could not be reached or the stream broke',
     'another peer is tried where one exists',
   ),
+  VERSION_UNSUPPORTED: row(
+    4,
+    false,
+    'the peer speaks other versions of the protocol than this node',
+    'upgrade whichever of the two is older',
+  ),
   PEER_MISBEHAVED: row(
     4,
     true,

@@ -27,6 +27,7 @@ import { Loopback } from './loopback.ts';
 import { OutgoingChannel } from './outgoing-channel.ts';
 import { PeerBudgets } from './peer-budgets.ts';
 import type { PeerStanding } from './peer-standing.ts';
+import { type OtherVersion, otherVersion, versionRefusal } from './protocol-versions.ts';
 import {
   ADDRESS_CHARACTERS_MAX,
   ADDRESSES_MAX,
@@ -34,6 +35,7 @@ import {
   FIRST_FRAME_MS,
   PROTOCOL_LIMITS,
   PROTOCOL_NAMES,
+  PROTOCOL_VERSION,
   type ProtocolLimits,
   protocolId,
   QUEUED_BYTES_MAX,
@@ -66,6 +68,9 @@ export interface Libp2pNetworkInit {
 const OPEN_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 15_000;
 const ADDRESS_MERGE_TIMEOUT_MS = 5_000;
+const IDENTIFY_TIMEOUT_MS = 2_000;
+/** To show that there are such; how many there are in all is nobody's question. */
+const OTHER_VERSIONS_MAX = 64;
 
 export class Libp2pNetwork implements Network {
   readonly self: PeerId;
@@ -77,6 +82,7 @@ export class Libp2pNetwork implements Network {
   readonly #disconnectListeners = new Set<(peer: PeerId) => void>();
   readonly #loopback: Loopback;
   readonly #relayedBulk: PeerBudgets;
+  readonly #otherVersions = new Map<PeerId, number>();
   #stopped = false;
 
   constructor(components: Libp2pNetworkComponents, init: Libp2pNetworkInit) {
@@ -203,6 +209,11 @@ export class Libp2pNetwork implements Network {
     );
   }
 
+  /** Peers of this network that speak other versions, the one heard of longest ago first. */
+  otherVersions(): OtherVersion[] {
+    return Array.from(this.#otherVersions, ([peer, version]) => ({ peer, version }));
+  }
+
   connectedPeers(): PeerId[] {
     return this.#components.libp2p.getPeers().map(String);
   }
@@ -266,6 +277,9 @@ export class Libp2pNetwork implements Network {
       await gate.admitted(connection);
       return await connection.newStream(id, options);
     } catch (cause) {
+      const isUnspoken = (cause as Error).name === 'UnsupportedProtocolError';
+      const refusal = isUnspoken ? await this.#versionRefusal(peer, protocol) : undefined;
+      if (refusal !== undefined) throw refusal;
       // Refused, gone while the protocol was agreed on, no address: to a caller all the same.
       throw asKadreError(cause, 'PEER_UNREACHABLE', `cannot open ${protocol} to ${peer}`);
     }
@@ -307,19 +321,55 @@ export class Libp2pNetwork implements Network {
 
   readonly #onPeerDisconnect = (event: CustomEvent<Libp2pPeerId>): void => {
     const peer = event.detail.toString();
-    const why = this.#components.standing.reasonOf(peer);
-    const how = why === undefined ? 'disconnected' : `is shut out: ${why}`;
-    const gone = new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} ${how}`);
-    for (const name of PROTOCOL_NAMES) this.#channels.get(`${peer}/${name}`)?.close(gone);
+    for (const name of PROTOCOL_NAMES) {
+      this.#channels.get(`${peer}/${name}`)?.close(this.#gone(peer, name));
+    }
     for (const listener of [...this.#disconnectListeners]) listener(peer);
   };
 
-  /** Someone of another network, or of none: there is nothing to talk about. */
+  /** Someone of another network, of none, or of another version: nothing to talk about. */
   readonly #onPeerIdentify = (event: CustomEvent<IdentifyResult>): void => {
     const { protocols, connection } = event.detail;
-    if (speaksFor(this.#init.networkId, protocols)) return;
+    const { networkId } = this.#init;
+    const peer = connection.remotePeer.toString();
+    const version = otherVersion(networkId, protocols);
+    this.#otherVersions.delete(peer);
+    if (version !== undefined) this.#noteVersion({ peer, version });
+    if (version === undefined && speaksFor(networkId, protocols)) return;
     connection.close().catch(() => undefined);
   };
+
+  #gone(peer: PeerId, name: ProtocolName): KadreError {
+    const { networkId } = this.#init;
+    const version = this.#otherVersions.get(peer);
+    const spoken = version === undefined ? [] : [`/kadre/${networkId}/${name}/${version}`];
+    const why = this.#components.standing.reasonOf(peer);
+    const how = why === undefined ? 'disconnected' : `is shut out: ${why}`;
+    return (
+      versionRefusal(peer, { networkId, name }, spoken) ??
+      new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} ${how}`)
+    );
+  }
+
+  #noteVersion({ peer, version }: OtherVersion): void {
+    const held = this.#otherVersions;
+    if (held.size >= OTHER_VERSIONS_MAX) held.delete(held.keys().next().value!);
+    held.set(peer, version);
+    const [own, isNewer] = [PROTOCOL_VERSION, version > PROTOCOL_VERSION];
+    const facts = { peer, version, own, advice: isNewer ? 'upgrade this node' : 'it is older' };
+    this.#components.logger.log(isNewer ? 'warn' : 'info', 'peer-version', facts);
+  }
+
+  async #versionRefusal(peer: PeerId, name: ProtocolName): Promise<KadreError | undefined> {
+    const { libp2p, clock } = this.#components;
+    const { networkId } = this.#init;
+    const protocolsOf = async () => {
+      const known = await libp2p.peerStore.get(peerIdFromString(peer)).catch(() => undefined);
+      return known?.protocols ?? [];
+    };
+    if (!speaksFor(networkId, await protocolsOf())) await identified({ libp2p, clock }, peer);
+    return versionRefusal(peer, { networkId, name }, await protocolsOf());
+  }
 
   #assertReachable(peer: PeerId, protocol: ProtocolName, body: Uint8Array): void {
     if (this.#stopped) throw stopped();
@@ -347,6 +397,25 @@ export class Libp2pNetwork implements Network {
   #log(event: string, fields: Readonly<Record<string, unknown>>): void {
     this.#components.logger.log('debug', event, fields);
   }
+}
+
+/** Resolves when identify has told what a peer speaks, or has had its time for that. */
+function identified(
+  { libp2p, clock }: Pick<Libp2pNetworkComponents, 'libp2p' | 'clock'>,
+  peer: PeerId,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      timer.cancel();
+      libp2p.removeEventListener('peer:identify', heard);
+      resolve();
+    };
+    const heard = ({ detail }: CustomEvent<IdentifyResult>) => {
+      if (detail.peerId.toString() === peer) end();
+    };
+    const timer = clock.setTimer(IDENTIFY_TIMEOUT_MS, end);
+    libp2p.addEventListener('peer:identify', heard);
+  });
 }
 
 function noDirectPath(peer: PeerId): KadreError {
