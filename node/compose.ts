@@ -248,6 +248,7 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
     swarm,
     status: () => statusOf(config, parts, systemClock.monotonicMs() - startedMs),
     caps: () => advertJson(roles.advertiser!.current()),
+    rest: (why) => (why === null ? roles.gate.open() : roles.gate.close(why)),
     failed,
     stop: () => {
       stopping ??= stop();
@@ -275,6 +276,7 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
       plans: (roles.worker?.load.plans ?? 0) + (roles.cadre?.plans ?? 0),
     },
     jobs: roles.requester.counts,
+    resting: roles.gate.closedFor ?? null,
     memory: { rssBytes: process.memoryUsage.rss() },
     leftOut: leftOutOf(runner),
   };

@@ -32,6 +32,8 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Why no new work is taken, e.g. `draining`; null while it is. */
+  readonly resting: string | null;
   /** Kernels that failed their self-test on a backend, which therefore is not offered for them. */
   readonly leftOut: readonly {
     readonly kernel: string;
@@ -51,6 +53,8 @@ export interface RunningNode {
   status(): NodeStatus;
   /** This node's own advert, JSON-safe: ids in base58, digests in hex. */
   caps(): unknown;
+  /** Takes no new work from now on, and says why; null: takes it again. */
+  rest(why: string | null): void;
   /** Resolves when the node cannot go on: its disk does not keep what it acknowledges. */
   readonly failed: Promise<KadreError>;
   /** Drains and stops; idempotent, bounded below five seconds. */

@@ -5,16 +5,18 @@
 import { KadreError } from '../src/base/errors.ts';
 import type { Logger, LogLevel } from '../src/base/ports.ts';
 import { randomToken } from '../src/crypto/node/secret.ts';
+import { systemClock } from '../src/crypto/node/system-ports.ts';
 import { isListenAddress } from '../src/net/listen-address.ts';
 import { loadNetwork } from '../src/sdk/load-network.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { ROLES, type Role } from '../src/swarm/advert.ts';
 import { isBootstrapAddress, type NetworkFile } from '../src/swarm/network-file.ts';
 import { JobTable } from './api/job-table.ts';
-import { apiRoutes } from './api/routes.ts';
+import { apiRoutes, type Shutdown } from './api/routes.ts';
 import { type ApiServer, type ApiServerInit, parseApiAddress, startApi } from './api/server.ts';
 import { UploadTable } from './api/upload-table.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
+import { drained } from './drain.ts';
 import { memberOf } from './held-admission.ts';
 import type { ComposeNode, NodeConfig, RunningNode } from './node-facade.ts';
 import { publishNode } from './node-record.ts';
@@ -99,18 +101,21 @@ export async function serveNode(
     const node = await options.compose(configOf(settings, network, facts), hooks);
     undo.push(() => node.stop());
     const token = randomToken();
-    const { api, asked } = await openApi(node, { ...address, token, log });
+    const stopping = new AbortController();
+    undo.push(async () => stopping.abort());
+    const apiInit = { ...address, token, log, stopping: stopping.signal };
+    const { api, asked } = await openApi(node, apiInit);
     undo.push(() => api.close());
     const record = { v: 1, pid: process.pid, api: api.url, startedMs: Date.now() } as const;
     undo.push(await publishNode(dataDir.path, record, token));
-    let stopping: Promise<void> | undefined;
+    let unwound: Promise<void> | undefined;
     return {
       node,
       shutdownAsked: asked,
       ready: readyLine(node, api, dataDir),
       stop: () => {
-        stopping ??= unwind();
-        return stopping;
+        unwound ??= unwind();
+        return unwound;
       },
     };
   } catch (cause) {
@@ -155,11 +160,21 @@ function readyLine(node: RunningNode, api: ApiServer, dataDir: DataDir): ReadyLi
   };
 }
 
+interface ServedApiInit extends Omit<ApiServerInit, 'routes'> {
+  /** The node stops, drained or not. */
+  readonly stopping: AbortSignal;
+}
+
 /** The API over a node, and the promise that someone asked it to shut down. */
-async function openApi(node: RunningNode, init: Omit<ApiServerInit, 'routes'>) {
+async function openApi(node: RunningNode, init: ServedApiInit) {
   const asked = Promise.withResolvers<void>();
   const [jobs, uploads] = [new JobTable(), new UploadTable()];
-  const routes = apiRoutes({ node, jobs, uploads, shutdown: asked.resolve });
+  const shutdown = ({ drain }: Shutdown) => {
+    if (!drain) return asked.resolve();
+    const quiet = drained(node, { clock: systemClock }, { signal: init.stopping });
+    quiet.then(asked.resolve, () => undefined);
+  };
+  const routes = apiRoutes({ node, jobs, uploads, shutdown });
   return { api: await startApi({ ...init, routes }), asked: asked.promise };
 }
 

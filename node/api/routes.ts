@@ -5,12 +5,17 @@ import { jobRoutes } from './job-routes.ts';
 import type { JobTable } from './job-table.ts';
 import type { UploadTable } from './upload-table.ts';
 
+export interface Shutdown {
+  /** Only when everything begun here has ended. */
+  readonly drain: boolean;
+}
+
 export interface ApiComponents {
   readonly node: RunningNode;
   readonly jobs: JobTable;
   readonly uploads: UploadTable;
   /** Asks the process to drain and end; called after the answer is on its way. */
-  readonly shutdown: () => void;
+  readonly shutdown: (how: Shutdown) => void;
 }
 
 export function apiRoutes(components: ApiComponents): readonly ApiRoute[] {
@@ -55,10 +60,11 @@ function nodeRoutes({ node, uploads, shutdown }: ApiComponents): readonly ApiRou
     {
       method: 'POST',
       path: 'shutdown',
-      why: 'drain and stop, as on SIGTERM',
-      handle: async () => {
-        setImmediate(shutdown);
-        return { status: 202, json: { v: 1 as const, stopping: true } };
+      why: 'stop, as on SIGTERM; `?drain=1`: once all work begun here has ended',
+      handle: async ({ query }) => {
+        const drain = query.get('drain') === '1';
+        setImmediate(shutdown, { drain });
+        return { status: 202, json: { v: 1 as const, stopping: true, drain } };
       },
     },
   ];

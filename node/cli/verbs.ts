@@ -236,8 +236,12 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'down',
-    summary: 'Ask the running node to drain and stop.',
-    ...ofNode,
+    summary: 'Ask the running node to stop.',
+    options: [
+      { name: 'drain', kind: 'flag', why: 'take no new work, end what was begun, wait for that' },
+      ...API_OPTIONS,
+    ],
+    positionals: [],
     load: nodeVerb('down'),
   },
   {

@@ -37,6 +37,7 @@ import { PlanCache } from './plan-cache.ts';
 import { Requester } from './requester.ts';
 import { Scout } from './scout.ts';
 import { TrainingDesk } from './training/training-desk.ts';
+import { WorkGate } from './work-gate.ts';
 import { Worker } from './worker.ts';
 
 export interface RolePorts {
@@ -78,6 +79,8 @@ export interface RoleSet {
   readonly cadre: CadreService | undefined;
   readonly advertiser: Advertiser | undefined;
   readonly trainings: TrainingDesk;
+  /** Closed, nothing new is taken on. */
+  readonly gate: WorkGate;
   /** In start order. */
   readonly services: readonly Service[];
 }
@@ -98,6 +101,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
   const book = new AdvertBook(ports, { network: networkId, admission: membership.rule });
   const checks = { network: networkId, checkAdvert: book.check.bind(book) };
   const plans = new PlanCache(checks);
+  const gate = new WorkGate();
   const scout = new Scout({ ...ports, book });
   const requester = new Requester({ ...ports, scout, book, plans });
   const holder = new InputHolder(ports);
@@ -105,6 +109,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     ? new Worker({
         ...ports,
         plans,
+        gate,
         work: offer.workStore,
         known: new KnownResults(ports),
         executor: offer.executor,
@@ -129,8 +134,17 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
   const advertiser =
     offer === undefined
       ? undefined
-      : advertise(ports, { networkId, membership, book, offer, load });
-  const protocol = new JobProtocol({ network, blobs, plans, holder, worker, cadre, requester });
+      : advertise(ports, { networkId, membership, book, offer, load, gate });
+  const protocol = new JobProtocol({
+    network,
+    blobs,
+    plans,
+    holder,
+    worker,
+    cadre,
+    requester,
+    gate,
+  });
   const trainings = new TrainingDesk(ports);
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
   const retention = retain(ports, keepMs, { requester, holder, worker, cadre });
@@ -152,6 +166,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     cadre,
     advertiser,
     trainings,
+    gate,
     services: services.filter((service) => service !== undefined),
   };
 }
@@ -164,9 +179,10 @@ function advertise(
     readonly book: AdvertBook;
     readonly offer: OfferInit;
     readonly load: () => AdvertFacts['load'];
+    readonly gate: WorkGate;
   },
 ): Advertiser {
-  const { networkId, membership, book, offer, load } = init;
+  const { networkId, membership, book, offer, load, gate } = init;
   const { software, lastSequence, roles } = offer;
   const own = new OwnAdvert(ports, { network: networkId, software, lastSequence, membership });
   return new Advertiser(
@@ -174,6 +190,7 @@ function advertise(
       ...ports,
       book,
       own,
+      gate,
       facts: () => ({
         ...offer.facts(),
         roles: [...roles],

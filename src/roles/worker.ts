@@ -16,10 +16,13 @@ import { TAGS } from '../wire/tags.ts';
 import { claimBody, encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import { judgesOf } from './judges.ts';
 import type { PlanCache } from './plan-cache.ts';
+import type { WorkGate } from './work-gate.ts';
 import { type WorkerComponents, WorkerJob } from './worker-job.ts';
 
 export interface WorkerRoleComponents extends WorkerComponents {
   readonly plans: PlanCache;
+  /** Whether plans are taken that are new here. */
+  readonly gate: WorkGate;
 }
 
 export interface WorkerInit {
@@ -219,7 +222,9 @@ export class Worker {
     shards: readonly number[],
   ): { refused: RefusalReason; detail: string } | undefined {
     const { plansMax, plansPerRequesterMax, inputBytesMax } = this.#init;
+    const { closedFor } = this.#components.gate;
     if (this.#draining) return { refused: 'draining', detail: 'this node is stopping' };
+    if (closedFor !== undefined) return { refused: 'draining', detail: closedFor };
     if (!this.#components.executor.backend.kernels.includes(plan.spec.kernel)) {
       return { refused: 'unknown-kernel', detail: plan.spec.kernel };
     }

@@ -136,3 +136,49 @@ test('kernels list and selftest fit their schemas and hold on every backend', as
   assert.deepEqual([status, object.ok], [0, true]);
   assert.deepEqual(schemaProblems(schemaOf('kernels-selftest'), object), []);
 });
+
+test('a drained node ends what it began, takes nothing new, and only then stops', async () => {
+  const data = place.path('drained');
+  const { process: node, ready } = await place.up([...LOOPBACK, '--data', data]);
+  const target = ['--api', String(ready.api)];
+  const alone = ['--replicas', '1', '--cadre', '1'];
+  const points = [
+    '--param',
+    'width=2048',
+    '--param',
+    'height=2048',
+    '--param',
+    'maxIterations=4000',
+  ];
+  const work = [
+    'run',
+    'mandelbrot@1',
+    ...points,
+    '--shards',
+    '64',
+    ...alone,
+    '--cert',
+    'last.kadre',
+  ];
+  const running = place.start([...work, ...target, '--json']);
+  await eventually(async () => {
+    const { object } = await place.json(['status', ...target]);
+    return (object.jobs as { running: number }).running > 0 ? object : undefined;
+  }, 'a running job');
+  const drain = place.start(['down', '--drain', '--data', data, '--json']);
+  await eventually(async () => {
+    const { object } = await place.json(['status', ...target]);
+    return object.resting === 'draining' ? object : undefined;
+  }, 'a node at rest');
+  const late = await place.json(['run', 'noop@1', ...alone, ...target]);
+  assert.deepEqual([late.status, codeOf(late.object)], [4, 'STOPPED']);
+  const [job, down, end] = await Promise.all([
+    within(running.finished, 'the job'),
+    within(drain.finished, 'the drain'),
+    within(node.finished, 'the node'),
+  ]);
+  assert.deepEqual([job.status, down.status, end.status], [0, 0, 0], job.stdout + down.stderr);
+  assert.deepEqual(schemaProblems(schemaOf('down'), JSON.parse(down.stdout)), []);
+  const verified = await place.json(['verify', 'last.kadre']);
+  assert.equal(verified.object.valid, true);
+});

@@ -108,6 +108,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     },
     status: () => fakeStatus(submissions.length),
     caps: () => ({ node: FAKE_PEER_ID }),
+    rest: () => undefined,
     failed: failed.promise,
     fail: failed.resolve,
     stop: async () => {
@@ -132,6 +133,7 @@ function fakeStatus(done: number): NodeStatus {
     load: { shards: 0, plans: 0 },
     jobs: { running: 0, done, failed: 0 },
     memory: { rssBytes: 1 },
+    resting: null,
     leftOut: [],
   };
 }

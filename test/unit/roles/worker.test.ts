@@ -16,6 +16,7 @@ import {
 import { judgesOf } from '../../../src/roles/judges.ts';
 import { KnownResults } from '../../../src/roles/known-results.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
+import { WorkGate } from '../../../src/roles/work-gate.ts';
 import { WORKER_DEFAULTS, Worker, type WorkerInit } from '../../../src/roles/worker.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
@@ -65,8 +66,10 @@ function working(
     run: js.run.bind(js),
   };
   const blobs = new MemoryBlobStore();
+  const gate = new WorkGate();
   const worker = new Worker(
     {
+      gate,
       network,
       executor,
       clock,
@@ -94,7 +97,20 @@ function working(
   };
   const kinds = () => [...new Set(records.map(([, { kind }]) => kind))];
   const judges = judgesOf(plan).peers;
-  return { job, plan, signer, clock, worker, assign, refusalOf, records, kinds, judges, asks };
+  return {
+    gate,
+    job,
+    plan,
+    signer,
+    clock,
+    worker,
+    assign,
+    refusalOf,
+    records,
+    kinds,
+    judges,
+    asks,
+  };
 }
 
 const requesterOf = (job: TestJob) => job.requester.peerId;
@@ -114,6 +130,20 @@ test('a claim is signed and says how much; what is claimed is sealed before all 
       own,
     );
   }
+});
+
+test('at rest it refuses plans that are new to it, and goes on with those it has', async () => {
+  const { job, gate, clock, assign, refusalOf, records, plan } = working();
+  gate.close('outside its hours');
+  const answer = assign(requesterOf(job));
+  assert.ok(answer.t === 'refused');
+  assert.deepEqual([answer.reason, answer.detail], ['draining', 'outside its hours']);
+  gate.open();
+  assert.equal(assign(requesterOf(job)).t, 'claim');
+  gate.close('draining');
+  assert.equal(refusalOf(judgesOf(plan).peers[0]!), 'claim', 'asked again for the same plan');
+  await clock.advance(100);
+  assert.ok(records.some(([, { kind }]) => kind === 'seal'));
 });
 
 test('asked twice it works once', async () => {
