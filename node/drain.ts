@@ -1,6 +1,7 @@
 /**
- * Draining: no new work, and the end only when everything begun here has ended and nobody needs this
- * node for it any more. Interrupts end a node sooner, with its work kept on disk for its next start.
+ * Draining: no new work, and the end only when everything begun here has ended and nobody needs
+ * this node for it any more. Interrupts end a node sooner, with its work kept on disk for its next
+ * start.
  */
 import type { Clock } from '../src/base/ports.ts';
 import { sleep } from '../src/base/signals.ts';

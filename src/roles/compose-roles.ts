@@ -105,28 +105,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
   const scout = new Scout({ ...ports, book });
   const requester = new Requester({ ...ports, scout, book, plans });
   const holder = new InputHolder(ports);
-  const worker = offer?.roles.includes('worker')
-    ? new Worker({
-        ...ports,
-        plans,
-        gate,
-        work: offer.workStore,
-        known: new KnownResults(ports),
-        executor: offer.executor,
-        speedOf: (kernel) => offer.speeds[kernel] ?? 1,
-      })
-    : undefined;
-  const cadre = offer?.roles.includes('cadre')
-    ? new CadreService({
-        ...ports,
-        plans,
-        holder,
-        store: offer.planStore,
-        keys: offer.planKeys,
-        ended: new EndedPlans({ ...ports, store: offer.endedStore }),
-        provider: new JobProvider(ports),
-      })
-    : undefined;
+  const { worker, cadre } = offeredRoles(ports, offer, { plans, gate, holder });
   const load = () => ({
     shards: worker?.load.shards ?? 0,
     plans: (worker?.load.plans ?? 0) + (cadre?.plans ?? 0),
@@ -169,6 +148,38 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     gate,
     services: services.filter((service) => service !== undefined),
   };
+}
+
+/** What the node does for others, as far as it offers that. */
+function offeredRoles(
+  ports: RolePorts,
+  offer: OfferInit | undefined,
+  shared: { readonly plans: PlanCache; readonly gate: WorkGate; readonly holder: InputHolder },
+): Pick<RoleSet, 'worker' | 'cadre'> {
+  const { plans, gate, holder } = shared;
+  const worker = offer?.roles.includes('worker')
+    ? new Worker({
+        ...ports,
+        plans,
+        gate,
+        work: offer.workStore,
+        known: new KnownResults(ports),
+        executor: offer.executor,
+        speedOf: (kernel) => offer.speeds[kernel] ?? 1,
+      })
+    : undefined;
+  const cadre = offer?.roles.includes('cadre')
+    ? new CadreService({
+        ...ports,
+        plans,
+        holder,
+        store: offer.planStore,
+        keys: offer.planKeys,
+        ended: new EndedPlans({ ...ports, store: offer.endedStore }),
+        provider: new JobProvider(ports),
+      })
+    : undefined;
+  return { worker, cadre };
 }
 
 function advertise(

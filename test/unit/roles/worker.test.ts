@@ -30,22 +30,8 @@ import { seededRandom } from '../../support/virtual-swarm.ts';
 const NONE = new Uint8Array(0);
 const JOB: JobInit = { nodes: 12, shards: 8, policy: { cadre: 4, replicas: 3 } };
 
-/** The worker that is first in the order of shard 0, and judges that note what it sends. */
-function working(
-  init: {
-    job?: TestJob;
-    limits?: Partial<WorkerInit>;
-    kernels?: string[];
-    work?: MemoryWorkStore;
-  } = {},
-) {
-  const job = init.job ?? makeJob(JOB);
-  const { plan } = job;
-  const index = plan.workers[plan.placement.order(0)[0]!]!;
-  const signer = job.identity(index);
-  const clock = new VirtualClock();
-  const hub = new SimHub({ clock });
-  const network = hub.join(signer.peerId);
+/** Judges that agree to everything and keep what they are told. */
+function noting(hub: SimHub, plan: TestJob['plan']) {
   const records: [PeerId, CheckedRecord][] = [];
   const asks: PeerId[] = [];
   for (const peer of judgesOf(plan).peers) {
@@ -60,6 +46,26 @@ function working(
       },
     });
   }
+  return { records, asks };
+}
+
+interface WorkingInit {
+  job?: TestJob;
+  limits?: Partial<WorkerInit>;
+  kernels?: string[];
+  work?: MemoryWorkStore;
+}
+
+/** The worker that is first in the order of shard 0, and judges that note what it sends. */
+function working(init: WorkingInit = {}) {
+  const job = init.job ?? makeJob(JOB);
+  const { plan } = job;
+  const index = plan.workers[plan.placement.order(0)[0]!]!;
+  const signer = job.identity(index);
+  const clock = new VirtualClock();
+  const hub = new SimHub({ clock });
+  const network = hub.join(signer.peerId);
+  const { records, asks } = noting(hub, plan);
   const js = new JsExecutor();
   const executor = {
     backend: { name: 'cpu/js', kernels: init.kernels ?? js.backend.kernels },
