@@ -276,9 +276,22 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
       plans: (roles.worker?.load.plans ?? 0) + (roles.cadre?.plans ?? 0),
     },
     jobs: roles.requester.counts,
+    denied: host.denied(),
+    otherVersions: host.network.otherVersions(),
+    totals: totalsOf(parts),
     resting: roles.gate.closedFor ?? null,
     memory: { rssBytes: process.memoryUsage.rss() },
     leftOut: leftOutOf(runner),
+  };
+}
+
+function totalsOf({ host, roles }: RunningParts): NodeStatus['totals'] {
+  const { user, system } = process.cpuUsage();
+  return {
+    plansTaken: roles.worker?.plansTaken ?? 0,
+    penalties: host.penalties,
+    cpuMs: Math.round((user + system) / 1000),
+    busyMs: Math.round(performance.eventLoopUtilization().active),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { KadreError } from '../src/base/errors.ts';
 import type { Logger } from '../src/base/ports.ts';
+import type { Penalty } from '../src/base/verdict.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Membership } from '../src/swarm/admission.ts';
@@ -32,6 +33,23 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Peers that are shut out, why, and for how long. */
+  readonly denied: readonly {
+    readonly peer: string;
+    readonly reason: string;
+    readonly endsInMs: number;
+  }[];
+  /** Peers of this network that speak other versions of its protocols. */
+  readonly otherVersions: readonly { readonly peer: string; readonly version: number }[];
+  /** Since the start. */
+  readonly totals: {
+    readonly plansTaken: number;
+    readonly penalties: Readonly<Record<Penalty, number>>;
+    /** Processor time of this process. */
+    readonly cpuMs: number;
+    /** Time in which the event loop was not idle. */
+    readonly busyMs: number;
+  };
   /** Why no new work is taken, e.g. `draining`; null while it is. */
   readonly resting: string | null;
   /** Kernels that failed their self-test on a backend, which therefore is not offered for them. */

@@ -1,4 +1,6 @@
 /** What the API offers, one row per endpoint; docs/http-api.md describes the bodies. */
+import { utf8 } from '../../src/base/bytes.ts';
+import { METRICS_CONTENT_TYPE, metricsText } from '../metrics.ts';
 import type { RunningNode } from '../node-facade.ts';
 import type { ApiRoute } from './http-types.ts';
 import { jobRoutes } from './job-routes.ts';
@@ -29,6 +31,15 @@ function nodeRoutes({ node, uploads, shutdown }: ApiComponents): readonly ApiRou
       path: 'status',
       why: 'identity, load, connections and memory of this node',
       handle: async () => ({ json: node.status() }),
+    },
+    {
+      method: 'GET',
+      path: 'metrics',
+      why: "this node's metrics in Prometheus' text format",
+      handle: async () => ({
+        bytes: utf8(metricsText(node.status())),
+        headers: { 'content-type': METRICS_CONTENT_TYPE },
+      }),
     },
     {
       method: 'GET',

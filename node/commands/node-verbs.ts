@@ -53,6 +53,10 @@ export const status: Command = async (context) => {
     `  network ${answer.network}: ${answer.connected} connected, ${answer.peers} peers known`,
     `  roles ${answer.roles.join(', ')}; ${answer.load.shards} shards, ${answer.load.plans} plans`,
     `  jobs: ${jobsLine(answer)}`,
+    ...answer.denied.map(
+      ({ peer, reason, endsInMs }) =>
+        `  shut out: ${peer} (${reason}), for another ${formatDuration(endsInMs)}`,
+    ),
     ...(answer.resting === null ? [] : [`  takes no new work: ${answer.resting}`]),
     `  memory ${formatBytes(answer.memory.rssBytes)}, data ${answer.dataDir}`,
     ...answer.leftOut.map(

@@ -7,6 +7,7 @@ import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
 import type { Clock, Logger, Random } from '../base/ports.ts';
+import type { Penalty } from '../base/verdict.ts';
 import { ANYBODY, type Membership } from '../swarm/admission.ts';
 import type { RendezvousRule } from '../swarm/network-file.ts';
 import { AdmissionGate } from './admission-gate.ts';
@@ -65,6 +66,8 @@ export interface Host {
   readonly reachability: Reachability;
   /** Peers that are shut out now, why, and for how long. */
   denied(): DeniedPeer[];
+  /** Verdicts booked against peers since the start. */
+  readonly penalties: Readonly<Record<Penalty, number>>;
   /** Resolves when a first peer of this network answers DHT queries; rejects with the signal. */
   joined(signal: AbortSignal): Promise<void>;
 }
@@ -102,6 +105,7 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
     network,
     directory,
     denied: () => standing.denied(),
+    penalties: standing.booked,
     get reachability() {
       return reachability.state;
     },

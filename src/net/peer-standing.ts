@@ -40,6 +40,7 @@ export class PeerStanding {
   readonly #peersMax: number;
   readonly #denyMs: number;
   readonly #peers = new Map<PeerId, Standing>();
+  readonly #booked: Record<Penalty, number> = { ignore: 0, reject: 0, ban: 0 };
 
   constructor(components: { clock: Pick<Clock, 'monotonicMs'> }, init: PeerStandingInit = {}) {
     this.#clock = components.clock;
@@ -49,6 +50,7 @@ export class PeerStanding {
 
   /** Books a penalty; true when the peer is denied from now on. */
   book(peer: PeerId, penalty: Penalty, reason: string): boolean {
+    this.#booked[penalty] += 1;
     if (penalty === 'ignore') return this.isDenied(peer);
     const nowMs = this.#clock.monotonicMs();
     const standing = this.#peers.get(peer) ?? {
@@ -67,6 +69,11 @@ export class PeerStanding {
     if (this.#peers.size >= this.#peersMax) this.#peers.delete(this.#peers.keys().next().value!);
     this.#peers.set(peer, standing);
     return this.isDenied(peer);
+  }
+
+  /** Penalties booked since the start. */
+  get booked(): Readonly<Record<Penalty, number>> {
+    return this.#booked;
   }
 
   /** Those denied now, the one penalised longest ago first. */

@@ -25,6 +25,29 @@ async function takePort(): Promise<{ port: number; free: () => void }> {
   return { port: (server.address() as AddressInfo).port, free: () => server.close() };
 }
 
+/** What an operator and Prometheus see of it. */
+async function watched(data: string, ready: JsonObject): Promise<void> {
+  const { stdout } = await place.run([
+    ...['top', '--count', '2', '--interval', '0.1', '--data', data, '--json'],
+  ]);
+  const looks = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { cpu: number | null; status: JsonObject });
+  assert.equal(looks.length, 2);
+  assert.deepEqual([looks[0]!.cpu === null, looks[1]!.cpu !== null], [true, true]);
+  for (const look of looks) {
+    assert.deepEqual(schemaProblems(schemaOf('top'), look), []);
+    assert.deepEqual(schemaProblems(schemaOf('status'), look.status), []);
+  }
+  const url = `${ready.api}/v1/metrics`;
+  assert.equal((await fetch(url)).status, 401);
+  const token = (await readFile(String(ready.tokenFile), 'utf8')).trim();
+  const scraped = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  assert.match(scraped.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+  assert.match(await scraped.text(), new RegExp(`^kadre_info\\{peer="${ready.peerId}"`, 'm'));
+}
+
 test('a node alone is ready, says so once, and keeps what it writes to itself', async () => {
   const data = place.path('alone');
   const { process: node, ready } = await place.up([...LOOPBACK, '--data', data]);
@@ -35,6 +58,7 @@ test('a node alone is ready, says so once, and keeps what it writes to itself', 
   for (const name of ['identity', 'api-token']) {
     assert.equal((await stat(place.path('alone', name))).mode & 0o777, 0o600, name);
   }
+  await watched(data, ready);
   const second = await place.json(['up', ...LOOPBACK, '--data', data]);
   assert.deepEqual([second.status, codeOf(second.object)], [7, 'DATA_DIR_LOCKED']);
   node.child.kill('SIGTERM');

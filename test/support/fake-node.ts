@@ -133,6 +133,9 @@ function fakeStatus(done: number): NodeStatus {
     load: { shards: 0, plans: 0 },
     jobs: { running: 0, done, failed: 0 },
     memory: { rssBytes: 1 },
+    denied: [],
+    otherVersions: [],
+    totals: { plansTaken: 0, penalties: { ignore: 0, reject: 0, ban: 0 }, cpuMs: 1, busyMs: 1 },
     resting: null,
     leftOut: [],
   };
