@@ -105,6 +105,7 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
     log,
     signer,
     verifier: ed25519Verifier,
+    dialBack: (from, body) => host.dialBack.answer(from, body),
     blobs,
     jobs: stores.jobs,
   };
@@ -248,6 +249,7 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
     swarm,
     status: () => statusOf(config, parts, systemClock.monotonicMs() - startedMs),
     caps: () => advertJson(roles.advertiser!.current()),
+    reach: (options) => parts.host.askReach(options),
     rest: (why) => (why === null ? roles.gate.open() : roles.gate.close(why)),
     failed,
     stop: () => {

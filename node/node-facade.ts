@@ -3,8 +3,9 @@
  * here knows how.
  */
 import type { KadreError } from '../src/base/errors.ts';
-import type { Logger } from '../src/base/ports.ts';
+import type { Logger, SignalOption } from '../src/base/ports.ts';
 import type { Penalty } from '../src/base/verdict.ts';
+import type { PeerFinding } from '../src/net/dial-back.ts';
 import type { Swarm } from '../src/sdk/types.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Membership } from '../src/swarm/admission.ts';
@@ -71,6 +72,8 @@ export interface RunningNode {
   status(): NodeStatus;
   /** This node's own advert, JSON-safe: ids in base58, digests in hex. */
   caps(): unknown;
+  /** What up to four connected peers found when they dialled this node. */
+  reach(options?: SignalOption): Promise<readonly PeerFinding[]>;
   /** Takes no new work from now on, and says why; null: takes it again. */
   rest(why: string | null): void;
   /** Resolves when the node cannot go on: its disk does not keep what it acknowledges. */

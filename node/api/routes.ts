@@ -49,6 +49,14 @@ function nodeRoutes({ node, uploads, shutdown }: ApiComponents): readonly ApiRou
     },
     {
       method: 'GET',
+      path: 'reach',
+      why: 'what connected peers find when they dial this node',
+      handle: async ({ signal }) => {
+        return { json: { v: 1 as const, findings: await node.reach({ signal }) } };
+      },
+    },
+    {
+      method: 'GET',
       path: 'caps',
       why: "this node's advert",
       handle: async () => ({ json: { v: 1 as const, advert: node.caps() } }),

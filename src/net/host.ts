@@ -6,12 +6,14 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
-import type { Clock, Logger, Random } from '../base/ports.ts';
+import type { Clock, Logger, Random, SignalOption } from '../base/ports.ts';
 import type { Penalty } from '../base/verdict.ts';
 import { ANYBODY, type Membership } from '../swarm/admission.ts';
 import type { RendezvousRule } from '../swarm/network-file.ts';
+import { addressKind } from './address-kinds.ts';
 import { AdmissionGate } from './admission-gate.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
+import { askPeers, DialBack, type PeerFinding } from './dial-back.ts';
 import type { ResolveTxt } from './dnsaddr.ts';
 import { gaterOf } from './gater.ts';
 import { isDnsaddr, joinSources, meetingAddresses } from './join-sources.ts';
@@ -66,6 +68,10 @@ export interface Host {
   readonly reachability: Reachability;
   /** Peers that are shut out now, why, and for how long. */
   denied(): DeniedPeer[];
+  /** The answering end of reachability. */
+  readonly dialBack: DialBack;
+  /** Up to four connected peers dial this node afresh and say what became of it. */
+  askReach(options?: SignalOption): Promise<PeerFinding[]>;
   /** Verdicts booked against peers since the start. */
   readonly penalties: Readonly<Record<Penalty, number>>;
   /** Resolves when a first peer of this network answers DHT queries; rejects with the signal. */
@@ -105,6 +111,8 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
     network,
     directory,
     denied: () => standing.denied(),
+    dialBack: new DialBack({ libp2p, clock }),
+    askReach: (options) => askReach({ network, clock, random }, options),
     penalties: standing.booked,
     get reachability() {
       return reachability.state;
@@ -132,6 +140,18 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
     },
     joined: (signal) => bootstrap.joined(signal),
   };
+}
+
+const ASKED_MAX = 4;
+
+function askReach(
+  components: { readonly network: Libp2pNetwork } & Pick<HostComponents, 'clock' | 'random'>,
+  options: SignalOption = {},
+): Promise<PeerFinding[]> {
+  const { network, random } = components;
+  const peers = random.shuffle(network.connectedPeers()).slice(0, ASKED_MAX);
+  const addresses = network.addresses().filter((address) => addressKind(address) !== 'relayed');
+  return askPeers(components, { peers, addresses }, options);
 }
 
 /** Who cannot be reached asks the DHT without serving it; both changes are told to the log. */

@@ -3,6 +3,7 @@
  * classes in the directory, and answers peers that ask for it.
  */
 import { asKadreError, KadreError } from '../base/errors.ts';
+import type { PeerId } from '../base/ids.ts';
 import type { Clock, Directory, Logger, Network, Timer } from '../base/ports.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
@@ -17,6 +18,8 @@ export interface AdvertiserComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly own: OwnAdvert;
+  /** Answers peers that ask whether they can be reached; absent where nobody can be dialled. */
+  readonly dialBack?: ((from: PeerId, body: Uint8Array) => Promise<Uint8Array>) | undefined;
   /** Whether the advert is shown. */
   readonly gate: WorkGate;
   /** The node as it is now. */
@@ -65,8 +68,10 @@ export class Advertiser {
 
   async start(): Promise<void> {
     this.current();
+    const { dialBack } = this.#components;
     this.#unhandle = this.#components.network.handle('advert', {
-      request: async () => {
+      request: async (from, body) => {
+        if (body.length > 0 && dialBack !== undefined) return dialBack(from, body);
         const { closedFor } = this.#components.gate;
         if (closedFor === undefined) return encodeCanonical(this.current());
         // Whoever plans a job now shall not plan on this node.

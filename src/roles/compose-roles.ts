@@ -2,6 +2,8 @@
  * The roles of one process over one set of ports. Every process is a requester; a node also works
  * and sits in cadres. Real nodes, embedded clients and the simulator all come through here.
  */
+
+import type { PeerId } from '../base/ids.ts';
 import type { Service } from '../base/lifecycle.ts';
 import type {
   BlobStore,
@@ -48,6 +50,8 @@ export interface RolePorts {
   readonly log: Logger;
   readonly signer: Signer;
   readonly verifier: SignatureVerifier;
+  /** Answers peers that ask whether they can be reached. */
+  readonly dialBack?: (from: PeerId, body: Uint8Array) => Promise<Uint8Array>;
   readonly blobs: BlobStore;
   /** Records of jobs submitted here. */
   readonly jobs: JobStore;

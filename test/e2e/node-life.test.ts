@@ -123,6 +123,11 @@ test('a node starts although no bootstrap answers, and joins when one appears', 
     async () => (await peers()).find(({ peerId }) => peerId === again.ready.peerId),
     'the early node joins',
   );
+  const { object: report } = await place.json(['doctor', '--data', place.path('early')]);
+  assert.deepEqual(schemaProblems(schemaOf('doctor'), report), []);
+  const checks = report.checks as { name: string; status: string; detail: string }[];
+  const reach = checks.find(({ name }) => name === 'reachability');
+  assert.match(`${reach?.status}: ${reach?.detail}`, /^ok: 1 of 1 peers reached it at \/ip4/);
   early.process.child.kill('SIGINT');
   assert.equal((await within(early.process.finished, 'the end on SIGINT')).status, 0);
 });

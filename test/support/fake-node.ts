@@ -108,6 +108,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     },
     status: () => fakeStatus(submissions.length),
     caps: () => ({ node: FAKE_PEER_ID }),
+    reach: async () => [],
     rest: () => undefined,
     failed: failed.promise,
     fail: failed.resolve,

@@ -1,4 +1,5 @@
 /** Decoders of what peers send around the signed things: frames, requests, answers, errors. */
+import type { Libp2p } from 'libp2p';
 import { concatBytes, fromHex, toHex, utf8 } from '../../../src/base/bytes.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { nodeIdOf, peerIdOf } from '../../../src/base/ids.ts';
@@ -9,9 +10,11 @@ import {
   smallEntry,
 } from '../../../src/blob/protocol.ts';
 import { agentVersionOf, shownIn } from '../../../src/net/admission-gate.ts';
+import { DialBack, decodeAnswer, encodeQuestion } from '../../../src/net/dial-back.ts';
 import { checkedFrames, encodeFrame, FRAME_KINDS } from '../../../src/net/envelope.ts';
 import { decodeRemoteError, encodeRemoteError } from '../../../src/net/remote-error.ts';
 import { decodeMessage, encodeMessage } from '../../../src/roles/job-messages.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { checkAdmission, parseInvitation, signInvitation } from '../../../src/swarm/admission.ts';
 import { decodeCanonical, encodeCanonical } from '../../../src/wire/cbor.ts';
 import type { Infer, Shape } from '../../../src/wire/shape.ts';
@@ -25,6 +28,7 @@ const FRAME_BODY_BYTES_MAX = 4_096;
 export function peerDecoders(): Decoder[] {
   return [
     admissionDecoder(),
+    ...dialBackDecoders(),
     ...wireDecoders(),
     ...frameDecoders(),
     ...blobDecoders(),
@@ -48,6 +52,34 @@ function admissionDecoder(): Decoder {
       return { signed: shown!.proof };
     },
   };
+}
+
+function dialBackDecoders(): Decoder[] {
+  const { peerId } = signerNumber(1);
+  const address = `/ip4/127.0.0.1/tcp/4001/p2p/${peerId}`;
+  const results = [{ address, reached: true }];
+  // Connected from nowhere: whatever is asked, nothing is dialled.
+  const libp2p = { getConnections: () => [] } as unknown as Libp2p;
+  const clock = new VirtualClock();
+  return [
+    {
+      covers: ['net/dial-back.ts: DialBack'],
+      form: 'cbor',
+      seeds: [encodeQuestion([address]), encodeQuestion([])],
+      throws: ['PEER_REFUSED'],
+      decode: async (input) => {
+        await new DialBack({ libp2p, clock }).answer(peerId, input);
+        return {};
+      },
+    },
+    {
+      covers: ['net/dial-back.ts: decodeAnswer'],
+      form: 'cbor',
+      seeds: [encodeCanonical({ v: 1, t: 'dialled', wallMs: 1, results })],
+      decode: (input) =>
+        outcomeOf(decodeAnswer(input), (answer) => ({ again: encodeCanonical(answer) })),
+    },
+  ];
 }
 
 function wireDecoders(): Decoder[] {
