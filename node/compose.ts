@@ -36,6 +36,7 @@ import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
 import type { ComposeNode, NodeConfig, NodeStatus, RunningNode } from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
+import { keepHours, type ShareHours } from './share-hours.ts';
 import { version } from './version.ts';
 
 const SOFTWARE = `kadre/${version}`;
@@ -73,7 +74,13 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     const { networkId, membership } = config;
     const offer = offerOf({ config, executor, runner, speeds, state, threads, stores });
     const roles = composeRoles(ports, { networkId, membership, offer });
-    const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
+    const services: Service[] = [
+      ...(config.hours === undefined ? [] : [hoursOf(config.hours, roles)]),
+      runner,
+      hostService(host),
+      ...roles.services,
+      trimOf(roles),
+    ];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
     await lifecycle.start();
     // Before it counts as ready: a node that dies early must not measure again.
@@ -146,6 +153,16 @@ function hostService(host: { start(): Promise<void>; stop(): Promise<void> }): S
   return { name: 'host', start: () => host.start(), stop: () => host.stop() };
 }
 
+function restOf({ gate }: RoleSet): RunningNode['rest'] {
+  return (why, isResting) => (isResting ? gate.close(why) : gate.open(why));
+}
+
+/** First in the order: nothing is taken before the hour is known. */
+function hoursOf(hours: ShareHours, roles: RoleSet): Service {
+  const localHour = () => new Date(systemClock.wallMs()).getHours();
+  return keepHours({ clock: systemClock, localHour }, hours, restOf(roles));
+}
+
 function trimOf(roles: RoleSet): IdleTrim {
   const load = () => (roles.worker?.load.plans ?? 0) + (roles.cadre?.plans ?? 0);
   return new IdleTrim(
@@ -187,7 +204,7 @@ function offerOf(parts: OfferParts): OfferInit {
     name: [backend.name, ...Object.values(backend.elsewhere ?? {})].find(isProcessor) ?? 'cpu/js',
     model: (cpus()[0]?.model ?? 'unknown').slice(0, 128),
     cores: threads,
-    memory: Math.floor(totalmem() * config.share),
+    memory: memoryOf(config),
     features: cpuFeatures.slice(0, 64),
   };
   const devices: Device[] = [
@@ -213,7 +230,12 @@ function offerOf(parts: OfferParts): OfferInit {
     lastSequence: state.sequence,
     onSequence: (sequence) => state.update({ sequence }),
     facts: () => ({ devices, kernels }),
+    ...(config.memoryBytes !== undefined && { inputBytesMax: config.memoryBytes }),
   };
+}
+
+function memoryOf({ memoryBytes, share }: NodeConfig): number {
+  return Math.min(memoryBytes ?? Number.POSITIVE_INFINITY, Math.floor(totalmem() * share));
 }
 
 const isProcessor = (backend: string): boolean => backend.startsWith('cpu/');
@@ -250,7 +272,7 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
     status: () => statusOf(config, parts, systemClock.monotonicMs() - startedMs),
     caps: () => advertJson(roles.advertiser!.current()),
     reach: (options) => parts.host.askReach(options),
-    rest: (why) => (why === null ? roles.gate.open() : roles.gate.close(why)),
+    rest: restOf(roles),
     failed,
     stop: () => {
       stopping ??= stop();

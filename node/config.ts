@@ -51,6 +51,25 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     why: "part of this machine's cores that jobs may use",
   },
   {
+    name: 'memory',
+    kind: 'number',
+    placeholder: 'GIB',
+    unit: 'GiB',
+    min: 0.0625,
+    max: 65_536,
+    default: "the share of the machine's",
+    env: 'KADRE_MEMORY',
+    why: 'memory that jobs may use: what is advertised, and what inputs of a plan may take',
+  },
+  {
+    name: 'hours',
+    kind: 'text',
+    placeholder: 'FROM-TO',
+    default: 'always',
+    env: 'KADRE_HOURS',
+    why: 'hours of the day, local time, in which work is taken, e.g. 22-7',
+  },
+  {
     name: 'gpu',
     kind: 'flag',
     default: true,
@@ -99,7 +118,7 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
 ];
 
 /** Their default is said in words: nothing is set. */
-const WORDS = new Set(['bootstrap', 'announce', 'invitation']);
+const WORDS = new Set(['bootstrap', 'announce', 'invitation', 'memory', 'hours']);
 const SHARED_NAMES = ['network', 'data', 'log'];
 /** Everything that `config show` lists. */
 export const CONFIG_OPTIONS: readonly OptionRow[] = [

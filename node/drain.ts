@@ -20,7 +20,7 @@ export async function drained(
   components: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  node.rest(DRAINING);
+  node.rest(DRAINING, true);
   for (let quiet = 0; quiet < QUIET_LOOKS; ) {
     await sleep(components.clock, LOOK_MS, options);
     quiet = isQuiet(node.status()) ? quiet + 1 : 0;

@@ -11,6 +11,7 @@ import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import type { Membership } from '../src/swarm/admission.ts';
 import type { Role } from '../src/swarm/advert.ts';
 import type { NetworkPolicy, RendezvousRule } from '../src/swarm/network-file.ts';
+import type { ShareHours } from './share-hours.ts';
 
 /** What `kadre status` and GET /v1/status answer. JSON-safe. */
 export interface NodeStatus {
@@ -74,8 +75,8 @@ export interface RunningNode {
   caps(): unknown;
   /** What up to four connected peers found when they dialled this node. */
   reach(options?: SignalOption): Promise<readonly PeerFinding[]>;
-  /** Takes no new work from now on, and says why; null: takes it again. */
-  rest(why: string | null): void;
+  /** Takes no new work while there is any reason; the oldest is said in the status. */
+  rest(why: string, isResting: boolean): void;
   /** Resolves when the node cannot go on: its disk does not keep what it acknowledges. */
   readonly failed: Promise<KadreError>;
   /** Drains and stops; idempotent, bounded below five seconds. */
@@ -97,6 +98,10 @@ export interface NodeConfig {
   readonly roles: readonly Role[];
   /** Part of this machine's cores that the swarm may use: above 0, at most 1. */
   readonly share: number;
+  /** Bytes of memory that the swarm may use; undefined: its share of the machine's. */
+  readonly memoryBytes?: number | undefined;
+  /** When work is taken; undefined: always. */
+  readonly hours?: ShareHours | undefined;
   readonly gpu: boolean;
   readonly mdns: boolean;
   readonly upnp: boolean;

@@ -20,6 +20,7 @@ import { drained } from './drain.ts';
 import { memberOf } from './held-admission.ts';
 import type { ComposeNode, NodeConfig, RunningNode } from './node-facade.ts';
 import { publishNode } from './node-record.ts';
+import { parseHours } from './share-hours.ts';
 
 /** A node's settings after flags, environment, file and defaults have been merged. */
 export interface NodeSettings {
@@ -31,6 +32,10 @@ export interface NodeSettings {
   readonly bootstrap: readonly string[];
   readonly roles: string;
   readonly share: number;
+  /** GiB of memory for the swarm; undefined: its share of the machine's. */
+  readonly memory?: number | undefined;
+  /** `22-7`, or empty: always. */
+  readonly hours?: string | undefined;
   readonly gpu: boolean;
   readonly mdns: boolean;
   readonly upnp: boolean;
@@ -82,6 +87,7 @@ export async function serveNode(
   const address = parseApiAddress(settings.api);
   const roles = parseRoles(settings.roles);
   checkAddresses(settings);
+  parseHours(settings.hours ?? '');
   const network = await loadNetwork(settings.network);
   const undo: (() => Promise<void>)[] = [];
   const unwind = async () => {
@@ -129,11 +135,13 @@ function configOf(
   network: NetworkFile,
   facts: Pick<NodeConfig, 'membership' | 'roles' | 'log'> & { readonly dataDir: DataDir },
 ): NodeConfig {
-  const { listen, share, gpu, mdns, upnp, announce } = settings;
+  const { listen, share, gpu, mdns, upnp, announce, memory } = settings;
   const { dataDir, ...others } = facts;
   return {
     ...others,
     ...{ listen, share, gpu, mdns, upnp, announce },
+    memoryBytes: memory === undefined ? undefined : Math.floor(memory * 2 ** 30),
+    hours: parseHours(settings.hours ?? ''),
     dataDir: dataDir.path,
     identitySeed: dataDir.identitySeed,
     networkId: network.id,

@@ -38,6 +38,8 @@ export function settingsOf(
     bootstrap: list('bootstrap'),
     roles: String(value('roles')),
     share: Number(value('share')),
+    memory: value('memory') as number | undefined,
+    hours: value('hours') as string | undefined,
     gpu: value('gpu') === true,
     mdns: value('mdns') === true,
     upnp: value('upnp') === true,

@@ -40,7 +40,7 @@ import { Requester } from './requester.ts';
 import { Scout } from './scout.ts';
 import { TrainingDesk } from './training/training-desk.ts';
 import { WorkGate } from './work-gate.ts';
-import { Worker } from './worker.ts';
+import { WORKER_DEFAULTS, Worker, type WorkerInit } from './worker.ts';
 
 export interface RolePorts {
   readonly network: Network;
@@ -71,6 +71,8 @@ export interface OfferInit {
   readonly lastSequence: number;
   /** Called with each new sequence number, to be stored. */
   readonly onSequence: (sequence: number) => void;
+  /** Bytes of inputs that one plan may make a worker hold; at most 2 GiB, the default. */
+  readonly inputBytesMax?: number;
   /** Devices and kernels; roles, addresses and load are added here. */
   readonly facts: () => Pick<AdvertFacts, 'devices' | 'kernels'>;
 }
@@ -154,6 +156,11 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
   };
 }
 
+function workerLimits({ inputBytesMax = WORKER_DEFAULTS.inputBytesMax }: OfferInit): WorkerInit {
+  const { inputBytesMax: most, ...others } = WORKER_DEFAULTS;
+  return { ...others, inputBytesMax: Math.min(inputBytesMax, most) };
+}
+
 /** What the node does for others, as far as it offers that. */
 function offeredRoles(
   ports: RolePorts,
@@ -162,15 +169,18 @@ function offeredRoles(
 ): Pick<RoleSet, 'worker' | 'cadre'> {
   const { plans, gate, holder } = shared;
   const worker = offer?.roles.includes('worker')
-    ? new Worker({
-        ...ports,
-        plans,
-        gate,
-        work: offer.workStore,
-        known: new KnownResults(ports),
-        executor: offer.executor,
-        speedOf: (kernel) => offer.speeds[kernel] ?? 1,
-      })
+    ? new Worker(
+        {
+          ...ports,
+          plans,
+          gate,
+          work: offer.workStore,
+          known: new KnownResults(ports),
+          executor: offer.executor,
+          speedOf: (kernel) => offer.speeds[kernel] ?? 1,
+        },
+        workerLimits(offer),
+      )
     : undefined;
   const cadre = offer?.roles.includes('cadre')
     ? new CadreService({

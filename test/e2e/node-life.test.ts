@@ -211,3 +211,17 @@ test('a drained node ends what it began, takes nothing new, and only then stops'
   const verified = await place.json(['verify', 'last.kadre']);
   assert.equal(verified.object.valid, true);
 });
+
+test('sharing has its limits: cores, memory and hours, said in status and advert', async () => {
+  const data = ['--data', place.path('limited')];
+  const hour = new Date().getHours();
+  const hours = `${(hour + 2) % 24}-${(hour + 3) % 24}`;
+  await place.up([...LOOPBACK, ...data, '--memory', '0.5', '--hours', hours]);
+  const { object: status } = await place.json(['status', ...data]);
+  assert.equal(status.resting, `outside its hours, ${hours}`);
+  const { object: caps } = await place.json(['caps', ...data]);
+  const { devices } = caps.advert as { devices: { kind: string; memory: number }[] };
+  assert.equal(devices.find(({ kind }) => kind === 'cpu')?.memory, 2 ** 29);
+  const wrong = await place.json(['up', ...LOOPBACK, ...data, '--hours', '25-3']);
+  assert.deepEqual([wrong.status, codeOf(wrong.object)], [2, 'USAGE']);
+});

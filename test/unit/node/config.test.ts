@@ -43,6 +43,8 @@ test('settings come out with their types', async () => {
     bootstrap: [],
     roles: 'worker',
     share: 0.25,
+    memory: undefined,
+    hours: undefined,
     gpu: false,
     mdns: true,
     upnp: true,

@@ -63,7 +63,7 @@ test('at rest it shows no advert, so that nobody plans on it, and then again', a
   await advertiser.start();
   gate.close('draining');
   await assert.rejects(fetch(), { code: 'PEER_REFUSED' });
-  gate.open();
+  gate.open('draining');
   assert.ok((await fetch()).sequence > 0);
   await advertiser.stop();
 });

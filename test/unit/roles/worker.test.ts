@@ -144,7 +144,7 @@ test('at rest it refuses plans that are new to it, and goes on with those it has
   const answer = assign(requesterOf(job));
   assert.ok(answer.t === 'refused');
   assert.deepEqual([answer.reason, answer.detail], ['draining', 'outside its hours']);
-  gate.open();
+  gate.open('outside its hours');
   assert.equal(assign(requesterOf(job)).t, 'claim');
   gate.close('draining');
   assert.equal(refusalOf(judgesOf(plan).peers[0]!), 'claim', 'asked again for the same plan');
