@@ -85,9 +85,10 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   const { networkId, membership = ANYBODY } = init;
   const gate = new AdmissionGate({ clock, logger, standing }, { networkId, membership });
   const privateKey = await generateKeyPairFromSeed('Ed25519', init.seed);
-  const libp2p = await createLibp2p<HostServices>({
+  const open = () => libp2p.getConnections().map(({ remoteAddr }) => remoteAddr.toString());
+  const libp2p: Libp2p<HostServices> = await createLibp2p<HostServices>({
     ...libp2pOptions(init, logger, {
-      connectionGater: gaterOf(standing, clock),
+      connectionGater: gaterOf({ standing, clock, open }),
       admission: gate,
       onLanPeer: ({ id, multiaddrs }) => void bootstrap.meet(String(id), multiaddrs.map(String)),
     }),
