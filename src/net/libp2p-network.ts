@@ -25,6 +25,7 @@ import { bulkAnswer } from './bulk-stream.ts';
 import { IncomingChannel } from './incoming-channel.ts';
 import { Loopback } from './loopback.ts';
 import { OutgoingChannel } from './outgoing-channel.ts';
+import { Pace } from './paced-handler.ts';
 import { PeerBudgets } from './peer-budgets.ts';
 import type { PeerStanding } from './peer-standing.ts';
 import { type OtherVersion, otherVersion, versionRefusal } from './protocol-versions.ts';
@@ -82,6 +83,7 @@ export class Libp2pNetwork implements Network {
   readonly #disconnectListeners = new Set<(peer: PeerId) => void>();
   readonly #loopback: Loopback;
   readonly #relayedBulk: PeerBudgets;
+  readonly #pace: Pace;
   readonly #otherVersions = new Map<PeerId, number>();
   #stopped = false;
 
@@ -91,6 +93,7 @@ export class Libp2pNetwork implements Network {
     this.self = components.libp2p.peerId.toString();
     const perMinute = RELAYED_BULK_BYTES_MAX;
     this.#relayedBulk = new PeerBudgets({ clock: components.clock }, { perMinute });
+    this.#pace = new Pace(components, this.self);
     this.#loopback = new Loopback(this.self, (protocol) => this.#handlers.get(protocol));
   }
 
@@ -191,9 +194,10 @@ export class Libp2pNetwork implements Network {
 
   handle(protocol: ProtocolName, handler: ProtocolHandler): () => void {
     if (this.#handlers.has(protocol)) throw new Error(`bug: two handlers for ${protocol}`);
-    this.#handlers.set(protocol, handler);
+    const paced = this.#pace.of(handler);
+    this.#handlers.set(protocol, paced);
     return () => {
-      if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol);
+      if (this.#handlers.get(protocol) === paced) this.#handlers.delete(protocol);
     };
   }
 
