@@ -8,6 +8,7 @@ import { dataDirOf, loadConfiguration } from '../config.ts';
 import { type CheckResult, guarded, ok, warning } from '../doctor/check.ts';
 import { checkBackends, checkRunner } from '../doctor/compute.ts';
 import { checkClock, checkFloatMode, checkMemory, checkNodeVersion } from '../doctor/machine.ts';
+import { checkInvited } from '../doctor/membership.ts';
 import { checkDataDir, checkDisk, checkNetworkFile, checkPorts } from '../doctor/place.ts';
 import { checkSwarm } from '../doctor/swarm.ts';
 import type { NodeStatus } from '../node-facade.ts';
@@ -44,6 +45,10 @@ async function allChecks(context: CommandContext): Promise<readonly CheckResult[
       const joined = await checkNetworkFile(network, bootstrap);
       if (running !== undefined) return [joined, ...(await checkNode(running, context))];
       return [joined, ...(await checkPorts(listen, api))];
+    }),
+    await guarded('invitation', async () => {
+      const { network, invitation } = settingsOf(await loadConfiguration(given, env), env);
+      return checkInvited(network, dataDir, invitation);
     }),
     await guarded('addon', () => checkBackends(components)),
     await guarded('runner', () => checkRunner(components, { signal })),

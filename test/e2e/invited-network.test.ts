@@ -36,6 +36,11 @@ test('a network by invitation: created, joined, worked in, certified; others sta
   const guest = await newcomer('guest');
   const uninvited = await place.json(['up', ...team, ...LISTEN, ...guest.data]);
   assert.deepEqual([uninvited.status, codeOf(uninvited.object)], [2, 'NOT_INVITED']);
+  const { object: report } = await place.json(['doctor', ...team, ...guest.data]);
+  const checks = report.checks as { name: string; status: string; advice?: string }[];
+  const invitable = checks.find(({ name }) => name === 'invitation');
+  assert.equal(invitable?.status, 'problem');
+  assert.match(invitable?.advice ?? '', new RegExp(`kadre network invite ${guest.peerId}`));
   const stranger = await place.json(['network', 'invite', guest.peerId, ...team, ...guest.data]);
   assert.deepEqual([stranger.status, codeOf(stranger.object)], [2, 'USAGE'], 'not its authority');
   const invited = await place.json(['network', 'invite', guest.peerId, ...team, ...host]);

@@ -55,6 +55,7 @@ export const THROUGH: Readonly<Record<string, string>> = {
   'node/commands/train/dataset-file.ts: csvOf': 'federated/data/csv.ts: parseCsv',
   'net/envelope.ts: parseFrame': 'net/envelope.ts: checkedFrames',
   'node/api/job-request.ts: readJson': 'node/api/job-request.ts: readJobRequest',
+  'node/doctor/membership.ts: checkInvited': 'swarm/network-file.ts: parseNetworkFile',
   'node/doctor/place.ts: checkDataDir': 'crypto/node/keystore.ts: decodeIdentity',
   'node/doctor/place.ts: checkNetworkFile': 'swarm/network-file.ts: parseNetworkFile',
   'sim/worker-behaviours.ts: recordIn': 'job/ledger/check-record.ts: checkRecord',
