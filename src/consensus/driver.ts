@@ -239,6 +239,7 @@ class Driver<S> implements ConsensusDriver<S> {
       return;
     }
     this.#inbox.receive(from, bytes);
+    this.#probation.heard();
   }
 
   /** Only what is final may be jumped to: the walk must have begun at the highest certificate. */

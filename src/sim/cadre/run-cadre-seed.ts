@@ -144,7 +144,7 @@ function roundsSoFar(world: CadreWorld): number {
 
 /**
  * L(c) = R + (c + 1)(Tg + 2D) + 10D with c consecutive bad leaders and the largest timer in force
- * Tg; and once more the time that faults lasted, because no retry that began in it is longer.
+ * Tg: what it would be had every round so far failed.
  */
 function livenessBoundMs(init: {
   readonly faults: readonly Fault[];
@@ -155,8 +155,7 @@ function livenessBoundMs(init: {
   const failures = init.round + bad;
   const timer = Math.min(TIMEOUT_MAX_MS, TIMEOUT_BASE_MS * 1.5 ** Math.max(0, failures - 2));
   const delay = init.delayMsMax + HOP_EXTRA_MS;
-  const bound = REBROADCAST_MS + (bad + 1) * (timer + 2 * delay) + 10 * delay;
-  return Math.ceil(bound + HOSTILE_MS);
+  return Math.ceil(REBROADCAST_MS + (bad + 1) * (timer + 2 * delay) + 10 * delay);
 }
 
 /** I15, of machines that ran all the time: others may have had no chance to vote. */
