@@ -36,6 +36,7 @@ import type { AdvertFacts } from '../src/swarm/own-advert.ts';
 import { IdleTrim } from './idle-trim.ts';
 import type { ComposeNode, NodeConfig, NodeStatus, RunningNode } from './node-facade.ts';
 import { NodeState, type Speeds, stateFile } from './node-state.ts';
+import { keepHours, type ShareHours } from './share-hours.ts';
 import { version } from './version.ts';
 
 const SOFTWARE = `kadre/${version}`;
@@ -68,9 +69,16 @@ export const composeNode: ComposeNode = async (config, hooks = {}) => {
     await warm;
     const speeds = await speedsOf(runner, state, systemClock);
     const executor = hooks.wrapExecutor?.(runner) ?? runner;
+    const { networkId, membership } = config;
     const offer = offerOf({ config, executor, runner, speeds, state, threads, stores });
-    const roles = composeRoles(ports, { networkId: config.networkId, offer });
-    const services: Service[] = [runner, hostService(host), ...roles.services, trimOf(roles)];
+    const roles = composeRoles(ports, { networkId, membership, offer });
+    const services: Service[] = [
+      ...(config.hours === undefined ? [] : [hoursOf(config.hours, roles)]),
+      runner,
+      hostService(host),
+      ...roles.services,
+      trimOf(roles),
+    ];
     const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });
     await lifecycle.start();
     // Before it counts as ready: a node that dies early must not measure again.
@@ -102,6 +110,7 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
     log,
     signer,
     verifier: ed25519Verifier,
+    dialBack: (from, body) => host.dialBack.answer(from, body),
     blobs,
     jobs: stores.jobs,
   };
@@ -109,10 +118,12 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
 }
 
 function hostInitOf(config: NodeConfig): HostInit {
-  const { networkId, identitySeed, listen, bootstrap, mdns, upnp, announce, roles } = config;
+  const { networkId, membership, identitySeed, listen, bootstrap, mdns, upnp, announce, roles } =
+    config;
   return {
     seed: identitySeed,
     networkId,
+    membership,
     listen,
     announce,
     bootstrap,
@@ -138,6 +149,16 @@ function storesIn(dataDir: string, onSyncFailed: (error: KadreError) => void): N
 
 function hostService(host: { start(): Promise<void>; stop(): Promise<void> }): Service {
   return { name: 'host', start: () => host.start(), stop: () => host.stop() };
+}
+
+function restOf({ gate }: RoleSet): RunningNode['rest'] {
+  return (why, isResting) => (isResting ? gate.close(why) : gate.open(why));
+}
+
+/** First in the order: nothing is taken before the hour is known. */
+function hoursOf(hours: ShareHours, roles: RoleSet): Service {
+  const localHour = () => new Date(systemClock.wallMs()).getHours();
+  return keepHours({ clock: systemClock, localHour }, hours, restOf(roles));
 }
 
 function trimOf(roles: RoleSet): IdleTrim {
@@ -181,7 +202,7 @@ function offerOf(parts: OfferParts): OfferInit {
     name: [backend.name, ...Object.values(backend.elsewhere ?? {})].find(isProcessor) ?? 'cpu/js',
     model: (cpus()[0]?.model ?? 'unknown').slice(0, 128),
     cores: threads,
-    memory: Math.floor(totalmem() * config.share),
+    memory: memoryOf(config),
     features: cpuFeatures.slice(0, 64),
   };
   const devices: Device[] = [
@@ -207,7 +228,12 @@ function offerOf(parts: OfferParts): OfferInit {
     lastSequence: state.sequence,
     onSequence: (sequence) => state.update({ sequence }),
     facts: () => ({ devices, kernels }),
+    ...(config.memoryBytes !== undefined && { inputBytesMax: config.memoryBytes }),
   };
+}
+
+function memoryOf({ memoryBytes, share }: NodeConfig): number {
+  return Math.min(memoryBytes ?? Number.POSITIVE_INFINITY, Math.floor(totalmem() * share));
 }
 
 const isProcessor = (backend: string): boolean => backend.startsWith('cpu/');
@@ -243,6 +269,8 @@ function running(config: NodeConfig, parts: RunningParts): RunningNode {
     swarm,
     status: () => statusOf(config, parts, systemClock.monotonicMs() - startedMs),
     caps: () => advertJson(roles.advertiser!.current()),
+    reach: (options) => parts.host.askReach(options),
+    rest: restOf(roles),
     failed,
     stop: () => {
       stopping ??= stop();
@@ -270,9 +298,23 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
       plans: (roles.worker?.load.plans ?? 0) + (roles.cadre?.plans ?? 0),
     },
     jobs: roles.requester.counts,
+    denied: host.denied(),
+    otherVersions: host.network.otherVersions(),
+    totals: totalsOf(parts),
+    resting: roles.gate.closedFor ?? null,
     memory: { rssBytes: process.memoryUsage.rss() },
     store: ports.blobs.usage,
     leftOut: leftOutOf(runner),
+  };
+}
+
+function totalsOf({ host, roles }: RunningParts): NodeStatus['totals'] {
+  const { user, system } = process.cpuUsage();
+  return {
+    plansTaken: roles.worker?.plansTaken ?? 0,
+    penalties: host.penalties,
+    cpuMs: Math.round((user + system) / 1000),
+    busyMs: Math.round(performance.eventLoopUtilization().active),
   };
 }
 

@@ -54,11 +54,31 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     name: 'store',
     kind: 'number',
     placeholder: 'GIB',
+    unit: 'GiB',
     min: 0.001,
     max: 1_048_576,
     default: 64,
     env: 'KADRE_STORE',
-    why: 'disk for inputs and results, in GiB; what no live job needs goes first',
+    why: 'disk for inputs and results; what no live job needs goes first',
+  },
+  {
+    name: 'memory',
+    kind: 'number',
+    placeholder: 'GIB',
+    unit: 'GiB',
+    min: 0.0625,
+    max: 65_536,
+    default: "the share of the machine's",
+    env: 'KADRE_MEMORY',
+    why: 'memory that jobs may use: what is advertised, and what inputs of a plan may take',
+  },
+  {
+    name: 'hours',
+    kind: 'text',
+    placeholder: 'FROM-TO',
+    default: 'always',
+    env: 'KADRE_HOURS',
+    why: 'hours of the day, local time, in which work is taken, e.g. 22-7',
   },
   {
     name: 'gpu',
@@ -91,6 +111,14 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     why: 'where others reach this node though it does not listen there: a forwarded port, a name',
   },
   {
+    name: 'invitation',
+    kind: 'text',
+    placeholder: 'HEX',
+    default: 'the one given before',
+    env: 'KADRE_INVITATION',
+    why: 'what `network invite` printed for this node, where the network asks for one',
+  },
+  {
     name: 'api',
     kind: 'text',
     placeholder: 'HOST:PORT',
@@ -100,6 +128,8 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
   },
 ];
 
+/** Their default is said in words: nothing is set. */
+const WORDS = new Set(['bootstrap', 'announce', 'invitation', 'memory', 'hours']);
 const SHARED_NAMES = ['network', 'data', 'log'];
 /** Everything that `config show` lists. */
 export const CONFIG_OPTIONS: readonly OptionRow[] = [
@@ -167,7 +197,7 @@ function entryOf(
   if (text) return { row, value: fromEnvironment(row, text), source: 'environment' };
   const held = file.get(row.name);
   if (held !== undefined) return { row, value: held, source: 'file' };
-  const isWords = row.name === 'bootstrap' || row.name === 'announce';
+  const isWords = WORDS.has(row.name);
   const value = row.multiple && !isWords ? [String(row.default)] : row.default;
   return { row, value: isWords ? undefined : value, source: 'default' };
 }

@@ -6,6 +6,7 @@
  *   config.json  settings (node/config.ts)
  *   node.json    while a node runs: {v, pid, api, startedMs}
  *   api-token    while a node runs: the API's bearer token, mode 0600
+ *   admission.json  proofs that this node belongs to its networks (node/held-admission.ts)
  *   other names  belong to the stores that src/store opens
  */
 import { mkdir } from 'node:fs/promises';
@@ -19,6 +20,7 @@ export interface DataDirFiles {
   readonly config: string;
   readonly nodeRecord: string;
   readonly apiToken: string;
+  readonly admission: string;
 }
 
 export function dataDirFiles(dir: string): DataDirFiles {
@@ -27,6 +29,7 @@ export function dataDirFiles(dir: string): DataDirFiles {
     config: join(dir, 'config.json'),
     nodeRecord: join(dir, 'node.json'),
     apiToken: join(dir, 'api-token'),
+    admission: join(dir, 'admission.json'),
   };
 }
 

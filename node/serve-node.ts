@@ -5,18 +5,22 @@
 import { KadreError } from '../src/base/errors.ts';
 import type { Logger, LogLevel } from '../src/base/ports.ts';
 import { randomToken } from '../src/crypto/node/secret.ts';
+import { systemClock } from '../src/crypto/node/system-ports.ts';
 import { isListenAddress } from '../src/net/listen-address.ts';
 import { loadNetwork } from '../src/sdk/load-network.ts';
 import type { NodeHooks } from '../src/sim/node-hooks.ts';
 import { ROLES, type Role } from '../src/swarm/advert.ts';
-import { isBootstrapAddress } from '../src/swarm/network-file.ts';
+import { isBootstrapAddress, type NetworkFile } from '../src/swarm/network-file.ts';
 import { JobTable } from './api/job-table.ts';
-import { apiRoutes } from './api/routes.ts';
+import { apiRoutes, type Shutdown } from './api/routes.ts';
 import { type ApiServer, type ApiServerInit, parseApiAddress, startApi } from './api/server.ts';
 import { UploadTable } from './api/upload-table.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
-import type { ComposeNode, RunningNode } from './node-facade.ts';
+import { drained } from './drain.ts';
+import { memberOf } from './held-admission.ts';
+import type { ComposeNode, NodeConfig, RunningNode } from './node-facade.ts';
 import { publishNode } from './node-record.ts';
+import { parseHours } from './share-hours.ts';
 
 /** A node's settings after flags, environment, file and defaults have been merged. */
 export interface NodeSettings {
@@ -30,10 +34,16 @@ export interface NodeSettings {
   readonly share: number;
   /** Content that the blob store may hold. */
   readonly storeBytes: number;
+  /** GiB of memory for the swarm; undefined: its share of the machine's. */
+  readonly memory?: number | undefined;
+  /** `22-7`, or empty: always. */
+  readonly hours?: string | undefined;
   readonly gpu: boolean;
   readonly mdns: boolean;
   readonly upnp: boolean;
   readonly announce: readonly string[];
+  /** For a network that admits by invitation; kept in the data directory once given. */
+  readonly invitation?: string | undefined;
   /** HOST:PORT of the API. */
   readonly api: string;
   readonly logLevel: LogLevel;
@@ -65,9 +75,13 @@ export interface ServeOptions {
   readonly compose: ComposeNode;
   readonly log: Logger;
   readonly hooks?: NodeHooks;
+  /** Ends the solving of a network's puzzle. */
+  readonly signal?: AbortSignal;
 }
 
-/** Errors: USAGE, BAD_CONFIG, DATA_DIR_*, PORT_TAKEN, DISK_FAILED, and compose's own. */
+/**
+ * Errors: USAGE, BAD_CONFIG, NOT_INVITED, DATA_DIR_*, PORT_TAKEN, DISK_FAILED, and compose's own.
+ */
 export async function serveNode(
   settings: NodeSettings,
   options: ServeOptions,
@@ -75,6 +89,7 @@ export async function serveNode(
   const address = parseApiAddress(settings.api);
   const roles = parseRoles(settings.roles);
   checkAddresses(settings);
+  parseHours(settings.hours ?? '');
   const network = await loadNetwork(settings.network);
   const undo: (() => Promise<void>)[] = [];
   const unwind = async () => {
@@ -88,48 +103,56 @@ export async function serveNode(
   try {
     const dataDir = await openDataDir(settings.dataDir);
     undo.push(() => dataDir.release());
-    const node = await options.compose(
-      {
-        dataDir: dataDir.path,
-        networkId: network.id,
-        networkName: network.name,
-        listen: settings.listen,
-        bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
-        rendezvous: network.rendezvous,
-        roles,
-        share: settings.share,
-        storeBytes: settings.storeBytes,
-        gpu: settings.gpu,
-        mdns: settings.mdns,
-        upnp: settings.upnp,
-        announce: settings.announce,
-        identitySeed: dataDir.identitySeed,
-        policy: network.policy,
-        members: network.members,
-        log: options.log,
-      },
-      options.hooks,
-    );
+    const { hooks, signal, log } = options;
+    const membership = await memberOf(network, dataDir, { ...settings, signal });
+    const facts = { dataDir, membership, roles, log };
+    const node = await options.compose(configOf(settings, network, facts), hooks);
     undo.push(() => node.stop());
     const token = randomToken();
-    const { api, asked } = await openApi(node, { ...address, token, log: options.log });
+    const stopping = new AbortController();
+    undo.push(async () => stopping.abort());
+    const apiInit = { ...address, token, log, stopping: stopping.signal };
+    const { api, asked } = await openApi(node, apiInit);
     undo.push(() => api.close());
     const record = { v: 1, pid: process.pid, api: api.url, startedMs: Date.now() } as const;
     undo.push(await publishNode(dataDir.path, record, token));
-    let stopping: Promise<void> | undefined;
+    let unwound: Promise<void> | undefined;
     return {
       node,
       shutdownAsked: asked,
       ready: readyLine(node, api, dataDir),
       stop: () => {
-        stopping ??= unwind();
-        return stopping;
+        unwound ??= unwind();
+        return unwound;
       },
     };
   } catch (cause) {
     await unwind();
     throw cause;
   }
+}
+
+function configOf(
+  settings: NodeSettings,
+  network: NetworkFile,
+  facts: Pick<NodeConfig, 'membership' | 'roles' | 'log'> & { readonly dataDir: DataDir },
+): NodeConfig {
+  const { listen, share, storeBytes, gpu, mdns, upnp, announce, memory } = settings;
+  const { dataDir, ...others } = facts;
+  return {
+    ...others,
+    ...{ listen, share, storeBytes, gpu, mdns, upnp, announce },
+    memoryBytes: memory === undefined ? undefined : Math.floor(memory * 2 ** 30),
+    hours: parseHours(settings.hours ?? ''),
+    dataDir: dataDir.path,
+    identitySeed: dataDir.identitySeed,
+    networkId: network.id,
+    networkName: network.name,
+    bootstrap: settings.bootstrap.length > 0 ? settings.bootstrap : network.bootstrap,
+    rendezvous: network.rendezvous,
+    policy: network.policy,
+    members: network.members,
+  };
 }
 
 function readyLine(node: RunningNode, api: ApiServer, dataDir: DataDir): ReadyLine {
@@ -147,11 +170,21 @@ function readyLine(node: RunningNode, api: ApiServer, dataDir: DataDir): ReadyLi
   };
 }
 
+interface ServedApiInit extends Omit<ApiServerInit, 'routes'> {
+  /** The node stops, drained or not. */
+  readonly stopping: AbortSignal;
+}
+
 /** The API over a node, and the promise that someone asked it to shut down. */
-async function openApi(node: RunningNode, init: Omit<ApiServerInit, 'routes'>) {
+async function openApi(node: RunningNode, init: ServedApiInit) {
   const asked = Promise.withResolvers<void>();
   const [jobs, uploads] = [new JobTable(), new UploadTable()];
-  const routes = apiRoutes({ node, jobs, uploads, shutdown: asked.resolve });
+  const shutdown = ({ drain }: Shutdown) => {
+    if (!drain) return asked.resolve();
+    const quiet = drained(node, { clock: systemClock }, { signal: init.stopping });
+    quiet.then(asked.resolve, () => undefined);
+  };
+  const routes = apiRoutes({ node, jobs, uploads, shutdown });
   return { api: await startApi({ ...init, routes }), asked: asked.promise };
 }
 

@@ -87,12 +87,14 @@ export function kernelUnits(arch: string): Unit[] {
   ];
 }
 
-/** The addon: kernels, the loops of gradient codecs, and what makes functions of both. */
+/** The addon: kernels, the loops of codecs and rounds, and what makes functions of both. */
 function unitsFor(arch: string): Unit[] {
   return [
     ...kernelUnits(arch),
     ...variantsOf('federated', arch),
+    { source: 'federated/leaves.cc', flags: [] },
     { source: 'federated/binding.cc', flags: NAPI_FLAGS },
+    { source: 'federated/round-binding.cc', flags: [...NAPI_FLAGS, '-pthread'] },
     { source: 'napi/task.cc', flags: NAPI_FLAGS },
     { source: 'napi/pool.cc', flags: ['-pthread'] },
     { source: 'napi/addon.cc', flags: NAPI_FLAGS },

@@ -1,7 +1,7 @@
 /**
- * Writes the generated pages: the table of error codes, the command line, the odds of a bad
- * cadre, the report of the public interface. CI runs it with `--check`, which writes nothing and
- * fails when a page is not current.
+ * Writes the generated pages: the tables of error codes and metrics, the command line, the odds of
+ * a bad cadre, the report of the public interface. CI runs it with `--check`, which writes nothing
+ * and fails when a page is not current.
  *
  *   npm run docs
  */
@@ -11,6 +11,7 @@ import { apiReport } from './docs/api-report.ts';
 import { badCadrePage } from './docs/bad-cadre.ts';
 import { cliPage } from './docs/cli-page.ts';
 import { errorTable } from './docs/error-table.ts';
+import { metricsTable } from './docs/metrics-table.ts';
 
 interface Page {
   readonly file: string;
@@ -23,6 +24,7 @@ const isCheck = process.argv.includes('--check');
 const pages: Page[] = [
   { file: 'docs/errors.md', content: errorTable() },
   { file: 'docs/bad-cadre.md', content: badCadrePage() },
+  { file: 'docs/metrics.md', content: metricsTable() },
   { file: 'docs/cli.md', content: cliPage() },
   { file: 'docs/api.md', content: await apiReport(root) },
 ];

@@ -4,9 +4,14 @@
  * Format and checks: docs/protocol/certificate.md.
  */
 import { toHex } from './base/bytes.ts';
-import { type PeerId, peerIdOf } from './base/ids.ts';
+import { type NodeId, type PeerId, peerIdOf } from './base/ids.ts';
 import type { Refusal } from './base/verdict.ts';
-import { type Anchor, checkAnchor, type TrustedNetwork } from './certificate/check-anchor.ts';
+import {
+  type Anchor,
+  admissionOf,
+  checkAnchor,
+  type TrustedNetwork,
+} from './certificate/check-anchor.ts';
 import { type CheckedArray, checkInput, checkOutput } from './certificate/check-arrays.ts';
 import { type OpenedCertificate, openCertificate } from './certificate/open.ts';
 import { quorumOf } from './consensus/seats.ts';
@@ -48,7 +53,13 @@ export interface ValidVerdict {
   readonly network: string;
   readonly requester: PeerId;
   readonly shards: number;
-  readonly cadre: { readonly n: number; readonly q: number; readonly signers: readonly PeerId[] };
+  readonly cadre: {
+    readonly n: number;
+    readonly q: number;
+    readonly signers: readonly PeerId[];
+    /** Who took the seat of a silent member, oldest first. */
+    readonly standIns: readonly PeerId[];
+  };
   /** Present when one seat is the whole cadre: one node's word. */
   readonly single?: true;
   readonly replicas: number;
@@ -63,8 +74,11 @@ export interface ValidVerdict {
   readonly roster: { readonly shown: 'whole' | 'part'; readonly nodes: number };
   /** Whether placement was recomputed for every worker named. */
   readonly entitlement: 'checked' | 'claimed';
-  /** How members were admitted; a claim in their adverts that version 1 does not check. */
-  readonly admission: 'none' | 'claimed';
+  /**
+   * How the seats' nodes were admitted: `invite` and `open` were checked against the rule of the
+   * network given; `claimed` is what their adverts say where none was given.
+   */
+  readonly admission: 'none' | 'claimed' | 'invite' | 'open';
   /** Who could choose the seed. */
   readonly seed: 'requester';
   readonly anchor: Anchor;
@@ -126,10 +140,6 @@ function verdictOf(
 ): ValidVerdict {
   const { spec, certificate, roster } = opened;
   const n = certificate.cadre.length;
-  const isAdmitted = certificate.cadre.every(({ node }) => {
-    const position = roster.positionOf(node);
-    return position !== undefined && roster.at(position)?.advert.admission !== undefined;
-  });
   return {
     valid: true,
     kind: 'job',
@@ -147,7 +157,8 @@ function verdictOf(
     cadre: {
       n,
       q: quorumOf(n),
-      signers: opened.signers.map((seat) => peerIdOf(certificate.cadre[seat]!.node)),
+      signers: opened.signers.map(peerIdOf),
+      standIns: opened.seated.slice(n).map(peerIdOf),
     },
     ...(n === 1 ? { single: true as const } : {}),
     replicas: spec.policy.replicas,
@@ -157,7 +168,7 @@ function verdictOf(
     skipped: opened.skipped,
     roster: { shown: roster.kind, nodes: roster.count },
     entitlement: opened.entitlement,
-    admission: isAdmitted ? 'claimed' : 'none',
+    admission: admissionStated(opened, options.network),
     seed: 'requester',
     anchor,
     trust: anchor === null ? 'self-consistent' : 'trusted',
@@ -166,4 +177,15 @@ function verdictOf(
       outputs: Object.keys(options.outputs ?? {}),
     },
   };
+}
+
+/** A rule given was checked for every seat before anything is stated. */
+function admissionStated(
+  opened: OpenedCertificate,
+  network: TrustedNetwork | undefined,
+): ValidVerdict['admission'] {
+  const rule = network?.admission?.kind ?? 'none';
+  if (rule !== 'none') return rule;
+  const shown = (node: NodeId) => admissionOf(opened, node) !== undefined;
+  return opened.seated.every(shown) ? 'claimed' : 'none';
 }

@@ -3,6 +3,7 @@ import { KadreError } from '../../src/base/errors.ts';
 import { throwIfAborted } from '../../src/base/signals.ts';
 import { bytesOfArray, dtypeOf } from '../../src/kernel/nd-array.ts';
 import type { JobEvent, JobHandle, JobInfo, JobResult, WhyOptions } from '../../src/sdk/types.ts';
+import { DRAINING } from '../drain.ts';
 import type { ApiAnswer, ApiRequest, ApiRoute } from './http-types.ts';
 import { readJobRequest, readRetryRequest } from './job-request.ts';
 import type { TrackedJob } from './job-table.ts';
@@ -170,9 +171,16 @@ async function submit(request: ApiRequest, components: ApiComponents): Promise<A
 
 /** A place in the table first, then the job. */
 async function submitted(
-  { jobs }: ApiComponents,
+  { jobs, node }: ApiComponents,
   make: () => Promise<JobHandle>,
 ): Promise<ApiAnswer> {
+  if (node.status().resting === DRAINING) {
+    const init = { code: 'STOPPED', advice: 'submit it through another node' } as const;
+    throw new KadreError(
+      { ...init, data: { status: 503 } },
+      'this node drains, and takes no new job',
+    );
+  }
   const giveBack = jobs.reserve();
   try {
     const handle = await make();

@@ -64,6 +64,15 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
     why: 'least severe log line that goes to stderr',
   },
   {
+    name: 'log-format',
+    kind: 'text',
+    placeholder: 'FORMAT',
+    choices: ['text', 'json'],
+    default: 'text',
+    env: 'KADRE_LOG_FORMAT',
+    why: 'of the log lines; json: one object a line, for collectors',
+  },
+  {
     name: 'timeout',
     kind: 'seconds',
     placeholder: 'SECONDS',

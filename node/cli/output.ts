@@ -63,15 +63,38 @@ export function exitOf(code: ErrorCode): number {
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** Log lines on stderr: level, event, fields as JSON. Fields never contain secrets. */
-export function stderrLogger(sink: TextSink, level: LogLevel): Logger {
+export type LogFormat = 'text' | 'json';
+
+/**
+ * Log lines on stderr. `text`: level, event, fields as JSON. `json`: one object a line, `{v, time,
+ * level, event, fields?}`, for collectors. Fields never contain secrets.
+ */
+export function stderrLogger(
+  sink: TextSink,
+  level: LogLevel,
+  { format = 'text', wallMs = Date.now }: { format?: LogFormat; wallMs?: () => number } = {},
+): Logger {
   const least = LEVELS.indexOf(level);
   return {
     log(at, event, fields) {
       if (LEVELS.indexOf(at) < least) return;
-      sink.write(`${at} ${event}${fields === undefined ? '' : ` ${JSON.stringify(fields)}`}\n`);
+      if (format === 'json') {
+        const time = new Date(wallMs()).toISOString();
+        sink.write(`${JSON.stringify({ v: 1, time, level: at, event, fields }, logged)}\n`);
+        return;
+      }
+      const text = fields === undefined ? '' : ` ${JSON.stringify(fields, logged)}`;
+      sink.write(`${at} ${event}${text}\n`);
     },
   };
+}
+
+/** What JSON alone would lose or fail on. */
+function logged(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (!(value instanceof Error)) return value;
+  const { code } = value as Error & { readonly code?: unknown };
+  return { ...(code !== undefined && { code }), message: value.message };
 }
 
 /** 1536 as `1.5 KiB`. */

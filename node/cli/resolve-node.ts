@@ -3,11 +3,14 @@
  * both together are refused; else the node running in `--data`; else the network file.
  */
 import { KadreError } from '../../src/base/errors.ts';
+import { readIdentity } from '../../src/crypto/node/keystore.ts';
 import { ApiClient } from '../../src/sdk/api-client.ts';
 import { loadNetwork, requireBootstrap } from '../../src/sdk/load-network.ts';
 import type { ConnectOptions } from '../../src/sdk/types.ts';
-import { isBootstrapAddress } from '../../src/swarm/network-file.ts';
+import { isBootstrapAddress, type NetworkFile } from '../../src/swarm/network-file.ts';
 import { dataDirOf, loadConfiguration, networkOf } from '../config.ts';
+import { dataDirFiles } from '../data-dir.ts';
+import { heldInvitation } from '../held-admission.ts';
 import { findNode, findToken } from '../node-record.ts';
 import type { CommandContext } from './command.ts';
 import type { OptionRow } from './option-table.ts';
@@ -61,16 +64,34 @@ export async function resolveSwarm(context: CommandContext): Promise<ConnectOpti
   const network = networkOf(await loadConfiguration(given, context.env), context.env);
   const bootstrap = given.list('bootstrap');
   if (bootstrap.length > 0) {
-    await loadNetwork(network);
-    return { bootstrap, network, signal };
+    const client = await clientIdentity(await loadNetwork(network), context);
+    return { bootstrap, network, signal, ...client };
   }
   const node = await resolveNode(context);
   // Whoever names a network means that one, whichever node happens to run here.
   if (node !== undefined && (given.has('api') || (await isOnNetwork(node, context, network)))) {
     return { api: node.url, ...(node.token === undefined ? {} : { token: node.token }), signal };
   }
-  requireBootstrap(await loadNetwork(network));
-  return { network, signal };
+  const file = await loadNetwork(network);
+  requireBootstrap(file);
+  return { network, signal, ...(await clientIdentity(file, context)) };
+}
+
+/**
+ * Where one is invited by name, a client must be somebody: the identity of the data directory and
+ * the invitation that it holds, unless a node runs under that name already.
+ */
+async function clientIdentity(
+  network: NetworkFile,
+  { arguments: given, env }: CommandContext,
+): Promise<Pick<ConnectOptions, 'identitySeed' | 'invitation'>> {
+  if (network.admission.kind !== 'invite') return {};
+  const dataDir = dataDirOf(given, env);
+  const files = dataDirFiles(dataDir);
+  const identitySeed = await readIdentity(files.identity);
+  if (identitySeed === undefined || (await findNode(dataDir)) !== undefined) return {};
+  const invitation = env.KADRE_INVITATION ?? (await heldInvitation(files, network.id));
+  return { identitySeed, ...(invitation !== undefined && { invitation }) };
 }
 
 export interface NodeAddress {

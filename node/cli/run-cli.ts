@@ -3,7 +3,7 @@ import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import type { LogLevel } from '../../src/base/ports.ts';
 import type { CommandContext, Verb, Wiring } from './command.ts';
 import { groupHelp, overview, verbHelp } from './help.ts';
-import { Output, stderrLogger, type TextSink } from './output.ts';
+import { type LogFormat, Output, stderrLogger, type TextSink } from './output.ts';
 import { type Arguments, type ParsedCommand, parseCommand } from './parse-arguments.ts';
 import { VERBS } from './verbs.ts';
 
@@ -61,10 +61,11 @@ function contextOf(
   patience: Patience,
 ): CommandContext {
   const level = (given.text('log') ?? world.env.KADRE_LOG ?? 'warn') as LogLevel;
+  const format = (given.text('log-format') ?? world.env.KADRE_LOG_FORMAT ?? 'text') as LogFormat;
   return {
     arguments: given,
     output,
-    log: stderrLogger(world.stderr, level),
+    log: stderrLogger(world.stderr, level, { format }),
     env: world.env,
     wiring: world.wiring,
     signal: AbortSignal.any([world.interrupt, patience.signal]),

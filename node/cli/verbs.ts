@@ -5,6 +5,8 @@ import { LIMITS } from '../../src/wire/limits.ts';
 import { NODE_OPTIONS } from '../config.ts';
 import { BEHAVIOURS, LAB_NODES_MAX } from '../lab/lab-order.ts';
 import type { Verb } from './command.ts';
+import { NETWORK_VERBS } from './network-verbs.ts';
+import { NODE_VERBS } from './node-verbs.ts';
 import type { OptionRow } from './option-table.ts';
 import { API_OPTIONS, BOOTSTRAP_OPTION } from './resolve-node.ts';
 import { TRAIN_VERBS } from './train-verbs.ts';
@@ -221,9 +223,6 @@ const SOMEWHERE: readonly OptionRow[] = [BOOTSTRAP_OPTION, ...API_OPTIONS];
 const ofJob = { options: API_OPTIONS, positionals: [JOB] } as const;
 type JobVerb = 'list' | 'describe' | 'events' | 'why' | 'get' | 'cancel' | 'retry';
 const jobVerb = (name: JobVerb) => async () => (await import('../commands/job-verbs.ts'))[name];
-const nodeVerb = (name: 'down' | 'status' | 'peers' | 'caps') => async () =>
-  (await import('../commands/node-verbs.ts'))[name];
-
 export const VERBS: readonly Verb[] = [
   {
     name: 'up',
@@ -233,25 +232,7 @@ export const VERBS: readonly Verb[] = [
     example: 'up --listen /ip4/0.0.0.0/tcp/4001 --share 0.5',
     load: async () => (await import('../commands/up.ts')).up,
   },
-  {
-    name: 'down',
-    summary: 'Ask the running node to drain and stop.',
-    ...ofNode,
-    load: nodeVerb('down'),
-  },
-  {
-    name: 'status',
-    summary: 'How the running node is doing.',
-    ...ofNode,
-    load: nodeVerb('status'),
-  },
-  {
-    name: 'peers',
-    summary: 'Peers that the running node knows.',
-    ...ofNode,
-    load: nodeVerb('peers'),
-  },
-  { name: 'caps', summary: "The running node's advert.", ...ofNode, load: nodeVerb('caps') },
+  ...NODE_VERBS,
   {
     name: 'doctor',
     summary: 'What is wrong with this machine or data directory, and what to type.',
@@ -394,14 +375,7 @@ export const VERBS: readonly Verb[] = [
     positionals: [{ name: 'KEY', why: 'a setting, e.g. share' }],
     load: async () => (await import('../commands/settings-verbs.ts')).configExplain,
   },
-  {
-    name: 'network show',
-    summary: 'What a network file says.',
-    options: [],
-    positionals: [{ name: 'FILE', why: 'a network file, or `public` or `local`' }],
-    example: 'network show public',
-    load: async () => (await import('../commands/network.ts')).networkShow,
-  },
+  ...NETWORK_VERBS,
   {
     name: 'sim',
     summary: 'Run seeds in the simulator: faults, lies, invariants, and a trace hash.',

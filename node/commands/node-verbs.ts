@@ -1,17 +1,48 @@
 /** Verbs that ask a running node through its API: `down`, `status`, `peers`, `caps`. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { KadreError } from '../../src/base/errors.ts';
+import { throwIfAborted } from '../../src/base/signals.ts';
+import type { ApiClient } from '../../src/sdk/api-client.ts';
 import type { PeerInfo } from '../../src/sdk/types.ts';
-import type { Command } from '../cli/command.ts';
+import type { Command, CommandContext } from '../cli/command.ts';
 import { formatBytes, formatDuration, formatTable } from '../cli/output.ts';
 import { requireNode } from '../cli/resolve-node.ts';
 import type { NodeStatus } from '../node-facade.ts';
 
+const GONE_LOOK_MS = 200;
+
 export const down: Command = async (context) => {
   const client = await requireNode(context);
   const { signal } = context;
-  const answer = await client.json<{ v: 1 }>('shutdown', { method: 'POST', signal });
-  context.output.result(answer, () => [`the node at ${client.url} is stopping`]);
+  const drain = context.arguments.flag('drain');
+  const path = drain ? 'shutdown?drain=1' : 'shutdown';
+  const answer = await client.json<{ v: 1 }>(path, { method: 'POST', signal });
+  if (drain) await gone(client, context);
+  context.output.result(answer, () => [
+    drain ? `the node at ${client.url} has drained` : `the node at ${client.url} is stopping`,
+  ]);
   return 0;
 };
+
+/** Until nobody answers there; a command that stops waiting does not stop the drain. */
+async function gone(client: ApiClient, { signal, output }: CommandContext): Promise<void> {
+  let told = '';
+  for (;;) {
+    try {
+      // Not the node's clock, whose timers let a process end.
+      await delay(GONE_LOOK_MS, undefined, { signal });
+      const { load, jobs } = await client.json<NodeStatus>('status', { signal });
+      const left = `draining: ${load.shards} shards, ${load.plans} plans, ${jobs.running} jobs left`;
+      if (left !== told) output.note(left);
+      told = left;
+    } catch (cause) {
+      throwIfAborted(signal);
+      if ((cause as KadreError).code === 'NODE_UNREACHABLE') return;
+      // Its API ends before it does: asked in between, it says so.
+      if ((cause as KadreError).code !== 'STOPPED') throw cause;
+    }
+  }
+}
 
 export const status: Command = async (context) => {
   const client = await requireNode(context);
@@ -22,6 +53,11 @@ export const status: Command = async (context) => {
     `  network ${answer.network}: ${answer.connected} connected, ${answer.peers} peers known`,
     `  roles ${answer.roles.join(', ')}; ${answer.load.shards} shards, ${answer.load.plans} plans`,
     `  jobs: ${jobsLine(answer)}`,
+    ...answer.denied.map(
+      ({ peer, reason, endsInMs }) =>
+        `  shut out: ${peer} (${reason}), for another ${formatDuration(endsInMs)}`,
+    ),
+    ...(answer.resting === null ? [] : [`  takes no new work: ${answer.resting}`]),
     `  memory ${formatBytes(answer.memory.rssBytes)}, data ${answer.dataDir}`,
     `  store: ${storeLine(answer)}`,
     ...answer.leftOut.map(

@@ -11,7 +11,7 @@ const DRAIN_MS = 4500;
 
 export const up: Command = async ({ arguments: given, env, log, output, signal, wiring }) => {
   const settings = settingsOf(await loadConfiguration(given, env), env);
-  const serving = await serveNode(settings, { compose: wiring.compose, log });
+  const serving = await serveNode(settings, { compose: wiring.compose, log, signal });
   output.result(serving.ready, () => readyLines(serving.ready));
   const failure = await ended(serving, signal);
   // A failed disk leaves nothing to drain for, and what it would be asked to keep might be lost.
@@ -39,10 +39,13 @@ export function settingsOf(
     roles: String(value('roles')),
     share: Number(value('share')),
     storeBytes: Math.round(Number(value('store')) * 2 ** 30),
+    memory: value('memory') as number | undefined,
+    hours: value('hours') as string | undefined,
     gpu: value('gpu') === true,
     mdns: value('mdns') === true,
     upnp: value('upnp') === true,
     announce: list('announce'),
+    invitation: value('invitation') as string | undefined,
     api: String(value('api')),
     logLevel: value('log') as LogLevel,
   };

@@ -95,10 +95,10 @@ async function readArrays(entries: readonly string[], flag: string): Promise<Rea
 }
 
 async function trustedNetwork({ arguments: given, env }: CommandContext) {
-  const { id, name, members } = await loadNetwork(
+  const { id, name, members, admission } = await loadNetwork(
     networkOf(await loadConfiguration(given, env), env),
   );
-  return members === undefined ? { id, name } : { id, name, members };
+  return { id, name, admission, ...(members !== undefined && { members }) };
 }
 
 function verdictLines(verdict: Verdict): string[] {
@@ -117,5 +117,6 @@ function verdictLines(verdict: Verdict): string[] {
 function cadreLine({ cadre, single, skipped }: ValidVerdict): string {
   const who = single ? 'single: one node is the whole cadre' : `cadre of ${cadre.n}`;
   const passed = skipped.length === 0 ? '' : `, ranks passed over: ${skipped.join(' ')}`;
-  return `${who}, ${cadre.signers.length} of ${cadre.q} needed signed${passed}`;
+  const changed = cadre.standIns.length === 0 ? '' : `, seats given away: ${cadre.standIns.length}`;
+  return `${who}, ${cadre.signers.length} of ${cadre.q} needed signed${passed}${changed}`;
 }

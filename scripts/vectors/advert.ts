@@ -7,6 +7,7 @@ import { toHex, u32 } from '../../src/base/bytes.ts';
 import type { Signer } from '../../src/base/ports.ts';
 import { signerFromSeed } from '../../src/crypto/node/keys.ts';
 import { sha256 } from '../../src/crypto/portable/hash.ts';
+import { PuzzleSearch, signInvitation } from '../../src/swarm/admission.ts';
 import type { Advert, SignedAdvert } from '../../src/swarm/advert.ts';
 import { capabilityClasses, signAdvert } from '../../src/swarm/own-advert.ts';
 import { freezeRoster, rosterPaths } from '../../src/swarm/roster.ts';
@@ -67,6 +68,7 @@ function swapped({ advert, signature }: SignedAdvert): Uint8Array {
   return Buffer.concat([Uint8Array.of(0xa2), ...fields]);
 }
 
+const PUZZLE_BITS = 12;
 const good = signedOf();
 const bad: Record<string, Uint8Array | SignedAdvert> = {
   malformed: encodeCanonical(good).subarray(0, -1),
@@ -89,6 +91,21 @@ const bad: Record<string, Uint8Array | SignedAdvert> = {
   },
 };
 
+/** Of section 6: an invitation by the second signer, and the first solution of a puzzle. */
+function admissions() {
+  const { nodeId } = first;
+  const search = new PuzzleSearch(NETWORK, nodeId, PUZZLE_BITS);
+  let solved = search.attempt(1);
+  while (solved === undefined) solved = search.attempt(1);
+  return {
+    node: toHex(nodeId),
+    authority: second.peerId,
+    invitation: toHex(signInvitation(second, NETWORK, nodeId)),
+    bits: PUZZLE_BITS,
+    puzzle: toHex(solved.proof),
+  };
+}
+
 function vectors() {
   const frozen = freezeRoster(signers.map((signer) => signAdvert(signer, advertOf(signer))));
   if (!frozen.ok) throw new Error(frozen.reason);
@@ -110,6 +127,7 @@ function vectors() {
       reason,
       signed: toHex(value instanceof Uint8Array ? value : encodeCanonical(value)),
     })),
+    admissions: admissions(),
     roster: {
       adverts: adverts.map((advert) => toHex(encodeCanonical(advert))),
       root: toHex(root),

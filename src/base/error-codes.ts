@@ -73,6 +73,12 @@ export const ERROR_CODES = {
     'the text of a gradient codec is malformed',
     'see the grammar of --codec in docs/protocol/federated-codec.md',
   ),
+  NOT_INVITED: row(
+    2,
+    false,
+    'the network admits by invitation, and this node has none that holds',
+    'ask the authority of the network for an invitation',
+  ),
   BAD_CONFIG: row(
     2,
     false,
@@ -251,6 +257,12 @@ export const ERROR_CODES = {
     true,
     'the peer could not be reached or the stream broke',
     'another peer is tried where one exists',
+  ),
+  VERSION_UNSUPPORTED: row(
+    4,
+    false,
+    'the peer speaks other versions of the protocol than this node',
+    'upgrade whichever of the two is older',
   ),
   PEER_MISBEHAVED: row(
     4,

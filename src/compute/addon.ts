@@ -35,6 +35,8 @@ export interface Addon {
   fma(a: Float32Array, b: Float32Array, c: Float32Array, out: Float32Array): void;
   /** The hot loops of gradient codecs, on the calling thread: src/native/federated. */
   readonly codecs: NativeCodecs;
+  /** What a federated round does to whole vectors, done when the call returns. */
+  readonly rounds: NativeRounds;
 }
 
 export interface BackendCandidate {
@@ -93,6 +95,56 @@ export interface NativeCodecs {
 type BlockShape = [variant: string, blockLog2: number, bits: number];
 type TwoSections = [scales: Uint8Array, values: Uint8Array];
 
+/** Blocks of a message, as they stand in it. */
+export interface NativeBlocks {
+  readonly blockLog2: number;
+  readonly bits: number;
+  readonly scales: Uint8Array;
+  readonly values: Uint8Array;
+}
+
+export type NativeVector = Int32Array | NativeBlocks;
+
+/** `elements` is the length of every vector; arguments are checked as those of the codecs are. */
+export interface NativeRounds {
+  /** 32 bytes per leaf of each content. */
+  hashLeaves(
+    threads: number,
+    contents: readonly Uint8Array[],
+    digests: readonly Uint8Array[],
+  ): void;
+  /** Of each vector the reason why its blocks are none, or null. The others trust their blocks. */
+  checkBlocks(...call: Basis): (string | null)[];
+  gram(...call: [...Basis, sums: BigUint64Array]): void;
+  /** The row's shares over the vectors; what is missing to the total is zero's. */
+  mix(...call: [...Basis, total: number, row: Float64Array, out: Int32Array]): void;
+  /** Rows one after another; `pick` 0: median, 1: without `parameter` at each end, 2: closest. */
+  sort(
+    ...call: [
+      ...basis: Basis,
+      total: number,
+      rows: Float64Array,
+      pick: 0 | 1 | 2,
+      parameter: number,
+      out: Int32Array,
+    ]
+  ): void;
+  /** Settings: rate, decay, beta1, beta2, tau, in the plan's units. */
+  step(
+    ...call: [
+      variant: string,
+      threads: number,
+      kind: number,
+      settings: Float64Array,
+      state: Int32Array,
+      aggregate: Int32Array,
+      out: Int32Array,
+    ]
+  ): void;
+}
+
+type Basis = [variant: string, threads: number, elements: number, vectors: readonly NativeVector[]];
+
 /** Backend name, kernel number, extents, inputs, outputs: see src/native/backend.h. */
 export type NativeCall = [
   backend: string,
@@ -108,7 +160,7 @@ export interface AddonFailure {
   readonly remedy: string;
 }
 
-const INTERFACE_VERSION = 3;
+const INTERFACE_VERSION = 4;
 const PROBE_TIMEOUT_MS = 10_000;
 /** A checkout has a script for it, an installed package the compiled builder. */
 const BUILD_COMMAND = import.meta.url.endsWith('.ts')

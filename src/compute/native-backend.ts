@@ -40,18 +40,22 @@ export function nativeBackends(addon: Addon, init: NativeBackendInit = {}): Kern
       `no backend of the addon works here: ${JSON.stringify(tried)}`,
     );
   }
-  addon.startThreads(init.threads ?? availableParallelism());
-  return working.map(({ name }) => bindBackend(addon, name));
+  const threads = addon.startThreads(init.threads ?? availableParallelism());
+  return working.map(({ name }) => bindBackend(addon, name, threads));
 }
 
-/** A backend that works, in an addon whose threads have been started. */
-export function bindBackend(addon: Addon, name: string): KernelBackend {
+/** A backend that works, in an addon whose threads have been started; composed kernels get some. */
+export function bindBackend(addon: Addon, name: string, threads = 1): KernelBackend {
   return {
     name,
     kernels: isDevice(name) ? DEVICE_KERNELS : NATIVE_KERNELS,
     concurrent: true,
     pauseOperations: 1_000_000_000,
-    run: (call) => runNative(addon, name, call),
+    run(call) {
+      const composed = KERNEL_CODES.get(call.kernel)?.composed;
+      if (composed === undefined) return runNative(addon, name, call);
+      return composed(call, { addon, threads, variant: name.slice(name.indexOf('/') + 1) });
+    },
   };
 }
 

@@ -28,7 +28,7 @@ export function nativeCodecs(
   return {
     firstNotFinite: (x) => codecs.firstNotFinite(variant, x),
     packBlocks(x, coding, init) {
-      if (!isRead(coding) || coding.fit === 'norm') {
+      if (!isNativeCoding(coding) || coding.fit === 'norm') {
         return REFERENCE_KERNELS.packBlocks(x, coding, init);
       }
       const bytes = blockSectionBytes(x.length, coding);
@@ -40,7 +40,7 @@ export function nativeCodecs(
       return { scales, values };
     },
     unpackBlocks(sections, count, coding) {
-      if (!isRead(coding)) return REFERENCE_KERNELS.unpackBlocks(sections, count, coding);
+      if (!isNativeCoding(coding)) return REFERENCE_KERNELS.unpackBlocks(sections, count, coding);
       const out = new Int32Array(count);
       const { scales, values } = sections;
       const { blockLog2, levels } = coding;
@@ -48,7 +48,8 @@ export function nativeCodecs(
       return reason === null ? accept(out) : refuse(reason);
     },
     accumulateBlocks(sum, weight, sections, coding) {
-      if (!isRead(coding)) return REFERENCE_KERNELS.accumulateBlocks(sum, weight, sections, coding);
+      if (!isNativeCoding(coding))
+        return REFERENCE_KERNELS.accumulateBlocks(sum, weight, sections, coding);
       const { scales, values } = sections;
       const { blockLog2, levels } = coding;
       const call = [variant, blockLog2, levels.bits, weight, scales, values, sum] as const;
@@ -70,7 +71,7 @@ export function nativeCodecs(
 }
 
 /** Even levels, and sign with block mean: how a scale was found makes no difference to readers. */
-function isRead({ levels, sparse }: BlockCoding): boolean {
+export function isNativeCoding({ levels, sparse }: BlockCoding): boolean {
   return !sparse && (levels.kind === 'even' || (levels.kind === 'odd' && levels.bits === 1));
 }
 

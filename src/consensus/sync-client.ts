@@ -23,9 +23,13 @@ import type { Block } from './types.ts';
 /** What is usually on its way already gets this long before it is asked for, ms. */
 const BLOCK_GRACE_MS = 20;
 const PAYLOAD_GRACE_MS = 5;
-/** Wait for one answer, doubling with every try that brought nothing, ms (Diem's values). */
+/**
+ * Wait for one answer, doubling with every try that brought nothing, ms. Diem's values are 200 and
+ * 16,000; longer than a rebroadcast nobody waits here, because a retry that began while links were
+ * down would outlast the rounds that need what it asks for.
+ */
 const TRY_MS = 200;
-const TRY_MS_MAX = 16_000;
+const TRY_MS_MAX = 2_000;
 /** Headers wait this long for the snapshot below them. */
 const FAR_MS = 120_000;
 /** Fetches of a kind at most; the oldest makes room, and the replica asks again if it matters. */

@@ -1,6 +1,7 @@
 /**
  * A restarted member signs nothing new until enough others have said what they saw of its key. It
- * asks again, ever more slowly, until they have. Design consensus.md section 1.10, step 2.
+ * asks again, ever more slowly, until they have; a message from anybody shows that the network is
+ * back, so that the next question need not wait. Design consensus.md section 1.10, step 2.
  */
 import type { Clock, Timer } from '../base/ports.ts';
 import type { Refusal } from '../base/verdict.ts';
@@ -26,6 +27,7 @@ export interface ProbationComponents {
 export class Probation {
   readonly #world: ProbationComponents;
   #timer: Timer | undefined;
+  #askedMs = 0;
 
   constructor(components: ProbationComponents) {
     this.#world = components;
@@ -37,6 +39,12 @@ export class Probation {
 
   stop(): void {
     this.#timer?.cancel();
+  }
+
+  /** A message of another member arrived. */
+  heard(): void {
+    const isSoon = this.#world.clock.monotonicMs() - this.#askedMs < RETRY_MS;
+    if (!isSoon && this.#world.isOpen()) this.#ask(RETRY_MS);
   }
 
   /** What another member saw of our key; a refusal is its own. */
@@ -61,6 +69,8 @@ export class Probation {
       send(seat, { kind: 'want-seen' });
       send(seat, syncInfo());
     }
+    this.#askedMs = clock.monotonicMs();
+    this.#timer?.cancel();
     this.#timer = clock.setTimer(retryMs, () => {
       if (this.#world.isOpen()) this.#ask(Math.min(retryMs * 2, RETRY_MS_MAX));
     });

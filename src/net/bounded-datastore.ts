@@ -9,11 +9,11 @@
  */
 import { NotFoundError } from '@libp2p/interface';
 import { peerIdFromCID } from '@libp2p/peer-id';
+import { Key } from 'interface-datastore/key';
 import type { Libp2pInit } from 'libp2p';
 import { CID } from 'multiformats/cid';
 
 type Datastore = NonNullable<Libp2pInit['datastore']>;
-type Key = Parameters<Datastore['get']>[0];
 type Query = Parameters<Datastore['query']>[0];
 type KeyQuery = Parameters<Datastore['queryKeys']>[0];
 interface Pair {
@@ -57,9 +57,10 @@ export class BoundedDatastore implements Datastore {
 
   put(key: Key, value: Uint8Array): Key {
     const name = key.toString();
-    if (name.startsWith(PROVIDER_PREFIX)) this.#putProvider(key, value);
-    else if (name.startsWith(PEER_PREFIX)) this.#putPeer(name, { key, value });
-    else putYoungest(this.#others, name, { key, value }, this.#init.othersMax);
+    const pair = ownCopy(name, value);
+    if (name.startsWith(PROVIDER_PREFIX)) this.#putProvider(name, pair);
+    else if (name.startsWith(PEER_PREFIX)) this.#putPeer(name, pair);
+    else putYoungest(this.#others, name, pair, this.#init.othersMax);
     return key;
   }
 
@@ -163,8 +164,8 @@ export class BoundedDatastore implements Datastore {
     for (const folder of [...(this.#providersOf.get(peer) ?? [])]) this.#dropProvider(folder, peer);
   }
 
-  #putProvider(key: Key, value: Uint8Array): void {
-    const [folder, peer] = split(key.toString());
+  #putProvider(name: string, pair: Pair): void {
+    const [folder, peer] = split(name);
     this.#dropProvider(folder, peer);
     const folders = this.#providersOf.get(peer) ?? new Set();
     // A peer over its share pushes out its own oldest record, never someone else's.
@@ -174,7 +175,7 @@ export class BoundedDatastore implements Datastore {
       this.#dropOldestProvider();
     }
     const records = this.#providers.get(folder) ?? new Map<string, Pair>();
-    records.set(peer, { key, value });
+    records.set(peer, pair);
     // Re-inserting keeps the map ordered by the last touch of each key.
     this.#providers.delete(folder);
     this.#providers.set(folder, records);
@@ -200,6 +201,15 @@ export class BoundedDatastore implements Datastore {
     const peer = records.keys().next().value;
     if (peer !== undefined) this.#dropProvider(folder, peer);
   }
+}
+
+/**
+ * Bytes that libp2p hands over are views of large buffers, of sockets and of Node's pool: kept as
+ * they are, an entry of a hundred bytes would hold 64 KiB.
+ */
+function ownCopy(name: string, value: Uint8Array): Pair {
+  const key = new Key(new Uint8Array(new TextEncoder().encode(name)), false);
+  return { key, value: new Uint8Array(value) };
 }
 
 function putYoungest(map: Map<string, Pair>, name: string, pair: Pair, max: number): void {

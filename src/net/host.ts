@@ -6,9 +6,14 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys';
 import { createLibp2p, type Libp2p } from 'libp2p';
 import { KadreError } from '../base/errors.ts';
-import type { Clock, Logger, Random } from '../base/ports.ts';
+import type { Clock, Logger, Random, SignalOption } from '../base/ports.ts';
+import type { Penalty } from '../base/verdict.ts';
+import { ANYBODY, type Membership } from '../swarm/admission.ts';
 import type { RendezvousRule } from '../swarm/network-file.ts';
+import { addressKind } from './address-kinds.ts';
+import { AdmissionGate } from './admission-gate.ts';
 import { BootstrapLoop } from './bootstrap-loop.ts';
+import { askPeers, DialBack, type PeerFinding } from './dial-back.ts';
 import type { ResolveTxt } from './dnsaddr.ts';
 import { gaterOf } from './gater.ts';
 import { isDnsaddr, joinSources, meetingAddresses } from './join-sources.ts';
@@ -16,7 +21,7 @@ import { KadDirectory } from './kad-directory.ts';
 import { Libp2pNetwork, type Libp2pNetworkInit } from './libp2p-network.ts';
 import { type HostServices, libp2pOptions } from './libp2p-options.ts';
 import type { AddressStore } from './peer-memory.ts';
-import { PeerStanding } from './peer-standing.ts';
+import { type DeniedPeer, PeerStanding } from './peer-standing.ts';
 import type { Reachability } from './reachability.ts';
 
 export interface HostComponents {
@@ -49,6 +54,8 @@ export interface HostInit extends Libp2pNetworkInit {
   /** Where addresses of peers survive a restart. */
   readonly remembered?: AddressStore;
   readonly connectionsMax?: number;
+  /** Who belongs to the network, and this node's own proof. Default: anybody. */
+  readonly membership?: Membership;
 }
 
 export interface Host {
@@ -59,6 +66,14 @@ export interface Host {
   start(): Promise<void>;
   stop(): Promise<void>;
   readonly reachability: Reachability;
+  /** Peers that are shut out now, why, and for how long. */
+  denied(): DeniedPeer[];
+  /** The answering end of reachability. */
+  readonly dialBack: DialBack;
+  /** Up to four connected peers dial this node afresh and say what became of it. */
+  askReach(options?: SignalOption): Promise<PeerFinding[]>;
+  /** Verdicts booked against peers since the start. */
+  readonly penalties: Readonly<Record<Penalty, number>>;
   /** Resolves when a first peer of this network answers DHT queries; rejects with the signal. */
   joined(signal: AbortSignal): Promise<void>;
 }
@@ -67,43 +82,44 @@ export interface Host {
 export async function createHost(components: HostComponents, init: HostInit): Promise<Host> {
   const { clock, logger, random } = components;
   const standing = new PeerStanding({ clock });
+  const { networkId, membership = ANYBODY } = init;
+  const gate = new AdmissionGate({ clock, logger, standing }, { networkId, membership });
   const privateKey = await generateKeyPairFromSeed('Ed25519', init.seed);
-  const libp2p = await createLibp2p<HostServices>({
+  const open = () => libp2p.getConnections().map(({ remoteAddr }) => remoteAddr.toString());
+  const libp2p: Libp2p<HostServices> = await createLibp2p<HostServices>({
     ...libp2pOptions(init, logger, {
-      connectionGater: gaterOf(standing, clock),
+      connectionGater: gaterOf({ standing, clock, open }),
+      admission: gate,
       onLanPeer: ({ id, multiaddrs }) => void bootstrap.meet(String(id), multiaddrs.map(String)),
     }),
     privateKey,
     start: false,
   });
-  const network = new Libp2pNetwork({ libp2p, clock, logger, standing }, init);
+  const network = new Libp2pNetwork({ libp2p, clock, logger, standing, gate }, init);
   const directory = new KadDirectory(
     { libp2p, dht: libp2p.services.dht, clock, random, logger },
-    { networkId: init.networkId },
+    { networkId },
   );
   const sources = joinSources({ ...components, libp2p, privateKey }, init);
   const bootstrap = new BootstrapLoop(
     { libp2p, dht: libp2p.services.dht, clock, random, logger },
     { addresses: init.bootstrap.filter((address) => !isDnsaddr(address)), sources: sources.all },
   );
-  const { reachability, dht } = libp2p.services;
-  if (init.server) {
-    reachability.onChange((state) => {
-      logger.log('info', 'reachability', { state });
-      void dht.setMode(state === 'behind-nat' ? 'client' : 'server');
-    });
-  }
-  libp2p.addEventListener('self:peer:update', () => {
-    logger.log('info', 'addresses', { addresses: network.addresses() });
-  });
+  const { reachability } = libp2p.services;
+  serveByReach({ libp2p, network, logger }, init.server);
   return {
     libp2p,
     network,
     directory,
+    denied: () => standing.denied(),
+    dialBack: new DialBack({ libp2p, clock }),
+    askReach: (options) => askReach({ network, clock, random }, options),
+    penalties: standing.booked,
     get reachability() {
       return reachability.state;
     },
     start: async () => {
+      gate.start(libp2p);
       await network.start();
       await listening(libp2p, init.listen);
       // libp2p itself writes these down only a second later; until then a DHT answer that names
@@ -120,10 +136,40 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
       await sources.memory?.stop();
       directory.stop();
       await network.stop();
+      gate.stop();
       await libp2p.stop();
     },
     joined: (signal) => bootstrap.joined(signal),
   };
+}
+
+const ASKED_MAX = 4;
+
+function askReach(
+  components: { readonly network: Libp2pNetwork } & Pick<HostComponents, 'clock' | 'random'>,
+  options: SignalOption = {},
+): Promise<PeerFinding[]> {
+  const { network, random } = components;
+  const peers = random.shuffle(network.connectedPeers()).slice(0, ASKED_MAX);
+  const addresses = network.addresses().filter((address) => addressKind(address) !== 'relayed');
+  return askPeers(components, { peers, addresses }, options);
+}
+
+/** Who cannot be reached asks the DHT without serving it; both changes are told to the log. */
+function serveByReach(
+  { libp2p, network, logger }: Pick<Host, 'libp2p' | 'network'> & { readonly logger: Logger },
+  isServer: boolean,
+): void {
+  const { reachability, dht } = libp2p.services;
+  if (isServer) {
+    reachability.onChange((state) => {
+      logger.log('info', 'reachability', { state });
+      void dht.setMode(state === 'behind-nat' ? 'client' : 'server');
+    });
+  }
+  libp2p.addEventListener('self:peer:update', () => {
+    logger.log('info', 'addresses', { addresses: network.addresses() });
+  });
 }
 
 async function listening(libp2p: Libp2p<HostServices>, listen: readonly string[]): Promise<void> {

@@ -20,12 +20,15 @@ import type {
   SignalOption,
 } from '../base/ports.ts';
 import type { Penalty } from '../base/verdict.ts';
+import type { AdmissionGate } from './admission-gate.ts';
 import { bulkAnswer } from './bulk-stream.ts';
 import { IncomingChannel } from './incoming-channel.ts';
 import { Loopback } from './loopback.ts';
 import { OutgoingChannel } from './outgoing-channel.ts';
+import { Pace } from './paced-handler.ts';
 import { PeerBudgets } from './peer-budgets.ts';
 import type { PeerStanding } from './peer-standing.ts';
+import { type OtherVersion, otherVersion, versionRefusal } from './protocol-versions.ts';
 import {
   ADDRESS_CHARACTERS_MAX,
   ADDRESSES_MAX,
@@ -33,6 +36,7 @@ import {
   FIRST_FRAME_MS,
   PROTOCOL_LIMITS,
   PROTOCOL_NAMES,
+  PROTOCOL_VERSION,
   type ProtocolLimits,
   protocolId,
   QUEUED_BYTES_MAX,
@@ -50,6 +54,7 @@ export interface Libp2pNetworkComponents {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly standing: PeerStanding;
+  readonly gate: AdmissionGate;
 }
 
 export interface Libp2pNetworkInit {
@@ -64,6 +69,9 @@ export interface Libp2pNetworkInit {
 const OPEN_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 15_000;
 const ADDRESS_MERGE_TIMEOUT_MS = 5_000;
+const IDENTIFY_TIMEOUT_MS = 2_000;
+/** To show that there are such; how many there are in all is nobody's question. */
+const OTHER_VERSIONS_MAX = 64;
 
 export class Libp2pNetwork implements Network {
   readonly self: PeerId;
@@ -75,6 +83,8 @@ export class Libp2pNetwork implements Network {
   readonly #disconnectListeners = new Set<(peer: PeerId) => void>();
   readonly #loopback: Loopback;
   readonly #relayedBulk: PeerBudgets;
+  readonly #pace: Pace;
+  readonly #otherVersions = new Map<PeerId, number>();
   #stopped = false;
 
   constructor(components: Libp2pNetworkComponents, init: Libp2pNetworkInit) {
@@ -83,6 +93,7 @@ export class Libp2pNetwork implements Network {
     this.self = components.libp2p.peerId.toString();
     const perMinute = RELAYED_BULK_BYTES_MAX;
     this.#relayedBulk = new PeerBudgets({ clock: components.clock }, { perMinute });
+    this.#pace = new Pace(components, this.self);
     this.#loopback = new Loopback(this.self, (protocol) => this.#handlers.get(protocol));
   }
 
@@ -94,7 +105,9 @@ export class Libp2pNetwork implements Network {
     for (const name of PROTOCOL_NAMES) {
       await libp2p.handle(
         protocolId(this.#init.networkId, name),
-        (stream, connection) => this.#serve(name, stream, connection),
+        this.#components.gate.guarded((stream, connection) =>
+          this.#serve(name, stream, connection),
+        ),
         {
           maxInboundStreams: STREAMS_MAX,
           maxOutboundStreams: STREAMS_MAX,
@@ -181,9 +194,10 @@ export class Libp2pNetwork implements Network {
 
   handle(protocol: ProtocolName, handler: ProtocolHandler): () => void {
     if (this.#handlers.has(protocol)) throw new Error(`bug: two handlers for ${protocol}`);
-    this.#handlers.set(protocol, handler);
+    const paced = this.#pace.of(handler);
+    this.#handlers.set(protocol, paced);
     return () => {
-      if (this.#handlers.get(protocol) === handler) this.#handlers.delete(protocol);
+      if (this.#handlers.get(protocol) === paced) this.#handlers.delete(protocol);
     };
   }
 
@@ -199,6 +213,11 @@ export class Libp2pNetwork implements Network {
     );
   }
 
+  /** Peers of this network that speak other versions, the one heard of longest ago first. */
+  otherVersions(): OtherVersion[] {
+    return Array.from(this.#otherVersions, ([peer, version]) => ({ peer, version }));
+  }
+
   connectedPeers(): PeerId[] {
     return this.#components.libp2p.getPeers().map(String);
   }
@@ -210,7 +229,7 @@ export class Libp2pNetwork implements Network {
 
   penalise(peer: PeerId, penalty: Penalty, reason: string): void {
     if (peer === this.self) return;
-    const denied = this.#components.standing.book(peer, penalty);
+    const denied = this.#components.standing.book(peer, penalty, reason);
     if (penalty !== 'ignore') this.#log('peer-penalised', { peer, penalty, reason, denied });
     if (!denied || nodeIdOf(peer) === undefined) return;
     // An abort, not a close: a hostile peer gets no say in how the connection ends.
@@ -256,10 +275,15 @@ export class Libp2pNetwork implements Network {
       runOnLimitedConnection: true,
     };
     try {
+      const { libp2p, gate } = this.#components;
       const present = this.#bestConnection(peer);
-      if (present !== undefined) return await present.newStream(id, options);
-      return await this.#components.libp2p.dialProtocol(peerIdFromString(peer), id, options);
+      const connection = present ?? (await libp2p.dial(peerIdFromString(peer), options));
+      await gate.admitted(connection);
+      return await connection.newStream(id, options);
     } catch (cause) {
+      const isUnspoken = (cause as Error).name === 'UnsupportedProtocolError';
+      const refusal = isUnspoken ? await this.#versionRefusal(peer, protocol) : undefined;
+      if (refusal !== undefined) throw refusal;
       // Refused, gone while the protocol was agreed on, no address: to a caller all the same.
       throw asKadreError(cause, 'PEER_UNREACHABLE', `cannot open ${protocol} to ${peer}`);
     }
@@ -301,22 +325,62 @@ export class Libp2pNetwork implements Network {
 
   readonly #onPeerDisconnect = (event: CustomEvent<Libp2pPeerId>): void => {
     const peer = event.detail.toString();
-    const gone = new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} disconnected`);
-    for (const name of PROTOCOL_NAMES) this.#channels.get(`${peer}/${name}`)?.close(gone);
+    for (const name of PROTOCOL_NAMES) {
+      this.#channels.get(`${peer}/${name}`)?.close(this.#gone(peer, name));
+    }
     for (const listener of [...this.#disconnectListeners]) listener(peer);
   };
 
-  /** Someone of another network, or of none: there is nothing to talk about. */
+  /** Someone of another network, of none, or of another version: nothing to talk about. */
   readonly #onPeerIdentify = (event: CustomEvent<IdentifyResult>): void => {
     const { protocols, connection } = event.detail;
-    if (speaksFor(this.#init.networkId, protocols)) return;
+    const { networkId } = this.#init;
+    const peer = connection.remotePeer.toString();
+    const version = otherVersion(networkId, protocols);
+    this.#otherVersions.delete(peer);
+    if (version !== undefined) this.#noteVersion({ peer, version });
+    if (version === undefined && speaksFor(networkId, protocols)) return;
     connection.close().catch(() => undefined);
   };
 
+  #gone(peer: PeerId, name: ProtocolName): KadreError {
+    const { networkId } = this.#init;
+    const version = this.#otherVersions.get(peer);
+    const spoken = version === undefined ? [] : [`/kadre/${networkId}/${name}/${version}`];
+    const why = this.#components.standing.reasonOf(peer);
+    const how = why === undefined ? 'disconnected' : `is shut out: ${why}`;
+    return (
+      versionRefusal(peer, { networkId, name }, spoken) ??
+      new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} ${how}`)
+    );
+  }
+
+  #noteVersion({ peer, version }: OtherVersion): void {
+    const held = this.#otherVersions;
+    if (held.size >= OTHER_VERSIONS_MAX) held.delete(held.keys().next().value!);
+    held.set(peer, version);
+    const [own, isNewer] = [PROTOCOL_VERSION, version > PROTOCOL_VERSION];
+    const facts = { peer, version, own, advice: isNewer ? 'upgrade this node' : 'it is older' };
+    this.#components.logger.log(isNewer ? 'warn' : 'info', 'peer-version', facts);
+  }
+
+  async #versionRefusal(peer: PeerId, name: ProtocolName): Promise<KadreError | undefined> {
+    const { libp2p, clock } = this.#components;
+    const { networkId } = this.#init;
+    const protocolsOf = async () => {
+      const known = await libp2p.peerStore.get(peerIdFromString(peer)).catch(() => undefined);
+      return known?.protocols ?? [];
+    };
+    if (!speaksFor(networkId, await protocolsOf())) await identified({ libp2p, clock }, peer);
+    return versionRefusal(peer, { networkId, name }, await protocolsOf());
+  }
+
   #assertReachable(peer: PeerId, protocol: ProtocolName, body: Uint8Array): void {
     if (this.#stopped) throw stopped();
-    if (this.#components.standing.isDenied(peer)) {
-      throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, `${peer} is denied for a while`);
+    const why = this.#components.standing.reasonOf(peer);
+    if (why !== undefined) {
+      const message = `${peer} is shut out for a while: ${why}`;
+      throw new KadreError({ code: 'PEER_UNREACHABLE', peer }, message);
     }
     const bytesMax = this.#limits(protocol).bodyBytesMax;
     if (body.length <= bytesMax) return;
@@ -337,6 +401,25 @@ export class Libp2pNetwork implements Network {
   #log(event: string, fields: Readonly<Record<string, unknown>>): void {
     this.#components.logger.log('debug', event, fields);
   }
+}
+
+/** Resolves when identify has told what a peer speaks, or has had its time for that. */
+function identified(
+  { libp2p, clock }: Pick<Libp2pNetworkComponents, 'libp2p' | 'clock'>,
+  peer: PeerId,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      timer.cancel();
+      libp2p.removeEventListener('peer:identify', heard);
+      resolve();
+    };
+    const heard = ({ detail }: CustomEvent<IdentifyResult>) => {
+      if (detail.peerId.toString() === peer) end();
+    };
+    const timer = clock.setTimer(IDENTIFY_TIMEOUT_MS, end);
+    libp2p.addEventListener('peer:identify', heard);
+  });
 }
 
 function noDirectPath(peer: PeerId): KadreError {

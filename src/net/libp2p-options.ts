@@ -23,7 +23,9 @@ import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
 import type { Libp2pOptions } from 'libp2p';
 import type { Logger } from '../base/ports.ts';
+import { ANYBODY } from '../swarm/admission.ts';
 import { addressKind } from './address-kinds.ts';
+import { type AdmissionGate, agentVersionOf, behindGate } from './admission-gate.ts';
 import { withBatchedWrites } from './batched-writes.ts';
 import { BoundedDatastore } from './bounded-datastore.ts';
 import { componentLogger } from './component-logger.ts';
@@ -57,6 +59,7 @@ const KIB = 1024;
 
 export interface HostEdges {
   readonly connectionGater: ConnectionGater;
+  readonly admission: AdmissionGate;
   /** A node of the local network made itself known. */
   onLanPeer(peer: PeerInfo): void;
 }
@@ -66,10 +69,10 @@ export function libp2pOptions(
   logger: Logger,
   edges: HostEdges,
 ): Libp2pOptions<HostServices> {
-  const { connectionGater, onLanPeer } = edges;
+  const { connectionGater, admission, onLanPeer } = edges;
   return {
     addresses: { listen: [...init.listen], appendAnnounce: [...(init.announce ?? [])] },
-    nodeInfo: { userAgent: 'kadre' },
+    nodeInfo: { userAgent: agentVersionOf(init.membership ?? ANYBODY) },
     logger: componentLogger(logger),
     datastore: new BoundedDatastore(),
     transports: [
@@ -104,30 +107,36 @@ export function libp2pOptions(
     // A provider record whose peer has left the address book spoils every answer for its key, so
     // addresses must outlive records.
     peerStore: { maxPeerAge: 24 * HOUR_MS, maxAddressAge: 24 * HOUR_MS },
-    services: services(init),
+    services: services(init, admission),
   };
 }
 
-function services(init: HostInit): NonNullable<Libp2pOptions<HostServices>['services']> {
+function services(
+  init: HostInit,
+  admission: AdmissionGate,
+): NonNullable<Libp2pOptions<HostServices>['services']> {
   const useRelays = init.listen.length > 0;
   return {
     identify: identify(),
     ping: ping(),
     dht: withPacedWalk(
-      kadDHT({
-        protocol: kadProtocolId(init.networkId),
-        // Explicit, or it stays a client until it believes to have a public address.
-        clientMode: !init.server,
-        // The default mapper drops private addresses: LANs and loopback would never fill a table.
-        peerInfoMapper: boundedPeerInfo,
-        // No values are stored in this DHT, only provider records: puts find no validator.
-        validators: {},
-        selectors: {},
-        allowQueryWithZeroPeers: true,
-        initialQuerySelfInterval: 1_000,
-        querySelfInterval: 5 * MINUTE_MS,
-        reprovide: { validity: 2 * HOUR_MS, threshold: 75 * MINUTE_MS, interval: 10 * MINUTE_MS },
-      }),
+      behindGate(
+        admission,
+        kadDHT({
+          protocol: kadProtocolId(init.networkId),
+          // Explicit, or it stays a client until it believes to have a public address.
+          clientMode: !init.server,
+          // The default mapper drops private addresses: LANs and loopback would never fill a table.
+          peerInfoMapper: boundedPeerInfo,
+          // No values are stored in this DHT, only provider records: puts find no validator.
+          validators: {},
+          selectors: {},
+          allowQueryWithZeroPeers: true,
+          initialQuerySelfInterval: 1_000,
+          querySelfInterval: 5 * MINUTE_MS,
+          reprovide: { validity: 2 * HOUR_MS, threshold: 75 * MINUTE_MS, interval: 10 * MINUTE_MS },
+        }),
+      ),
     ),
     reachability: (components) =>
       new ReachabilityWatch(components as unknown as ReachabilityComponents, { useRelays }),

@@ -11,8 +11,11 @@ export const PROTOCOL_NAMES: readonly ProtocolName[] = [
   'train',
 ];
 
+/** Of all application protocols: they change together. */
+export const PROTOCOL_VERSION = 1;
+
 export function protocolId(networkId: string, name: ProtocolName): string {
-  return `/kadre/${networkId}/${name}/1`;
+  return `/kadre/${networkId}/${name}/${PROTOCOL_VERSION}`;
 }
 
 /** The DHT of a network: nodes of different networks never share routing tables. */

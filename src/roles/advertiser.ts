@@ -2,12 +2,14 @@
  * Keeps this node findable: signs a fresh advert when the last one ages, announces its capability
  * classes in the directory, and answers peers that ask for it.
  */
-import { asKadreError } from '../base/errors.ts';
+import { asKadreError, KadreError } from '../base/errors.ts';
+import type { PeerId } from '../base/ids.ts';
 import type { Clock, Directory, Logger, Network, Timer } from '../base/ports.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
 import { type AdvertFacts, capabilityClasses, type OwnAdvert } from '../swarm/own-advert.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
+import type { WorkGate } from './work-gate.ts';
 
 export interface AdvertiserComponents {
   readonly network: Network;
@@ -16,6 +18,10 @@ export interface AdvertiserComponents {
   readonly clock: Clock;
   readonly log: Logger;
   readonly own: OwnAdvert;
+  /** Answers peers that ask whether they can be reached; absent where nobody can be dialled. */
+  readonly dialBack?: ((from: PeerId, body: Uint8Array) => Promise<Uint8Array>) | undefined;
+  /** Whether the advert is shown. */
+  readonly gate: WorkGate;
   /** The node as it is now. */
   readonly facts: () => AdvertFacts;
   /** Called with each new sequence number, to be stored. */
@@ -62,8 +68,15 @@ export class Advertiser {
 
   async start(): Promise<void> {
     this.current();
+    const { dialBack } = this.#components;
     this.#unhandle = this.#components.network.handle('advert', {
-      request: async () => encodeCanonical(this.current()),
+      request: async (from, body) => {
+        if (body.length > 0 && dialBack !== undefined) return dialBack(from, body);
+        const { closedFor } = this.#components.gate;
+        if (closedFor === undefined) return encodeCanonical(this.current());
+        // Whoever plans a job now shall not plan on this node.
+        throw new KadreError({ code: 'PEER_REFUSED' }, `takes no work: ${closedFor}`);
+      },
     });
     void this.#announce();
   }

@@ -26,7 +26,10 @@ const TIMEOUT_MS = 3_000;
 const REOPEN_MS = 30_000;
 const REOPEN_RETRY_MS = 500;
 
-/** Resolves when a quorum of the cadre is open; workers are announced meanwhile. */
+/**
+ * Resolves when a quorum of the cadre is open; workers are announced meanwhile. Errors: CADRE_LOST
+ * or CADRE_REFUSED, with the members that did not open, when a quorum is out of reach.
+ */
 export async function announcePlan(
   components: { readonly network: Network; readonly log: Logger },
   plan: OpenPlan,
@@ -84,33 +87,45 @@ async function openCadre(
   options: SignalOption,
 ): Promise<void> {
   const { seats, q } = plan;
+  if (seats.length === 0) return;
   const body = openMessage(plan, detached);
-  const failures: string[] = [];
+  const failures: NotOpen[] = [];
   let open = 0;
   await new Promise<void>((resolve, reject) => {
-    if (seats.length === 0) resolve();
+    const fail = (failure: NotOpen) => {
+      failures.push(failure);
+      if (failures.length > seats.length - q) reject(notOpen(failures));
+    };
     for (const seat of seats) {
       const peer = peerIdOf(seat.node);
       ask(network, peer, body, options).then(
         (answer) => {
           if (answer.t === 'ok') open += 1;
-          else failures.push(`${peer}: ${answer.t === 'refused' ? answer.reason : answer.t}`);
+          else fail({ peer, reason: answer.t === 'refused' ? answer.reason : answer.t });
           if (open === q) resolve();
-          if (failures.length > seats.length - q) reject(notOpen(failures));
         },
         (cause: unknown) => {
-          failures.push(`${peer}: ${asKadreError(cause, 'PEER_UNREACHABLE', 'open').message}`);
-          if (failures.length > seats.length - q) reject(notOpen(failures));
+          const error = asKadreError(cause, 'PEER_UNREACHABLE', 'open');
+          fail({ peer, reason: error.message, isSilent: true });
         },
       );
     }
   });
 }
 
-function notOpen(failures: readonly string[]): KadreError {
+interface NotOpen {
+  readonly peer: PeerId;
+  readonly reason: string;
+  readonly isSilent?: boolean;
+}
+
+function notOpen(failures: readonly NotOpen[]): KadreError {
+  const reasons = failures.map(({ peer, reason }) => `${peer}: ${reason}`);
+  const members = failures.map(({ peer }) => peer);
+  const isLost = failures.some(({ isSilent }) => isSilent === true);
   return new KadreError(
-    { code: 'CADRE_REFUSED' },
-    `the cadre did not open: ${failures.join('; ')}`,
+    { code: isLost ? 'CADRE_LOST' : 'CADRE_REFUSED', data: { members } },
+    `the cadre did not open: ${reasons.join('; ')}`,
   );
 }
 

@@ -20,6 +20,7 @@ import {
 } from './job-messages.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type { Requester } from './requester.ts';
+import type { WorkGate } from './work-gate.ts';
 import type { Worker } from './worker.ts';
 
 export interface JobProtocolComponents {
@@ -32,6 +33,8 @@ export interface JobProtocolComponents {
   readonly worker?: Worker | undefined;
   readonly cadre?: CadreService | undefined;
   readonly requester: Requester;
+  /** Whether seats are taken. */
+  readonly gate: WorkGate;
 }
 
 export class JobProtocol {
@@ -61,11 +64,18 @@ export class JobProtocol {
   }
 
   async #answer(from: PeerId, request: JobRequest): Promise<Uint8Array> {
-    const { worker, cadre } = this.#components;
+    const { worker, cadre, gate } = this.#components;
     switch (request.t) {
       case 'convene':
         if (cadre === undefined) return refusedAnswer('not-cadre-capable');
+        if (gate.closedFor !== undefined) return refusedAnswer('draining', gate.closedFor);
         return cadre.convene(from, request.seat, request.package);
+      case 'stand-in':
+        if (cadre === undefined) return refusedAnswer('not-cadre-capable');
+        if (gate.closedFor !== undefined) return refusedAnswer('draining', gate.closedFor);
+        return cadre.standIn(from, request);
+      case 'handover':
+        return cadre?.handover(from, request) ?? refusedAnswer('unknown-plan');
       case 'open':
         if (cadre === undefined) return refusedAnswer('not-cadre-capable');
         return cadre.open(from, request);
@@ -165,6 +175,10 @@ export class JobProtocol {
         // Without a cadre the requester tells itself; nobody else has a say.
         if (from === network.self) requester.judgeOf(value.planId)?.suspect(value.worker);
         cadre?.suspect(from, value.planId, value.worker);
+        return;
+      case 'cadre':
+        worker?.cadre(from, value.planId, value.links);
+        requester.notice(from, value.planId, value);
         return;
       case 'computed':
       case 'progress':

@@ -21,13 +21,16 @@ export interface LostPlan {
 
 export interface NextInstance {
   readonly instance: number;
-  /** Members that no longer answer: no candidates for the next cadre until they are seen again. */
+  /** Members that are silent or refused: no candidates until their adverts are seen again. */
   readonly members: readonly PeerId[];
 }
 
+/** A cadre that went silent, and one that never opened. */
+const LOST = new Set<string>(['CADRE_LOST', 'CADRE_REFUSED']);
+
 /** Undefined when the job has to end with this failure. */
 export function nextInstance(failure: unknown, lost: LostPlan): NextInstance | undefined {
-  if (!(failure instanceof KadreError) || failure.code !== 'CADRE_LOST') return undefined;
+  if (!(failure instanceof KadreError) || !LOST.has(failure.code)) return undefined;
   const { instance } = lost.plan.package.plan;
   const { deadlineMs } = lost.plan.policy;
   const isTooLate = deadlineMs > 0 && lost.elapsedMs >= deadlineMs;

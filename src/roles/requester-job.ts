@@ -4,6 +4,7 @@
  * after a restart, or for a job that somebody picks up by its id. Nothing that arrives is believed
  * unverified: outcomes need f + 1 judges, certificates and outputs are checked here.
  */
+
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, type ErrorJson, KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
@@ -16,9 +17,10 @@ import { computationIdOf, type JobSpec, jobIdOf, type SignedJobSpec } from '../j
 import type { JobStage } from '../job/why.ts';
 import type { StoredJob } from '../store/job-store.ts';
 import { announcePlan, reopenPlan } from './announce-plan.ts';
-import { CadreWatch } from './cadre-watch.ts';
 import { collect } from './collect.ts';
 import { detachInputs } from './detach-inputs.ts';
+import { type Ending, EndWatch } from './end-watch.ts';
+import type { FinishedJob } from './finished-job.ts';
 import { encodeMessage, type JobNotice, type Outcome } from './job-messages.ts';
 import {
   certifiedResults,
@@ -27,13 +29,13 @@ import {
   localResults,
 } from './job-results.ts';
 import type { JobStart } from './job-start.ts';
-import { type JobTimes, timesOf } from './job-times.ts';
-import { judgesOf, sendRecord } from './judges.ts';
-import { LocalJudge } from './local-judge.ts';
+import { timesOf } from './job-times.ts';
+import { JudgeList, sendRecord } from './judges.ts';
+import type { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
 import { type NextInstance, nextInstance } from './next-instance.ts';
 import { outcomeOf } from './outcome.ts';
-import { type BelievedOutcome, OutcomeVotes } from './outcome-votes.ts';
+import type { BelievedOutcome } from './outcome-votes.ts';
 import { ReplayLog } from './replay-log.ts';
 import { failureOf, type RequesterEvent, readOutcome } from './requester-events.ts';
 
@@ -54,22 +56,10 @@ export type RecordChange = (
   change: Partial<StoredJob> | { readonly end: Outcome; readonly certificate: Uint8Array | null },
 ) => Promise<void>;
 
-export interface FinishedJob {
-  readonly plan: OpenPlan;
-  /** Bytes of each output, in the kernel's output order. */
-  readonly outputs: readonly Uint8Array[];
-  readonly results: JobResults;
-  readonly outcome: ReturnType<typeof readOutcome>;
-  readonly kernelMs: ReadonlyMap<PeerId, number>;
-  readonly times: JobTimes;
-}
-
 /** Events kept for late readers; a job of a million shards makes a few hundred. */
 const EVENTS_MAX = 10_000;
 /** A cancel waits this long for judges to take it; what they do then does not depend on us. */
 const CANCEL_MS = 1_000;
-
-type Ending = BelievedOutcome | LedgerState;
 
 export class RequesterJob {
   readonly id: string;
@@ -87,10 +77,8 @@ export class RequesterJob {
   readonly #kernelMs = new Map<PeerId, number>();
   readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0, collectedMs: 0 };
   #plan: OpenPlan | undefined;
-  #votes: OutcomeVotes | undefined;
-  #judge: LocalJudge | undefined;
-  #watch: CadreWatch | undefined;
-  #settle: { resolve(end: Ending): void; reject(cause: unknown): void } | undefined;
+  /** Of the plan that is followed. */
+  #watch: EndWatch | undefined;
   #accepted = 0;
   #error: ErrorJson | undefined;
 
@@ -114,7 +102,7 @@ export class RequesterJob {
   }
 
   get judge(): LocalJudge | undefined {
-    return this.#judge;
+    return this.#watch?.judge;
   }
 
   get plan(): OpenPlan | undefined {
@@ -187,7 +175,7 @@ export class RequesterJob {
       throw error;
     } finally {
       this.#hasEnded = true;
-      this.#unwatch();
+      this.#watch?.stop();
       if (!this.#hasLeft) this.#dismissWorkers();
       this.events.close();
       this.#ending.resolve();
@@ -223,7 +211,8 @@ export class RequesterJob {
       const record = encodeRecord(buildCancel(signer, plan.planId)).bytes;
       const late = new AbortController();
       const timer = clock.setTimer(CANCEL_MS, () => late.abort());
-      await sendRecord(this.#components, plan, record, late.signal);
+      const judges = this.#watch?.judges ?? new JudgeList(plan);
+      await sendRecord(this.#components, judges, record, late.signal);
       timer.cancel();
     }
     this.#cancelled.abort(reason);
@@ -239,43 +228,57 @@ export class RequesterJob {
   /** A notice from a peer about this plan. */
   notice(from: PeerId, notice: JobNotice): void {
     if (notice.t === 'computed') this.#computed(from, notice.micros);
-    const plan = this.#plan;
-    if (plan === undefined || !judgesOf(plan).peers.includes(from)) return;
-    if (notice.t === 'progress') this.#progress(notice.accepted);
-    if (notice.t === 'outcome') this.#outcome(from, notice.outcome);
+    this.#watch?.notice(from, notice);
   }
 
-  /** Whatever the beginning, up to an outcome that is believed. */
+  /** Whatever the beginning, up to an outcome that is believed; as many plans as that takes. */
   async #untilEnd(
     onPlanned: (plan: OpenPlan) => void,
     signal: AbortSignal,
   ): Promise<{ plan: OpenPlan; end: Ending }> {
+    for (;;) {
+      const plan = await this.#planToFollow(signal);
+      onPlanned(plan);
+      const end = await this.#follow(plan, signal);
+      if (!('instance' in end)) return { plan, end };
+      this.#watch?.stop();
+      this.#dismissWorkers();
+      this.#accepted = 0;
+      this.#start = { kind: 'plan', instance: end.instance };
+    }
+  }
+
+  /** One plan up to its end, or up to what has to be tried after it. */
+  async #follow(plan: OpenPlan, signal: AbortSignal): Promise<Ending | NextInstance> {
     const start = this.#start;
-    const plan = start.kind === 'plan' ? await this.#makePlan(start.instance, signal) : start.plan;
-    this.#plan = plan;
-    onPlanned(plan);
-    if (start.kind === 'collect') return { plan, end: { outcome: start.outcome, judges: [] } };
+    if (start.kind === 'collect') return { outcome: start.outcome, judges: [] };
     const ended = this.#awaitEnd(plan, signal);
     ended.catch(() => {});
-    if (start.kind === 'plan') {
-      const init = { ...this.#answers(), detached: this.isDetached };
-      await announcePlan(this.#components, plan, init, { signal });
-    } else if (start.kind === 'reopen') {
-      const found = await reopenPlan(this.#components, plan, this.isDetached, { signal });
-      if (found === 'gone') return this.#planAgain(start.instance + 1, onPlanned, signal);
-    }
-    this.#marks.announcedMs = this.#components.clock.monotonicMs();
-    const over = new AbortController();
-    const onEnd = () => over.abort();
-    ended.then(onEnd, onEnd);
-    await this.#detach(plan, signal, over.signal);
     try {
-      return { plan, end: await ended };
+      const found = await this.#open(plan, signal);
+      // Nobody ever ran it: no cadre was lost.
+      if (found === 'gone') return { instance: plan.package.plan.instance + 1, members: [] };
+      this.#marks.announcedMs = this.#components.clock.monotonicMs();
+      const over = new AbortController();
+      const onEnd = () => over.abort();
+      ended.then(onEnd, onEnd);
+      await this.#detach(plan, signal, over.signal);
+      return await ended;
     } catch (cause) {
-      const next = this.#nextInstance(plan, cause);
-      if (next === undefined || signal.aborted) throw cause;
-      return this.#planAgain(next.instance, onPlanned, signal);
+      const next = signal.aborted ? undefined : this.#nextInstance(plan, cause);
+      if (next === undefined) throw cause;
+      return next;
     }
+  }
+
+  /** A new plan is announced; whether one from before a restart still runs is asked. */
+  async #open(plan: OpenPlan, signal: AbortSignal): Promise<'open' | 'gone' | 'unknown'> {
+    const { kind } = this.#start;
+    if (kind === 'reopen') return reopenPlan(this.#components, plan, this.isDetached, { signal });
+    if (kind !== 'plan') return 'unknown';
+    const init = { ...this.#answers(), detached: this.isDetached };
+    await announcePlan(this.#components, plan, init, { signal });
+    return 'open';
   }
 
   /** The cadre is lost: whether another one is drawn, which is told and made possible here. */
@@ -288,25 +291,19 @@ export class RequesterJob {
     return next;
   }
 
-  /** Frozen and seated, and remembered before any member or worker acts on it. */
-  async #makePlan(instance: number, signal: AbortSignal): Promise<OpenPlan> {
+  /** A new one is frozen, seated, and remembered before any member or worker acts on it. */
+  async #planToFollow(signal: AbortSignal): Promise<OpenPlan> {
+    const start = this.#start;
+    if (start.kind !== 'plan') {
+      this.#plan = start.plan;
+      return start.plan;
+    }
+    const { instance } = start;
     const made = await makePlan(this.#components, { ...this.#init, instance }, { signal });
     this.#emitPlanned(made);
     await this.#record({ plan: made.plan.package, instance });
+    this.#plan = made.plan;
     return made.plan;
-  }
-
-  /** Nobody runs the plan any more: another one of the same job. */
-  #planAgain(
-    instance: number,
-    onPlanned: (plan: OpenPlan) => void,
-    signal: AbortSignal,
-  ): Promise<{ plan: OpenPlan; end: Ending }> {
-    this.#unwatch();
-    this.#dismissWorkers();
-    this.#accepted = 0;
-    this.#start = { kind: 'plan', instance };
-    return this.#untilEnd(onPlanned, signal);
   }
 
   /** The cadre is open; a detached job also needs its inputs elsewhere. */
@@ -336,24 +333,14 @@ export class RequesterJob {
 
   /** Settles with the judges' believed outcome, or with our own ledger when there is no cadre. */
   #awaitEnd(plan: OpenPlan, signal: AbortSignal): Promise<Ending> {
-    this.#votes = new OutcomeVotes(judgesOf(plan).believed);
-    return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#watch = new CadreWatch(
-        {
-          ...this.#components,
-          onLost: reject,
-          onOutcome: (peer, outcome) => this.#outcome(peer, outcome),
-          onProgress: (accepted) => this.#progress(accepted),
-        },
-        plan,
-      );
-      this.#watch.start(this.#start.kind === 'plan' ? undefined : 0);
-      if (plan.seats.length > 0) return;
-      this.#judge = new LocalJudge(this.#components, { plan, onEnd: resolve });
-      this.#judge.start();
+    const watch = new EndWatch(this.#components, {
+      plan,
+      onProgress: (accepted) => this.#progress(accepted),
+      onReplaced: (peer) => this.events.push({ type: 'replaced', peer }),
     });
+    this.#watch = watch;
+    watch.start(this.#start.kind === 'plan' ? undefined : 0);
+    return watch.ended(signal);
   }
 
   async #finish(plan: OpenPlan, end: Ending, signal: AbortSignal): Promise<FinishedJob> {
@@ -392,7 +379,7 @@ export class RequesterJob {
   ): Promise<JobResults> | JobResults {
     if (this.#start.kind === 'collect') return certifiedResults(plan, this.#start.certificate);
     if (believed === undefined) return localResults(plan, end as LedgerState);
-    return fetchCertificate(this.#components, plan, believed, { signal });
+    return fetchCertificate(this.#components, this.#watch!.judges, believed, { signal });
   }
 
   #answers() {
@@ -402,11 +389,6 @@ export class RequesterJob {
       onRefused: (peer: PeerId, reason: string) =>
         this.events.push({ type: 'refused', peer, reason }),
     };
-  }
-
-  #outcome(from: PeerId, outcome: Outcome): void {
-    const believed = this.#votes?.add(from, outcome);
-    if (believed !== undefined) this.#settle?.resolve(believed);
   }
 
   #computed(from: PeerId, micros: number): void {
@@ -427,11 +409,6 @@ export class RequesterJob {
     this.events.push({ type: 'planned', jobId, workers: workers.length, roster: nodes.length });
     const members = seats.map((seat) => peerIdOf(seat.node));
     if (members.length > 0) this.events.push({ type: 'convened', members, skipped: [...skipped] });
-  }
-
-  #unwatch(): void {
-    this.#judge?.stop();
-    this.#watch?.stop();
   }
 
   /** However the job ends, its workers need not go on; only the requester's word counts there. */

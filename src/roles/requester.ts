@@ -16,6 +16,7 @@ import type { WhyReport } from '../job/why.ts';
 import { type JobStore, jobIdText, type StoredJob } from '../store/job-store.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { explainJob } from './ask-why.ts';
+import type { FinishedJob } from './finished-job.ts';
 import { JOB_MESSAGE_BYTES_MAX, type JobNotice, outcomeShape } from './job-messages.ts';
 import { JobRecords, recordedFailure } from './job-records.ts';
 import type { JobStart } from './job-start.ts';
@@ -23,7 +24,6 @@ import type { LocalJudge } from './local-judge.ts';
 import { type LocatedComputation, locateComputation } from './locate-computation.ts';
 import { learnAddresses, locateJob } from './locate-job.ts';
 import {
-  type FinishedJob,
   type RequesterComponents as JobComponents,
   type RecordChange,
   RequesterJob,

@@ -15,6 +15,8 @@ import type {
   Signer,
   Timer,
 } from '../base/ports.ts';
+import type { Checked } from '../base/verdict.ts';
+import type { EpochLink } from '../certificate/epochs.ts';
 import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
@@ -25,7 +27,7 @@ import type { AssignedRecord, SealedRecord, WorkLog, WorkStore } from '../store/
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
-import { judgesOf, sendRecord } from './judges.ts';
+import { JudgeList, sendRecord } from './judges.ts';
 import type { KnownResults, PlanResults, ShardRoots } from './known-results.ts';
 import { SealedWork } from './sealed-work.ts';
 
@@ -64,6 +66,7 @@ export class WorkerJob {
   readonly #plan: OpenPlan;
   readonly #sealed: SealedWork;
   readonly #inputs: InputCache;
+  readonly judges: JudgeList;
   readonly #votes: ClosedVotes;
   readonly #known: PlanResults;
   readonly #stopping = new AbortController();
@@ -86,7 +89,8 @@ export class WorkerJob {
     const { planId, outputsPerShard } = plan;
     this.#sealed = new SealedWork(components, { planId, outputsPerShard });
     this.#inputs = new InputCache(components, plan);
-    this.#votes = new ClosedVotes(judgesOf(plan).believed, plan.spec.shards);
+    this.judges = new JudgeList(plan);
+    this.#votes = new ClosedVotes(this.judges.believed, plan.spec.shards);
     this.#known = components.known.of(plan, this.#speed);
   }
 
@@ -209,11 +213,20 @@ export class WorkerJob {
 
   /** A judge says that seal sets are closed. */
   closed(judge: PeerId, wave: number, shards: readonly number[]): void {
-    if (!judgesOf(this.#plan).peers.includes(judge)) return;
+    if (!this.judges.has(judge)) return;
     const believed = this.#votes.add(judge, wave, shards);
     if (believed.length === 0) return;
     if (!this.ended) this.#scheduleResend(RESEND_MS);
     void this.#reveal(wave, believed);
+  }
+
+  /** A judge shows who judges from now on; they hear from us what they may lack. */
+  cadre(from: PeerId, links: readonly EpochLink[]): Checked<unknown> {
+    const gone = this.judges.adopt(from, links);
+    if (!gone.ok || gone.value.length === 0) return gone;
+    for (const judge of gone.value) this.#votes.forget(judge);
+    if (!this.ended) this.#scheduleResend(RESEND_MS_MIN);
+    return gone;
   }
 
   /** No more is wanted: running kernels are stopped, nothing is sent, the log goes. */
@@ -367,7 +380,7 @@ export class WorkerJob {
 
   async #send(record: Uint8Array): Promise<void> {
     if (this.ended) return;
-    await sendRecord(this.#components, this.#plan, record, this.#stopping.signal);
+    await sendRecord(this.#components, this.judges, record, this.#stopping.signal);
   }
 
   /** For display only: how long the kernel took here. */
@@ -395,7 +408,7 @@ export class WorkerJob {
     const body = encodeMessage({ t: 'ask', planId: this.#plan.planId });
     const { signal } = this.#stopping;
     await Promise.allSettled(
-      judgesOf(this.#plan).peers.map((peer) => network.request(peer, 'job', body, { signal })),
+      this.judges.peers.map((peer) => network.request(peer, 'job', body, { signal })),
     );
   }
 }

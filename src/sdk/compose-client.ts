@@ -14,6 +14,7 @@ import { MemoryBlobStore } from '../store/memory-blob-store.ts';
 import type { NetworkFile } from '../swarm/network-file.ts';
 import { EmbeddedSwarm } from './embedded-swarm.ts';
 import { OneOffRunner } from './one-off-runner.ts';
+import { proveMembership } from './prove-membership.ts';
 import type { Swarm } from './types.ts';
 
 export interface ClientInit extends SignalOption {
@@ -21,6 +22,7 @@ export interface ClientInit extends SignalOption {
   /** Multiaddrs ending in /p2p/<peer id>. */
   readonly bootstrap: readonly string[];
   readonly identitySeed?: Uint8Array | undefined;
+  readonly invitation?: string | undefined;
   /** Multiaddrs; with any, this client is found and dialled like a node. */
   readonly listen?: readonly string[] | undefined;
   readonly log?: Logger;
@@ -28,15 +30,20 @@ export interface ClientInit extends SignalOption {
 
 const STOP_TIMEOUT_MS = 2_000;
 
-/** Resolves at once; whether anybody answers shows when a job looks for peers. */
+/**
+ * Resolves at once, after any puzzle of the network's is solved; whether anybody answers shows when
+ * a job looks for peers. Errors: NOT_INVITED.
+ */
 export async function composeClient(init: ClientInit): Promise<Swarm> {
   throwIfAborted(init.signal);
   const { network: file, bootstrap, listen = [], log = silentLogger } = init;
   const seed = init.identitySeed ?? generateSeed();
   const signer = signerFromSeed(seed);
+  const { invitation, signal } = init;
+  const membership = await proveMembership(file, signer, { invitation, signal });
   const host = await createHost(
     { clock: systemClock, random: systemRandom, logger: log },
-    { seed, networkId: file.id, listen, bootstrap, server: listen.length > 0 },
+    { seed, networkId: file.id, membership, listen, bootstrap, server: listen.length > 0 },
   );
   const blobs = new MemoryBlobStore();
   const { network, directory } = host;
@@ -51,7 +58,7 @@ export async function composeClient(init: ClientInit): Promise<Swarm> {
     random: systemRandom,
     verifier: ed25519Verifier,
   };
-  const roles = composeRoles(ports, { networkId: file.id });
+  const roles = composeRoles(ports, { networkId: file.id, membership });
   const hostService = { name: 'host', start: () => host.start(), stop: () => host.stop() };
   const services = [hostService, ...roles.services];
   const lifecycle = new Lifecycle(services, { stopTimeoutMs: STOP_TIMEOUT_MS });

@@ -8,7 +8,7 @@ import type { ConnectOptions, Swarm } from './types.ts';
 
 /**
  * Errors: USAGE when `api` and `bootstrap` are both given, BAD_CONFIG for the network file,
- * NODE_UNREACHABLE and API_DENIED for an API.
+ * NOT_INVITED where it admits by invitation, NODE_UNREACHABLE and API_DENIED for an API.
  *
  * @example
  * const swarm = await connect({ bootstrap: ['/ip4/127.0.0.1/tcp/4001/p2p/12D3KooW...'] });
@@ -16,7 +16,7 @@ import type { ConnectOptions, Swarm } from './types.ts';
  * const { outputs, certificate } = await job.result();
  */
 export async function connect(options: ConnectOptions = {}): Promise<Swarm> {
-  const { api, bootstrap, token, signal, identitySeed, listen } = options;
+  const { api, bootstrap, token, signal, identitySeed, listen, invitation } = options;
   if (api !== undefined && bootstrap !== undefined) {
     throw new KadreError({ code: 'USAGE' }, 'give either `api` or `bootstrap`, not both');
   }
@@ -26,6 +26,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Swarm> {
     network,
     bootstrap: bootstrap ?? network.bootstrap,
     identitySeed,
+    invitation,
     listen,
     signal,
   });

@@ -11,8 +11,9 @@ import { blobRoot } from '../blob/tree.ts';
 import type { Reuse } from '../job/reuse.ts';
 import type { WhyReport } from '../job/why.ts';
 import { arrayOfBytes, type NdArray } from '../kernel/nd-array.ts';
+import type { FinishedJob } from '../roles/finished-job.ts';
 import type { Requester, StartedJob } from '../roles/requester.ts';
-import type { FinishedJob, RequesterJob } from '../roles/requester-job.ts';
+import type { RequesterJob } from '../roles/requester-job.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { errorOf, type JobFacts, jobInfo } from './job-info.ts';
 import type {

@@ -8,8 +8,8 @@ import { KadreError } from '../base/errors.ts';
 import type { BlobStore, Random, SignalOption } from '../base/ports.ts';
 import type { ExecutionInput, Executor } from '../compute/executor.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
+import type { FinishedJob } from '../roles/finished-job.ts';
 import { uniteRanges } from '../roles/input-cache.ts';
-import type { FinishedJob } from '../roles/requester-job.ts';
 
 export interface SpotCheckComponents {
   /** Holds the job's inputs, which the submitter of the same work has. */

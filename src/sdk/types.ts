@@ -31,6 +31,8 @@ export interface ConnectOptions extends SignalOption {
   readonly token?: string;
   /** 32-byte Ed25519 seed of the requester's identity; a fresh one when absent. */
   readonly identitySeed?: Uint8Array;
+  /** Of that identity, where the network admits by invitation (`kadre network invite`). */
+  readonly invitation?: string;
 }
 
 export interface Work {
@@ -100,6 +102,8 @@ export type JobEvent =
       readonly instance: number;
       readonly members: readonly string[];
     }
+  /** A member fell silent; its seat in the cadre went to another. */
+  | { readonly type: 'replaced'; readonly peer: string }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & Retry)
   | ({ readonly type: 'dispute' } & Dispute)

@@ -4,10 +4,11 @@
  * young file whose name was never synced may be gone as a whole. What was synced stays, unless the
  * disk is told to be a bad one: to fail a sync, or to flip a bit of what it holds.
  */
-import { concatBytes } from '../base/bytes.ts';
+import { concatBytes, utf8 } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { Clock } from '../base/ports.ts';
-import type { LogFolder } from '../store/log-folder.ts';
+import { crc32c } from '../store/crc32c.ts';
+import { appendEach, type LogFolder, NEXT_SUFFIX } from '../store/log-folder.ts';
 import { type LogFile, openLog } from '../store/wal.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -44,6 +45,18 @@ export class SimDisk {
     return {
       list: async () => [...this.#files.keys()].sort(),
       open: (name, options) => openLog(this.#handle(name, isRunning), options),
+      replace: async (name, records) => {
+        if (isRunning()) this.#files.delete(name + NEXT_SUFFIX);
+        const next = await openLog(this.#handle(name + NEXT_SUFFIX, isRunning));
+        await appendEach(next.wal, records);
+        // A dead process renames nothing; the directory's own sync is part of this instant.
+        const file = this.#files.get(name + NEXT_SUFFIX);
+        if (isRunning() && file !== undefined) {
+          this.#files.delete(name + NEXT_SUFFIX);
+          this.#files.set(name, file);
+        }
+        return { ...next, records };
+      },
       remove: async (name) => {
         if (isRunning()) this.#files.delete(name);
       },
@@ -146,6 +159,7 @@ class SimFile {
     };
     return {
       name,
+      drawSalt: () => crc32c(utf8(`${name} ${this.createdMs}`)),
       read: async () => this.#content.slice(),
       truncate: (bytes) =>
         alive(() => {

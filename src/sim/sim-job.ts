@@ -4,7 +4,8 @@ import { JsExecutor } from '../compute/local-executor.ts';
 import { buildSpec } from '../job/build-spec.ts';
 import { derivePolicy, type PolicyChoice } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
-import type { FinishedJob, RequesterJob } from '../roles/requester-job.ts';
+import type { FinishedJob } from '../roles/finished-job.ts';
+import type { RequesterJob } from '../roles/requester-job.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimNode } from './sim-node.ts';
 

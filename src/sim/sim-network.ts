@@ -197,7 +197,7 @@ export class SimNetwork implements Network {
 
   penalise(peer: PeerId, penalty: Penalty, reason: string): void {
     this.penalties.push({ peer, penalty, reason });
-    if (!this.#standing.book(peer, penalty)) return;
+    if (!this.#standing.book(peer, penalty, reason)) return;
     this.#hub.peers.get(peer)?.lost(this.self);
     this.lost(peer);
   }

@@ -6,11 +6,11 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value >>> 0;
 });
 
-/** Checksum of `bytes`, as an unsigned 32-bit integer. */
-export function crc32c(bytes: Uint8Array): number {
-  let value = 0xffffffff;
+/** Checksum of `bytes` behind what `before` is the checksum of, as an unsigned 32-bit integer. */
+export function crc32c(bytes: Uint8Array, before = 0): number {
+  let value = ~before;
   for (let i = 0; i < bytes.length; i++) {
     value = table[(value ^ bytes[i]!) & 0xff]! ^ (value >>> 8);
   }
-  return (value ^ 0xffffffff) >>> 0;
+  return ~value >>> 0;
 }

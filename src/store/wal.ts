@@ -8,7 +8,13 @@
 import { concatBytes } from '../base/bytes.ts';
 import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import type { Wal } from '../base/ports.ts';
-import { encodeFrame, FRAME_BODY_BYTES_MAX, scanWal, WAL_HEADER } from './wal-frames.ts';
+import {
+  encodeFileHeader,
+  encodeFrame,
+  FRAME_BODY_BYTES_MAX,
+  type WalPosition,
+} from './wal-frames.ts';
+import { scanWal } from './wal-scan.ts';
 
 export interface OpenedWal {
   readonly wal: Wal;
@@ -29,6 +35,8 @@ export interface WalFile {
 export interface LogFile extends WalFile {
   /** For messages. */
   readonly name: string;
+  /** A u32 that nobody can foresee who has a say in what the log will hold. */
+  drawSalt(): number;
   read(): Promise<Uint8Array>;
   truncate(bytes: number): Promise<void>;
   /** Makes content, length and name durable, before the log is used. */
@@ -59,7 +67,8 @@ function failureOf(cause: unknown, { onSyncFailed }: OpenWalOptions): KadreError
 
 /**
  * Reads what a file holds and goes on after it. Closes the file when it throws: DATA_DIR_DAMAGED
- * when a bad frame is followed by good ones, DISK_FAILED or SYNC_FAILED when the disk refuses.
+ * when something acknowledged was lost or changed, DISK_FAILED or SYNC_FAILED when the disk
+ * refuses.
  */
 export async function openLog(file: LogFile, options: OpenWalOptions = {}): Promise<OpenedWal> {
   try {
@@ -70,11 +79,13 @@ export async function openLog(file: LogFile, options: OpenWalOptions = {}): Prom
       throw new KadreError(init, `${file.name}: ${scan.why}`);
     }
     const { records, nextSequence, goodBytes } = scan;
+    const start = { goodBytes, bytes: content.length, salt: scan.salt ?? file.drawSalt() };
     const isLazy = options.entry === 'lazy' && content.length === 0;
-    if (!isLazy) await beginAt(file, { goodBytes, bytes: content.length }, options);
+    if (!isLazy) await beginAt(file, start, options);
     // A lazy log's header travels with its first frame, in one write.
-    const logFile = isLazy ? prefixed(file, WAL_HEADER) : file;
-    const wal = new GroupCommitWal(logFile, nextSequence, options);
+    const logFile = isLazy ? prefixed(file, encodeFileHeader(start.salt)) : file;
+    const position = { salt: start.salt, sequence: nextSequence };
+    const wal = new GroupCommitWal(logFile, position, options);
     return { wal, records, tornBytes: content.length - goodBytes };
   } catch (cause) {
     await file.close();
@@ -82,16 +93,23 @@ export async function openLog(file: LogFile, options: OpenWalOptions = {}): Prom
   }
 }
 
+interface Start {
+  readonly salt: number;
+  readonly goodBytes: number;
+  /** What the file holds, a torn tail included. */
+  readonly bytes: number;
+}
+
 /** Cuts off a torn tail; header, length and name are durable before anything is appended. */
 async function beginAt(
   file: LogFile,
-  { goodBytes, bytes }: { readonly goodBytes: number; readonly bytes: number },
+  { salt, goodBytes, bytes }: Start,
   options: OpenWalOptions,
 ): Promise<void> {
   if (goodBytes === bytes && goodBytes > 0) return;
   try {
     if (goodBytes < bytes) await file.truncate(goodBytes);
-    if (goodBytes === 0) await file.write(WAL_HEADER);
+    if (goodBytes === 0) await file.write(encodeFileHeader(salt));
     await file.syncWhole();
   } catch (cause) {
     throw failureOf(cause, options);
@@ -126,16 +144,16 @@ interface Waiting {
 export class GroupCommitWal implements Wal {
   readonly #file: WalFile;
   readonly #options: OpenWalOptions;
-  #sequence: number;
+  #position: WalPosition;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #failure: KadreError | undefined;
   #isClosed = false;
 
-  constructor(file: WalFile, nextSequence: number, options: OpenWalOptions = {}) {
+  constructor(file: WalFile, position: WalPosition, options: OpenWalOptions = {}) {
     this.#file = file;
     this.#options = options;
-    this.#sequence = nextSequence;
+    this.#position = position;
   }
 
   append(records: readonly Uint8Array[]): Promise<void> {
@@ -166,9 +184,9 @@ export class GroupCommitWal implements Wal {
       try {
         if (this.#failure !== undefined) throw this.#failure;
         const records = group.flatMap((entry) => entry.records);
-        await this.#file.write(encodeFrame(this.#sequence, records));
+        await this.#file.write(encodeFrame(this.#position, records));
         await this.#file.datasync();
-        this.#sequence += 1;
+        this.#position = { ...this.#position, sequence: this.#position.sequence + 1 };
         for (const entry of group) entry.resolve();
       } catch (cause) {
         // For ever: a later append must not follow a frame that may or may not be there.

@@ -12,9 +12,12 @@ import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import type { KernelOffer, Role, SignedAdvert } from './advert.ts';
 import { checkFreshness, checkStatement, decodeAdvert } from './check-advert.ts';
+import type { AdmissionRule } from './network-file.ts';
 
 export interface AdvertBookInit {
   readonly network: string;
+  /** Who belongs to it; default: anybody. */
+  readonly admission?: AdmissionRule;
   /** Peers held at most; default 4096. When full, the expired go first, then the longest held. */
   readonly peersMax?: number;
 }
@@ -41,6 +44,7 @@ interface Entry {
 export class AdvertBook {
   readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #network: string;
+  readonly #admission: AdmissionRule;
   readonly #peersMax: number;
   /** In the order of the last accepted advert, oldest first. */
   readonly #entries = new Map<PeerId, Entry>();
@@ -51,6 +55,7 @@ export class AdvertBook {
   constructor(components: { clock: Pick<Clock, 'wallMs'> }, init: AdvertBookInit) {
     this.#clock = components.clock;
     this.#network = init.network;
+    this.#admission = init.admission ?? { kind: 'none' };
     this.#peersMax = init.peersMax ?? PEERS_MAX;
   }
 
@@ -145,7 +150,7 @@ export class AdvertBook {
     // Deleted and added again: what is used stays, what is not moves to the front and goes.
     if (!this.#verified.delete(name)) {
       this.#signatureChecks += 1;
-      const refusal = checkStatement(signed);
+      const refusal = checkStatement(signed, this.#admission);
       if (refusal !== undefined) return refusal;
       if (this.#verified.size >= VERIFIED_PER_PEER * this.#peersMax) {
         this.#verified.delete(this.#verified.values().next().value!);

@@ -55,6 +55,13 @@ export const kernelOfferShape = struct({
 });
 export type KernelOffer = Infer<typeof kernelOfferShape>;
 
+/** Of `open`, the puzzle's solution; of `invite`, the authority's signature (`admission.ts`). */
+const admissionShape = struct({
+  kind: oneOf('open', 'invite'),
+  proof: bytes(SIGNATURE_BYTES),
+});
+export type Admission = Infer<typeof admissionShape>;
+
 export const advertShape = struct({
   v: oneOf(1),
   node: bytes(NODE_ID_BYTES),
@@ -74,8 +81,8 @@ export const advertShape = struct({
     /** Live plans that this node serves as worker or member. */
     plans: integer(0, 1024),
   }),
-  /** Reserved for `open` admission (identity puzzle) and `invite` (authority's signature). */
-  admission: optional(struct({ kind: oneOf('open', 'invite'), proof: bytes(SIGNATURE_BYTES) })),
+  /** Present exactly where the network asks for it. */
+  admission: optional(admissionShape),
 });
 export type Advert = Infer<typeof advertShape>;
 

@@ -10,7 +10,9 @@ import { isSignedBy } from '../crypto/portable/signed.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { TAGS } from '../wire/tags.ts';
+import { checkAdmission } from './admission.ts';
 import { type Advert, type SignedAdvert, signedAdvertShape } from './advert.ts';
+import type { AdmissionRule } from './network-file.ts';
 
 export interface AdvertRules {
   /** Network id that the advert must name. */
@@ -21,6 +23,8 @@ export interface AdvertRules {
   readonly known?: number | undefined;
   /** The node that was asked; another node's advert is `wrong-node`. */
   readonly expect?: NodeId | undefined;
+  /** Who belongs to the network; default: anybody. */
+  readonly admission?: AdmissionRule;
 }
 
 /**
@@ -34,7 +38,8 @@ export interface AdvertRules {
 export function checkAdvert(bytes: Uint8Array, rules: AdvertRules): Checked<SignedAdvert> {
   const decoded = decodeAdvert(bytes);
   if (!decoded.ok) return decoded;
-  return checkFreshness(decoded.value.advert, rules) ?? checkStatement(decoded.value) ?? decoded;
+  const signed = decoded.value;
+  return checkFreshness(signed.advert, rules) ?? checkStatement(signed, rules.admission) ?? decoded;
 }
 
 /** Bytes to a value of the right shape, and no more: nothing is verified. */
@@ -67,16 +72,19 @@ export function checkFreshness(advert: Advert, rules: AdvertRules): Refusal | un
 }
 
 /**
- * What holds or fails for ever, whoever asks. Reasons: `bad-roles`, `bad-address`, `bad-device`,
- * `bad-kernel`, `unsupported-admission`, `bad-signature`, `inadmissible-key`.
+ * What holds or fails for ever under one network's rule. Reasons: `bad-roles`, `bad-address`,
+ * `bad-device`, `bad-kernel`, those of `checkAdmission`, `bad-signature`, `inadmissible-key`.
  */
-export function checkStatement(signed: SignedAdvert): Refusal | undefined {
+export function checkStatement(
+  signed: SignedAdvert,
+  rule: AdmissionRule = { kind: 'none' },
+): Refusal | undefined {
   const { advert, signature } = signed;
   const contents =
     checkRoles(advert) ?? checkAddresses(advert) ?? checkDevices(advert) ?? checkKernels(advert);
   if (contents !== undefined) return contents;
-  // A proof that nobody reads must not look like an admitted node.
-  if (advert.admission !== undefined) return refuse('unsupported-admission');
+  const stranger = checkAdmission(rule, advert.network, advert.node, advert.admission);
+  if (stranger !== undefined) return stranger;
   if (!isSignedBy(advert.node, TAGS.signAdvert, encodeCanonical(advert), signature)) {
     return refuse('bad-signature');
   }

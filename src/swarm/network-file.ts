@@ -164,9 +164,9 @@ function admissionOf(value: unknown): Checked<AdmissionRule> {
       : bad('`admission.bits` must be 1 to 40');
   }
   if (kind === 'invite' && unknownKey(value, ['kind', 'authority']) === undefined) {
-    return typeof authority === 'string' && authority.length <= 64
+    return typeof authority === 'string' && nodeIdOf(authority) !== undefined
       ? accept({ kind, authority })
-      : bad('`admission.authority` must be a peer id');
+      : bad('`admission.authority` must be an Ed25519 peer id');
   }
   return bad('`admission` must be {kind: none}, {kind: open, bits} or {kind: invite, authority}');
 }

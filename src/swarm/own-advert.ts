@@ -9,6 +9,7 @@ import { signTagged } from '../crypto/portable/signed.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { TAGS } from '../wire/tags.ts';
+import { ANYBODY, type Membership } from './admission.ts';
 import type { Advert, SignedAdvert } from './advert.ts';
 import { checkAdvert } from './check-advert.ts';
 
@@ -21,6 +22,8 @@ export interface OwnAdvertInit {
   readonly software: string;
   /** Sequence of the last advert issued before this start; 0 when unknown. */
   readonly lastSequence: number;
+  /** The network's rule and the own proof; default: anybody. */
+  readonly membership?: Membership;
   /** 1..`LIMITS.advertLifetimeMsMax`, the default. */
   readonly lifetimeMs?: number;
 }
@@ -71,11 +74,12 @@ export class OwnAdvert {
   /** A new advert, whatever the last one says. */
   issue(facts: AdvertFacts): SignedAdvert {
     const wallMs = this.#clock.wallMs();
+    const { network, membership = ANYBODY } = this.#init;
     this.#sequence = nextSequence(this.#sequence, wallMs);
     const advert: Advert = {
       v: 1,
       node: this.#signer.nodeId,
-      network: this.#init.network,
+      network,
       sequence: this.#sequence,
       issuedMs: wallMs,
       expiresMs: wallMs + (this.#init.lifetimeMs ?? LIMITS.advertLifetimeMsMax),
@@ -85,10 +89,11 @@ export class OwnAdvert {
       devices: [...facts.devices],
       kernels: [...facts.kernels],
       load: { ...facts.load },
+      ...(membership.own !== undefined && { admission: membership.own }),
     };
     const signed = signAdvert(this.#signer, advert);
     // A node whose advert everyone refuses would wait for work for ever without knowing why.
-    const rules = { network: this.#init.network, wallMs };
+    const rules = { network, wallMs, admission: membership.rule };
     const checked = checkAdvert(encodeCanonical(signed), rules);
     assert(checked.ok, `own advert is refused: ${checked.ok || checked.reason}`);
     this.#current = signed;

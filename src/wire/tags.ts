@@ -25,6 +25,7 @@ export const TAGS = {
   evidence: 'kadre/evidence/1',
   capabilityClass: 'kadre/capability-class/1',
   network: 'kadre/network/1',
+  puzzle: 'kadre/puzzle/1',
   updateSchema: 'kadre/update-schema/1',
   updateMask: 'kadre/update-mask/1',
   updateStart: 'kadre/update-start/1',
@@ -42,6 +43,7 @@ export const TAGS = {
   signSeal: 'kadre/sign/seal/1',
   signCancel: 'kadre/sign/cancel/1',
   signUpdate: 'kadre/sign/update/1',
+  signInvitation: 'kadre/sign/invitation/1',
   // signatures of a plan's consensus key (consensus.md 1.13)
   consensusProposal: 'kadre/consensus/1/PROPOSAL',
   consensusVote: 'kadre/consensus/1/VOTE',

@@ -46,7 +46,7 @@ async function startJob(swarm: Swarm, isReady = firstWave): Promise<Started> {
     if (isReady(members, claimed)) break;
   }
   assert.equal(members.length, 4);
-  // A cadre that loses two members before it is open is refused; only an open one waits for them.
+  // A cadre that loses two members before it is open is replaced; only an open one waits for them.
   const isOpen = async () => (await job.describe()).stage === 'computing' || undefined;
   await eventually(isOpen, 'an open cadre');
   return { job, members, claimed };

@@ -25,6 +25,29 @@ async function takePort(): Promise<{ port: number; free: () => void }> {
   return { port: (server.address() as AddressInfo).port, free: () => server.close() };
 }
 
+/** What an operator and Prometheus see of it. */
+async function watched(data: string, ready: JsonObject): Promise<void> {
+  const { stdout } = await place.run([
+    ...['top', '--count', '2', '--interval', '0.1', '--data', data, '--json'],
+  ]);
+  const looks = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { cpu: number | null; status: JsonObject });
+  assert.equal(looks.length, 2);
+  assert.deepEqual([looks[0]!.cpu === null, looks[1]!.cpu !== null], [true, true]);
+  for (const look of looks) {
+    assert.deepEqual(schemaProblems(schemaOf('top'), look), []);
+    assert.deepEqual(schemaProblems(schemaOf('status'), look.status), []);
+  }
+  const url = `${ready.api}/v1/metrics`;
+  assert.equal((await fetch(url)).status, 401);
+  const token = (await readFile(String(ready.tokenFile), 'utf8')).trim();
+  const scraped = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  assert.match(scraped.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+  assert.match(await scraped.text(), new RegExp(`^kadre_info\\{peer="${ready.peerId}"`, 'm'));
+}
+
 test('a node alone is ready, says so once, and keeps what it writes to itself', async () => {
   const data = place.path('alone');
   const { process: node, ready } = await place.up([...LOOPBACK, '--data', data]);
@@ -35,6 +58,7 @@ test('a node alone is ready, says so once, and keeps what it writes to itself', 
   for (const name of ['identity', 'api-token']) {
     assert.equal((await stat(place.path('alone', name))).mode & 0o777, 0o600, name);
   }
+  await watched(data, ready);
   const second = await place.json(['up', ...LOOPBACK, '--data', data]);
   assert.deepEqual([second.status, codeOf(second.object)], [7, 'DATA_DIR_LOCKED']);
   node.child.kill('SIGTERM');
@@ -99,6 +123,11 @@ test('a node starts although no bootstrap answers, and joins when one appears', 
     async () => (await peers()).find(({ peerId }) => peerId === again.ready.peerId),
     'the early node joins',
   );
+  const { object: report } = await place.json(['doctor', '--data', place.path('early')]);
+  assert.deepEqual(schemaProblems(schemaOf('doctor'), report), []);
+  const checks = report.checks as { name: string; status: string; detail: string }[];
+  const reach = checks.find(({ name }) => name === 'reachability');
+  assert.match(`${reach?.status}: ${reach?.detail}`, /^ok: 1 of 1 peers reached it at \/ip4/);
   early.process.child.kill('SIGINT');
   assert.equal((await within(early.process.finished, 'the end on SIGINT')).status, 0);
 });
@@ -135,4 +164,64 @@ test('kernels list and selftest fit their schemas and hold on every backend', as
   const { status, object } = await place.json(['kernels', 'selftest']);
   assert.deepEqual([status, object.ok], [0, true]);
   assert.deepEqual(schemaProblems(schemaOf('kernels-selftest'), object), []);
+});
+
+test('a drained node ends what it began, takes nothing new, and only then stops', async () => {
+  const data = place.path('drained');
+  const { process: node, ready } = await place.up([...LOOPBACK, '--data', data]);
+  const target = ['--api', String(ready.api)];
+  const alone = ['--replicas', '1', '--cadre', '1'];
+  const points = [
+    '--param',
+    'width=2048',
+    '--param',
+    'height=2048',
+    '--param',
+    'maxIterations=4000',
+  ];
+  const work = [
+    'run',
+    'mandelbrot@1',
+    ...points,
+    '--shards',
+    '64',
+    ...alone,
+    '--cert',
+    'last.kadre',
+  ];
+  const running = place.start([...work, ...target, '--json']);
+  await eventually(async () => {
+    const { object } = await place.json(['status', ...target]);
+    return (object.jobs as { running: number }).running > 0 ? object : undefined;
+  }, 'a running job');
+  const drain = place.start(['down', '--drain', '--data', data, '--json']);
+  await eventually(async () => {
+    const { object } = await place.json(['status', ...target]);
+    return object.resting === 'draining' ? object : undefined;
+  }, 'a node at rest');
+  const late = await place.json(['run', 'noop@1', ...alone, ...target]);
+  assert.deepEqual([late.status, codeOf(late.object)], [4, 'STOPPED']);
+  const [job, down, end] = await Promise.all([
+    within(running.finished, 'the job'),
+    within(drain.finished, 'the drain'),
+    within(node.finished, 'the node'),
+  ]);
+  assert.deepEqual([job.status, down.status, end.status], [0, 0, 0], job.stdout + down.stderr);
+  assert.deepEqual(schemaProblems(schemaOf('down'), JSON.parse(down.stdout)), []);
+  const verified = await place.json(['verify', 'last.kadre']);
+  assert.equal(verified.object.valid, true);
+});
+
+test('sharing has its limits: cores, memory and hours, said in status and advert', async () => {
+  const data = ['--data', place.path('limited')];
+  const hour = new Date().getHours();
+  const hours = `${(hour + 2) % 24}-${(hour + 3) % 24}`;
+  await place.up([...LOOPBACK, ...data, '--memory', '0.5', '--hours', hours]);
+  const { object: status } = await place.json(['status', ...data]);
+  assert.equal(status.resting, `outside its hours, ${hours}`);
+  const { object: caps } = await place.json(['caps', ...data]);
+  const { devices } = caps.advert as { devices: { kind: string; memory: number }[] };
+  assert.equal(devices.find(({ kind }) => kind === 'cpu')?.memory, 2 ** 29);
+  const wrong = await place.json(['up', ...LOOPBACK, ...data, '--hours', '25-3']);
+  assert.deepEqual([wrong.status, codeOf(wrong.object)], [2, 'USAGE']);
 });

@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { composeNode } from '../../node/compose.ts';
 import { buildNative } from '../../scripts/build-native.ts';
 import { NATIVE_KERNELS } from '../../src/compute/kernels/table.ts';
+import { ANYBODY } from '../../src/swarm/admission.ts';
 import { silentLogger } from '../oracles/test-clock.ts';
 import { schemaOf, schemaProblems } from '../support/json-schema.ts';
 import { writeWrongAddon } from '../support/wrong-addon.ts';
@@ -33,6 +34,7 @@ if (build.state === 'unavailable') {
       {
         dataDir: join(folder, 'data'),
         networkId: 'wrong-kernel-test',
+        membership: ANYBODY,
         networkName: 'wrong-kernel-test',
         listen: ['/ip4/127.0.0.1/tcp/0'],
         bootstrap: [],

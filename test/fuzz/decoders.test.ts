@@ -9,7 +9,7 @@ import { type Decoder, fuzzDecoder } from '../support/fuzz/decoder.ts';
 import { allDecoders, inputsFor, NOT_HOSTILE, THROUGH } from '../support/fuzz/decoder-table.ts';
 import { decodersOf, findDecoders } from '../support/fuzz/find-decoders.ts';
 
-const INPUTS = 20_000;
+const INPUTS = 100_000;
 const seed = Number(process.env.KADRE_FUZZ_SEED ?? 1 + (Date.now() % 1_000_000_000));
 const decoders = allDecoders();
 const counts = inputsFor(decoders, INPUTS);

@@ -108,6 +108,8 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
     },
     status: () => fakeStatus(submissions.length),
     caps: () => ({ node: FAKE_PEER_ID }),
+    reach: async () => [],
+    rest: () => undefined,
     failed: failed.promise,
     fail: failed.resolve,
     stop: async () => {
@@ -133,6 +135,10 @@ function fakeStatus(done: number): NodeStatus {
     jobs: { running: 0, done, failed: 0 },
     memory: { rssBytes: 1 },
     store: { bytes: 1, bytesMax: 2, pinnedBytes: 0 },
+    denied: [],
+    otherVersions: [],
+    totals: { plansTaken: 0, penalties: { ignore: 0, reject: 0, ban: 0 }, cpuMs: 1, busyMs: 1 },
+    resting: null,
     leftOut: [],
   };
 }

@@ -1,13 +1,16 @@
-/** `fed.aggregate@1`: no native code yet; the reference runs in the runner like any kernel. */
+/** `fed.aggregate@1`: a round from its bytes, by the reference or by the loops of the addon. */
 import { u32, utf8 } from '../../base/bytes.ts';
 import { KadreError } from '../../base/errors.ts';
+import type { Checked } from '../../base/verdict.ts';
 import { blobRoot } from '../../blob/tree.ts';
 import { signerFromSeed } from '../../crypto/node/keys.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
 import {
   aggregateRound,
+  aggregateRoundBy,
   encodeTensors,
   type RoundInputs,
+  type RoundOutcome,
   type RoundParameters,
   roundMachine,
 } from '../../federated/round/aggregate-round.ts';
@@ -15,6 +18,7 @@ import { firstState } from '../../federated/round/round-state.ts';
 import { encodeStatements, joinUpdates, signStatement } from '../../federated/round/statement.ts';
 import type { ExecutionInput, ExecutionRequest } from '../executor.ts';
 import type { KernelCall } from '../kernel-call.ts';
+import { nativeRounds } from '../native-rounds.ts';
 import { sampleFloats } from '../sample-input.ts';
 import { floatsOf, type KernelCode, sampleRequest } from './kernel-code.ts';
 
@@ -23,22 +27,18 @@ const ID = 'fed.aggregate@1';
 export const fedAggregateCode: KernelCode = {
   id: ID,
   *reference(call, [state, trace]) {
-    const outcome = aggregateRound(parametersOf(call), inputsOf(call));
-    if (!outcome.ok) {
-      const { reason, detail } = outcome;
-      throw new KadreError({ code: 'KERNEL_FAILED', data: { reason } }, detail ?? reason);
-    }
+    const outcome = requireOutcome(aggregateRound(parametersOf(call), inputsOf(call)));
     yield;
-    const [columns, bytes] = call.resolved.regions(call.shardCount, call.shard);
-    const [rows, count] = columns!.shape as [number, number];
-    const d = outcome.value.state.length / rows;
-    const out = new Int32Array(state!.buffer, state!.byteOffset, rows * count);
-    for (let row = 0; row < rows; row++) {
-      const from = row * d + columns!.offset[1]!;
-      out.set(outcome.value.state.subarray(from, from + count), row * count);
-    }
-    const begin = bytes!.offset[0]!;
-    trace!.set(outcome.value.trace.subarray(begin, begin + bytes!.shape[0]!));
+    const [columns, bytes] = partsOf(call, outcome);
+    state!.set(columns);
+    trace!.set(bytes);
+  },
+  composed(call, { addon, ...init }) {
+    const kernels = nativeRounds(addon, init);
+    return partsOf(
+      call,
+      requireOutcome(aggregateRoundBy(kernels, parametersOf(call), inputsOf(call))),
+    );
   },
   selftest: () => [
     selftestCase('q8 default', 'q8', 'bucket:size=2+centered-clip:steps=3,radius=median', 7),
@@ -52,6 +52,32 @@ export const fedAggregateCode: KernelCode = {
       sampleRound({ codec: 'q8', rule: 'mean', clients: 4, columns: 256 * 4 ** step }),
   },
 };
+
+function requireOutcome(outcome: Checked<RoundOutcome>): RoundOutcome {
+  if (outcome.ok) return outcome.value;
+  const { reason, detail = reason } = outcome;
+  throw new KadreError({ code: 'KERNEL_FAILED', data: { reason } }, detail);
+}
+
+/** What the call's shard has of the outcome: some columns of the state, some bytes of the trace. */
+function partsOf(
+  { resolved, shardCount, shard }: KernelCall,
+  { state, trace }: RoundOutcome,
+): [state: Uint8Array, trace: Uint8Array] {
+  const [columns, bytes] = resolved.regions(shardCount, shard);
+  const [rows, count] = columns!.shape as [number, number];
+  const d = state.length / rows;
+  const out = count === d ? state : new Int32Array(rows * count);
+  for (let row = 0; count < d && row < rows; row++) {
+    const from = row * d + columns!.offset[1]!;
+    out.set(state.subarray(from, from + count), row * count);
+  }
+  const begin = bytes!.offset[0]!;
+  return [
+    new Uint8Array(out.buffer, out.byteOffset, out.byteLength),
+    trace.slice(begin, begin + bytes!.shape[0]!),
+  ];
+}
 
 const parametersOf = ({ resolved }: KernelCall) =>
   resolved.parameters as unknown as RoundParameters;

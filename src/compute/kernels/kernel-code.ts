@@ -4,6 +4,7 @@
  * declaration in src/kernel, its code here, its reference, and its C++ source.
  */
 import type { Parameters } from '../../kernel/contract.ts';
+import type { Addon } from '../addon.ts';
 import type { ExecutionInput, ExecutionRequest } from '../executor.ts';
 import type { KernelCall } from '../kernel-call.ts';
 import { repeatedFloats, type SampleKind, sampleFloats } from '../sample-input.ts';
@@ -12,6 +13,14 @@ import { repeatedFloats, type SampleKind, sampleFloats } from '../sample-input.t
 export interface NativeArguments {
   readonly extents: readonly number[];
   readonly inputs: readonly Uint8Array[];
+}
+
+/** The addon as a composed kernel uses it. */
+export interface NativeLoops {
+  readonly addon: Addon;
+  /** `avx2`: the instruction set of the backend. */
+  readonly variant: string;
+  readonly threads: number;
 }
 
 export interface SelftestCase {
@@ -33,6 +42,11 @@ export interface KernelCode {
   /** enum kadre_kernel in src/native/backend.h, and how it is called; absent: reference only. */
   readonly nativeKernel?: number;
   readonly native?: (call: KernelCall) => NativeArguments;
+  /**
+   * Absent where one native call does it all: the course of this kernel depends on its bytes, and
+   * loops of the addon do the heavy parts. Returns the outputs.
+   */
+  readonly composed?: (call: KernelCall, native: NativeLoops) => readonly Uint8Array[];
   /** Fills the outputs, in steps of some ten milliseconds: the meaning of the kernel. */
   reference(call: KernelCall, outputs: readonly Uint8Array[]): Iterator<void>;
   /** Small, and hard where bits go wrong: rounding, edges, odd sizes. At least one. */

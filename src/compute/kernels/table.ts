@@ -26,6 +26,6 @@ export const KERNEL_CODES: ReadonlyMap<string, KernelCode> = new Map(
 );
 
 /** Kernel ids of those with native code. */
-export const NATIVE_KERNELS: readonly string[] = CODES.flatMap(({ id, native }) =>
-  native === undefined ? [] : [id],
+export const NATIVE_KERNELS: readonly string[] = CODES.flatMap(({ id, native, composed }) =>
+  native === undefined && composed === undefined ? [] : [id],
 );

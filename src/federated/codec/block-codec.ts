@@ -31,6 +31,10 @@ export function blockCodec(coding: BlockCoding, kernels: CodecKernels): MessageC
   return {
     encode: (x, context) => encode(x, context, { coding, kernels }),
     decode: (bytes, context) => decode(bytes, context, { coding, kernels }),
+    blocks: (bytes, context) => {
+      const sections = openBlocks(bytes, context, coding);
+      return sections.ok ? accept({ sections: sections.value, coding }) : sections;
+    },
     accumulate: (bytes, context, { sum, weight }) => {
       const sections = openBlocks(bytes, context, coding);
       return sections.ok ? kernels.accumulateBlocks(sum, weight, sections.value, coding) : sections;

@@ -6,7 +6,8 @@ import { KadreError } from '../../base/errors.ts';
 import { accept, type Checked } from '../../base/verdict.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import { accumulate, type Update } from '../fixed-point.ts';
-import type { CodecKernels } from './kernels.ts';
+import type { BlockCoding } from './blocks.ts';
+import type { BlockSections, CodecKernels } from './kernels.ts';
 import type { UpdateSchema } from './schema.ts';
 
 /** What everybody knows about a round. */
@@ -38,6 +39,16 @@ export interface UpdateCodec {
    * was. `sum` has one integer per element.
    */
   accumulate(bytes: Uint8Array, context: RoundContext, into: WeightedSum): Checked<Float64Array>;
+  /**
+   * Where a message is dense blocks and nothing else: these, in place. Its header has been judged,
+   * the blocks have not.
+   */
+  blocks?(bytes: Uint8Array, context: RoundContext): Checked<PackedBlocks>;
+}
+
+export interface PackedBlocks {
+  readonly sections: BlockSections;
+  readonly coding: BlockCoding;
 }
 
 export interface WeightedSum {
@@ -48,7 +59,7 @@ export interface WeightedSum {
 
 /** What a codec must bring; `accumulate` follows from `decode` where it has nothing faster. */
 export type MessageCodec = Pick<UpdateCodec, 'encode' | 'decode'> &
-  Partial<Pick<UpdateCodec, 'accumulate'>>;
+  Partial<Pick<UpdateCodec, 'accumulate' | 'blocks'>>;
 
 export function completeCodec(codec: MessageCodec): UpdateCodec {
   return { accumulate: accumulateDecoded, ...codec };

@@ -103,18 +103,40 @@ export function advance(
   fractionBits: number,
 ): ModelState {
   assert(aggregate.length === state.model.length, 'an aggregate as long as the model');
-  switch (optimiser.name) {
+  const units = unitsOfOptimiser(optimiser, fractionBits);
+  switch (units.name) {
     case 'fedavg':
-      return averageStep(state, aggregate, unitsOf(optimiser.rate, RATE_BITS));
+      return averageStep(state, aggregate, units.rate);
+    case 'nesterov':
+      return nesterovStep(state, aggregate, units);
+    default:
+      return adaptiveStep(state, aggregate, units);
+  }
+}
+
+/** Decimals as the integers that the steps multiply by. */
+export type OptimiserUnits =
+  | { readonly name: 'fedavg'; readonly rate: number }
+  | { readonly name: 'nesterov'; readonly rate: number; readonly decay: number }
+  | ({ readonly name: 'fedadam' | 'fedyogi' } & AdaptiveSettings);
+
+export function unitsOfOptimiser(optimiser: Optimiser, fractionBits: number): OptimiserUnits {
+  const { name, rate } = optimiser;
+  switch (name) {
+    case 'fedavg':
+      return { name, rate: unitsOf(rate, RATE_BITS) };
     case 'nesterov': {
-      const { rate, momentum } = optimiser;
-      return nesterovStep(state, aggregate, {
-        rate: unitsOf(rate, RATE_BITS),
-        decay: unitsOf(momentum, RATE_BITS),
-      });
+      const { momentum } = optimiser;
+      return { name, rate: unitsOf(rate, RATE_BITS), decay: unitsOf(momentum, RATE_BITS) };
     }
     default:
-      return adaptiveStep(state, aggregate, inUnits(optimiser, fractionBits));
+      return {
+        name,
+        rate: unitsOf(rate, fractionBits),
+        beta1: unitsOf(optimiser.beta1, RATE_BITS),
+        beta2: unitsOf(optimiser.beta2, RATE_BITS),
+        tau: unitsOf(optimiser.tau, fractionBits),
+      };
   }
 }
 
@@ -137,31 +159,13 @@ function nesterovStep(
   return { ...state, model, momentum };
 }
 
-interface AdaptiveUnits {
-  readonly rate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly tau: number;
-  readonly isYogi: boolean;
-}
-
-function inUnits(
-  optimiser: Extract<Optimiser, AdaptiveSettings>,
-  fractionBits: number,
-): AdaptiveUnits {
-  const { name, rate, beta1, beta2, tau } = optimiser;
-  return {
-    rate: unitsOf(rate, fractionBits),
-    beta1: unitsOf(beta1, RATE_BITS),
-    beta2: unitsOf(beta2, RATE_BITS),
-    tau: unitsOf(tau, fractionBits),
-    isYogi: name === 'fedyogi',
-  };
-}
-
 /** Reddi et al. 2021, algorithm 2: no bias correction. */
-function adaptiveStep(state: ModelState, aggregate: Int32Array, units: AdaptiveUnits): ModelState {
-  const { rate, beta1, beta2, tau, isYogi } = units;
+function adaptiveStep(
+  state: ModelState,
+  aggregate: Int32Array,
+  { name, rate, beta1, beta2, tau }: Extract<OptimiserUnits, AdaptiveSettings>,
+): ModelState {
+  const isYogi = name === 'fedyogi';
   const model = new Int32Array(aggregate.length);
   const momentum = new Int32Array(aggregate.length);
   const variance = new Float64Array(aggregate.length);

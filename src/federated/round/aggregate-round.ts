@@ -6,23 +6,23 @@
 import { equalBytes, fromHex } from '../../base/bytes.ts';
 import type { Digest } from '../../base/ids.ts';
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
-import { blobRoot } from '../../blob/tree.ts';
 import { taggedHash } from '../../crypto/portable/hash.ts';
 import { decodeCanonical, encodeCanonical } from '../../wire/cbor.ts';
 import { integer, list, type Shape, text } from '../../wire/shape.ts';
 import { TAGS } from '../../wire/tags.ts';
 import type { RoundContext, UpdateCodec } from '../codec/codec.ts';
 import { codecOf, parseCodec } from '../codec/codec-spec.ts';
+import type { CodecKernels } from '../codec/kernels.ts';
 import { makeSchema, type Tensor, type UpdateSchema } from '../codec/schema.ts';
-import { toDense } from '../fixed-point.ts';
-import { advance, checkOptimiser, type Optimiser } from '../optimiser/optimiser.ts';
+import { checkOptimiser, type Optimiser } from '../optimiser/optimiser.ts';
 import { parseOptimiser } from '../optimiser/optimiser-text.ts';
-import { aggregate, type ClientUpdate } from '../rule/aggregate.ts';
+import { aggregateBasis } from '../rule/aggregate.ts';
 import type { Decision } from '../rule/decide.ts';
 import type { Pipeline } from '../rule/pipeline.ts';
 import { parsePipeline } from '../rule/rule-text.ts';
-import { packState, rowsOfState, unpackState } from './round-state.ts';
-import { decodeStatements, type RoundPlace } from './statement.ts';
+import { REFERENCE_ROUND_KERNELS, type RoundKernels } from './round-kernels.ts';
+import { isState, rowsOfState } from './round-state.ts';
+import { decodeStatements, type RoundPlace, type SignedStatement } from './statement.ts';
 
 /** The parameters of `fed.aggregate@1`. */
 export interface RoundParameters {
@@ -86,11 +86,12 @@ export interface RoundMachine {
 export function roundMachine(
   parameters: RoundParameters,
   schemaBytes: Uint8Array,
+  codecs?: CodecKernels,
 ): Checked<RoundMachine> {
   const { fractionBits, round } = parameters;
   const schema = decodeTensors(schemaBytes, fractionBits);
   if (!schema.ok) return schema;
-  const codec = statelessCodec(parameters.codec);
+  const codec = statelessCodec(parameters.codec, codecs);
   if (!codec.ok) return codec;
   const pipeline = parsePipeline(parameters.rule);
   if (!pipeline.ok) return pipeline;
@@ -110,62 +111,75 @@ export function roundMachine(
 }
 
 /** EF21 needs an estimate per client at every replica, which no round carries. */
-export function statelessCodec(spec: string): Checked<UpdateCodec> {
+export function statelessCodec(spec: string, kernels?: CodecKernels): Checked<UpdateCodec> {
   try {
     const parsed = parseCodec(spec);
-    return parsed.feedback === 'ef21' ? refuse('stateful-codec') : accept(codecOf(parsed));
+    return parsed.feedback === 'ef21' ? refuse('stateful-codec') : accept(codecOf(parsed, kernels));
   } catch (cause) {
     return refuse('bad-codec', 'reject', (cause as Error).message);
   }
 }
 
-/** Reasons: those of statements, containers, codecs and rules; `wrong-length`, `wrong-root`. */
+/**
+ * Reasons: those of statements, containers, codecs and rules; `wrong-length`, `wrong-root`,
+ * `wrong-state`.
+ */
 export function aggregateRound(
   parameters: RoundParameters,
   inputs: RoundInputs,
 ): Checked<RoundOutcome> {
-  const machine = roundMachine(parameters, inputs.schema);
+  return aggregateRoundBy(REFERENCE_ROUND_KERNELS, parameters, inputs);
+}
+
+/** The same, by these kernels. */
+export function aggregateRoundBy<Vector>(
+  kernels: RoundKernels<Vector>,
+  parameters: RoundParameters,
+  inputs: RoundInputs,
+): Checked<RoundOutcome> {
+  const machine = roundMachine(parameters, inputs.schema, kernels.codecs);
   if (!machine.ok) return machine;
-  const { place, pipeline, optimiser, context } = machine.value;
+  const { place, codec, pipeline, optimiser, context } = machine.value;
   const { elements, fractionBits } = context.schema;
-  if (inputs.state.length !== elements * rowsOfState(optimiser)) return refuse('wrong-state');
-  const updates = readUpdates(machine.value, inputs);
+  const { state, statements } = inputs;
+  if (state.length !== elements * rowsOfState(optimiser)) return refuse('wrong-state');
+  if (!isState(state, optimiser)) return refuse('wrong-state');
+  const signed = decodeStatements(statements, place);
+  if (!signed.ok) return signed;
+  const containers = containersOf(signed.value, inputs.updates, kernels);
+  if (!containers.ok) return containers;
+  const updates = kernels.openUpdates(containers.value, codec, context);
   if (!updates.ok) return updates;
-  const state = unpackState(inputs.state, optimiser);
-  const done = aggregate(pipeline, {
-    updates: updates.value,
-    reference: state.aggregate,
-    seed: taggedHash(TAGS.bucketSeed, place.parent, inputs.statements),
-    fractionBits,
-  });
+  const basis = { reference: state.subarray(elements, 2 * elements), updates: updates.value };
+  const arrivals = signed.value.map(({ statement }) => ({
+    weight: statement.weight,
+    staleness: 0,
+  }));
+  const seed = taggedHash(TAGS.bucketSeed, place.parent, statements);
+  const done = aggregateBasis(pipeline, basis, { arrivals, seed, fractionBits }, kernels);
   if (!done.ok) return done;
-  const { values, decision } = done.value;
-  const next = advance(optimiser, state, values, fractionBits);
+  const { values: aggregate, decision } = done.value;
   return accept({
-    state: packState({ ...next, aggregate: values }),
+    state: kernels.advanceState({ optimiser, state, aggregate, fractionBits }),
     trace: taggedHash(TAGS.ruleTrace, encodeCanonical(decision)),
     decision,
   });
 }
 
-function readUpdates(
-  { place, codec, context }: RoundMachine,
-  { statements, updates }: RoundInputs,
-): Checked<ClientUpdate[]> {
-  const signed = decodeStatements(statements, place);
-  if (!signed.ok) return signed;
-  const total = signed.value.reduce((sum, { statement }) => sum + statement.bytes, 0);
+/** The bytes that each statement speaks of, once they are known to be these. */
+function containersOf<Vector>(
+  signed: readonly SignedStatement[],
+  updates: Uint8Array,
+  kernels: RoundKernels<Vector>,
+): Checked<readonly Uint8Array[]> {
+  const total = signed.reduce((sum, { statement }) => sum + statement.bytes, 0);
   if (total !== updates.length) return refuse('wrong-length');
-  const read: ClientUpdate[] = [];
-  let offset = 0;
-  for (const { statement } of signed.value) {
-    const container = updates.slice(offset, offset + statement.bytes);
-    offset += statement.bytes;
-    if (!equalBytes(blobRoot(container), statement.root)) return refuse('wrong-root');
-    const decoded = codec.decode(container, context);
-    if (!decoded.ok) return decoded;
-    const values = toDense(decoded.value);
-    read.push({ client: statement.client, weight: statement.weight, staleness: 0, values });
-  }
-  return accept(read);
+  let end = 0;
+  const containers = signed.map(({ statement }) => {
+    end += statement.bytes;
+    return updates.subarray(end - statement.bytes, end);
+  });
+  const roots = kernels.blobRoots(containers);
+  const isTheirs = signed.every(({ statement }, i) => equalBytes(roots[i]!, statement.root));
+  return isTheirs ? accept(containers) : refuse('wrong-root');
 }

@@ -33,6 +33,21 @@ export function packState(state: RoundState): Int32Array {
   return packed;
 }
 
+/**
+ * Whether a state may come from a round: what the adaptive optimisers carry has bounds, within
+ * which their arithmetic is exact. All rows of the others may hold anything.
+ */
+export function isState(packed: Int32Array, optimiser: Optimiser): boolean {
+  const rows = rowsOfState(optimiser);
+  const d = packed.length / rows;
+  for (let k = 0; rows === 5 && k < d; k++) {
+    const [momentum, high, low] = [packed[2 * d + k]!, packed[3 * d + k]!, packed[4 * d + k]!];
+    const isVariance = high >= 0 && high < HALF_WORD && low >= 0 && low < HALF_WORD;
+    if (!isVariance || Math.abs(momentum) > HALF_WORD) return false;
+  }
+  return true;
+}
+
 /** `packed` has the optimiser's number of rows. */
 export function unpackState(packed: Int32Array, optimiser: Optimiser): RoundState {
   const rows = rowsOfState(optimiser);

@@ -5,8 +5,8 @@
 import { compareBytes } from '../../base/bytes.ts';
 import { accept, type Checked, refuse } from '../../base/verdict.ts';
 import { applyDecision } from './apply.ts';
-import { type Decision, decide } from './decide.ts';
-import { gramBlocks, sumGram } from './gram.ts';
+import { type Decision, decide, type RoundContext } from './decide.ts';
+import { type Basis, gramBlocks, sumGram } from './gram.ts';
 import { needsGram, type Pipeline } from './pipeline.ts';
 import type { Arrival } from './rows.ts';
 
@@ -30,6 +30,32 @@ export interface Aggregate {
   readonly decision: Decision;
 }
 
+/**
+ * What sees whole vectors, whatever form they have: a faster implementation owes the same integers
+ * (test/conformance/round-kernels.test.ts).
+ */
+export interface RuleKernels<Vector> {
+  gramBlocks(basis: Basis<Vector>): BigUint64Array;
+  applyDecision(decision: Decision, basis: Basis<Vector>): Int32Array;
+}
+
+export const REFERENCE_RULE_KERNELS: RuleKernels<Int32Array> = { gramBlocks, applyDecision };
+
+/** Measure, decide, apply. Reasons of `decide`. */
+export function aggregateBasis<Vector>(
+  pipeline: Pipeline,
+  basis: Basis<Vector>,
+  context: RoundContext,
+  kernels: RuleKernels<Vector>,
+): Checked<Aggregate> {
+  const { length } = basis.updates;
+  const gram = needsGram(pipeline) ? sumGram([kernels.gramBlocks(basis)], length) : [];
+  const decided = decide(pipeline, context, gram);
+  if (!decided.ok) return decided;
+  const values = kernels.applyDecision(decided.value, basis);
+  return accept({ values, decision: decided.value });
+}
+
 /** Reasons of `decide`, and `duplicate-client`, `bad-length`. */
 export function aggregate(pipeline: Pipeline, round: RoundUpdates): Checked<Aggregate> {
   const sorted = round.updates.toSorted((a, b) => compareBytes(a.client, b.client));
@@ -41,8 +67,6 @@ export function aggregate(pipeline: Pipeline, round: RoundUpdates): Checked<Aggr
   const { reference, seed, fractionBits } = round;
   if (sorted.some(({ values }) => values.length !== reference.length)) return refuse('bad-length');
   const basis = { reference, updates: sorted.map(({ values }) => values) };
-  const gram = needsGram(pipeline) ? sumGram([gramBlocks(basis)], sorted.length) : [];
-  const decided = decide(pipeline, { arrivals: sorted, seed, fractionBits }, gram);
-  if (!decided.ok) return decided;
-  return accept({ values: applyDecision(decided.value, basis), decision: decided.value });
+  const context = { arrivals: sorted, seed, fractionBits };
+  return aggregateBasis(pipeline, basis, context, REFERENCE_RULE_KERNELS);
 }

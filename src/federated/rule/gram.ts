@@ -8,10 +8,10 @@ import { assert } from '../../base/errors.ts';
 export const GRAM_BLOCK_ELEMENTS = 65_536;
 
 /** Reference and updates over the same range of coordinates; elements within ±(2^31 - 1). */
-export interface Basis {
+export interface Basis<Vector = Int32Array> {
   readonly reference: Int32Array;
   /** Ascending by client id. */
-  readonly updates: readonly Int32Array[];
+  readonly updates: readonly Vector[];
 }
 
 /** G[a][b] over the whole basis; the zero vector's row and column are zero. */

@@ -4,107 +4,12 @@
  */
 #include "binding.h"
 
-#include <string>
-
-#include "../cpu/rounding.h"
-#include "codecs.h"
+#include "arguments.h"
 
 namespace kadre {
 namespace {
 
-const uint64_t ELEMENTS_MAX = 1ull << 30;
 const uint32_t RANK_MAX = 32;
-
-const kadre_codecs *const VARIANTS[] = {
-#ifdef KADRE_HAVE_AVX512
-    &kadre_codecs_avx512,
-#endif
-#ifdef KADRE_HAVE_AVX2
-    &kadre_codecs_avx2,
-#endif
-    &kadre_codecs_generic,
-};
-
-bool runs_here(const kadre_codecs *variant) {
-#if defined(__x86_64__)
-  const std::string name = variant->name;
-  if (name == "avx512") return __builtin_cpu_supports("avx512f");
-  if (name == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-  (void)variant;
-  return true;
-}
-
-/* Arguments in order; the first that is wrong sets the problem and all later ones are empty. */
-class Arguments {
- public:
-  explicit Arguments(const Napi::CallbackInfo &info) : info_(info) {}
-
-  const kadre_codecs *variant() {
-    const Napi::Value value = next();
-    if (value.IsString()) {
-      const std::string name = value.As<Napi::String>().Utf8Value();
-      for (const kadre_codecs *variant : VARIANTS) {
-        if (name == variant->name && runs_here(variant)) return variant;
-      }
-    }
-    problem_ = "no such variant works here";
-    return VARIANTS[sizeof VARIANTS / sizeof VARIANTS[0] - 1];
-  }
-
-  uint64_t integer(uint64_t min, uint64_t max) {
-    const Napi::Value value = next();
-    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-    if (number >= (double)min && number <= (double)max && number == (double)(uint64_t)number) {
-      return (uint64_t)number;
-    }
-    problem_ = "a number is out of range";
-    return min;
-  }
-
-  template <typename T>
-  T *array(napi_typedarray_type type, uint64_t *length) {
-    const Napi::Value value = next();
-    *length = 0;
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
-      problem_ = "an array has the wrong type";
-      return nullptr;
-    }
-    Napi::TypedArrayOf<T> list = value.As<Napi::TypedArrayOf<T>>();
-    *length = list.ElementLength();
-    if (*length > ELEMENTS_MAX) problem_ = "an array is too long";
-    return list.Data();
-  }
-
-  void require(bool condition, const char *problem) {
-    if (!condition && problem_ == nullptr) problem_ = problem;
-  }
-
-  bool failed() const {
-    if (problem_ == nullptr) return false;
-    Napi::TypeError::New(info_.Env(), problem_).ThrowAsJavaScriptException();
-    return true;
-  }
-
- private:
-  Napi::Value next() {
-    return at_ < info_.Length() ? info_[at_++] : info_.Env().Undefined();
-  }
-
-  const Napi::CallbackInfo &info_;
-  size_t at_ = 0;
-  const char *problem_ = nullptr;
-};
-
-/* Round to nearest and no flush, whatever another library of the process has set. */
-class ExactFloats {
- public:
-  ExactFloats() : saved_(kadre_fp_enter()) {}
-  ~ExactFloats() { kadre_fp_leave(saved_); }
-
- private:
-  const kadre_fp_mode saved_;
-};
 
 /* blockLog2, bits and the lengths that belong to them. */
 kadre_blocks read_shape(Arguments &arguments) {
@@ -126,8 +31,8 @@ void require_sections(Arguments &arguments, const kadre_blocks &shape, uint64_t 
 Napi::Value variants(const Napi::CallbackInfo &info) {
   Napi::Array names = Napi::Array::New(info.Env());
   uint32_t count = 0;
-  for (const kadre_codecs *variant : VARIANTS) {
-    if (runs_here(variant)) names.Set(count++, variant->name);
+  for (const Variant &variant : VARIANTS) {
+    if (runs_here(variant)) names.Set(count++, variant.codecs->name);
   }
   return names;
 }
@@ -135,7 +40,7 @@ Napi::Value variants(const Napi::CallbackInfo &info) {
 /* firstNotFinite(variant, x) */
 Napi::Value first_not_finite(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   uint64_t count;
   const float *x = arguments.array<float>(napi_float32_array, &count);
   if (arguments.failed()) return info.Env().Undefined();
@@ -145,7 +50,7 @@ Napi::Value first_not_finite(const Napi::CallbackInfo &info) {
 /* encodeBlocks(variant, blockLog2, bits, fractionBits, x, scales, values) */
 Napi::Value encode_blocks(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   kadre_blocks shape = read_shape(arguments);
   const uint32_t fraction_bits = (uint32_t)arguments.integer(0, 30);
   uint64_t scale_bytes, value_bytes;
@@ -162,7 +67,7 @@ Napi::Value encode_blocks(const Napi::CallbackInfo &info) {
 /* decodeBlocks(variant, blockLog2, bits, scales, values, out): null, or the reason. */
 Napi::Value decode_blocks(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   kadre_blocks shape = read_shape(arguments);
   uint64_t scale_bytes, value_bytes;
   const uint8_t *scales = arguments.array<uint8_t>(napi_uint8_array, &scale_bytes);
@@ -178,7 +83,7 @@ Napi::Value decode_blocks(const Napi::CallbackInfo &info) {
 /* accumulateBlocks(variant, blockLog2, bits, weight, scales, values, sum): null, or the reason. */
 Napi::Value accumulate_blocks(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   kadre_blocks shape = read_shape(arguments);
   const double weight = (double)arguments.integer(1, 1 << 20);
   uint64_t scale_bytes, value_bytes;
@@ -196,7 +101,7 @@ Napi::Value accumulate_blocks(const Napi::CallbackInfo &info) {
 /* selectChunks(variant, chunkLog2, keep, x, out): how many; out holds keep per chunk. */
 Napi::Value select_chunks(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   const uint32_t chunk_log2 = (uint32_t)arguments.integer(4, 16);
   const uint64_t keep = arguments.integer(1, 1 << 16);
   uint64_t count, room;
@@ -212,7 +117,7 @@ Napi::Value select_chunks(const Napi::CallbackInfo &info) {
 /* selectLargest(variant, k, x, out): how many. */
 Napi::Value select_largest(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   const uint64_t k = arguments.integer(1, ELEMENTS_MAX);
   uint64_t count, room;
   const float *x = arguments.array<float>(napi_float32_array, &count);
@@ -225,7 +130,7 @@ Napi::Value select_largest(const Napi::CallbackInfo &info) {
 /* product(variant, transposed, rows, columns, rank, matrix, factor, out) */
 Napi::Value product(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_codecs *variant = arguments.variant();
+  const kadre_codecs *variant = arguments.codecs();
   const bool transposed = arguments.integer(0, 1) == 1;
   const uint64_t rows = arguments.integer(1, ELEMENTS_MAX);
   const uint64_t columns = arguments.integer(1, ELEMENTS_MAX);

@@ -1,4 +1,4 @@
-/* The gradient codecs of the addon, as one JavaScript object of functions. */
+/* Codecs and rounds of the addon, as two JavaScript objects of functions. */
 #ifndef KADRE_FEDERATED_BINDING_H
 #define KADRE_FEDERATED_BINDING_H
 
@@ -7,6 +7,7 @@
 namespace kadre {
 
 Napi::Object federated_codecs(Napi::Env env);
+Napi::Object federated_rounds(Napi::Env env);
 
 }  // namespace kadre
 

@@ -1,4 +1,4 @@
-/* The gradient codecs for one instruction set, chosen by the flags of this file: see codecs.h. */
+/* Codecs and rounds for one instruction set, chosen by the flags of this file. */
 #include "variant.h"
 
-KADRE_CODECS(generic);
+KADRE_FEDERATED(generic);

@@ -18,7 +18,7 @@
 namespace {
 
 /* Of this file's functions and their arguments; src/compute/addon.ts refuses another number. */
-const double INTERFACE_VERSION = 3;
+const double INTERFACE_VERSION = 4;
 
 struct Candidate {
   const kadre_backend *backend;
@@ -259,6 +259,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("run", Napi::Function::New<run>(env));
   exports.Set("fma", Napi::Function::New<fma_many>(env));
   exports.Set("codecs", kadre::federated_codecs(env));
+  exports.Set("rounds", kadre::federated_rounds(env));
   return exports;
 }
 

@@ -9,7 +9,7 @@ import { ZERO_DIGEST } from '../../base/ids.ts';
 import type { Commit } from '../../consensus/effects.ts';
 import type { CadreSeats } from '../../consensus/seats.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
-import { scanWal } from '../../store/wal-frames.ts';
+import { scanWal } from '../../store/wal-scan.ts';
 import { encodeCanonical } from '../../wire/cbor.ts';
 import type { Packet } from '../sim-hub.ts';
 import { type Signing, textOf } from '../sim-keys.ts';
@@ -20,6 +20,7 @@ import {
   fieldsAt,
   hexAt,
   numberAt,
+  readEnvelope,
   readFields,
   readSigned,
 } from '../wire-reader.ts';
@@ -85,7 +86,7 @@ export class CadreWatch {
   /** I12: the record of a signed message holds every round that must never be forgotten. */
   sent(machine: SeatMachine, { kind, bytes }: Packet): void {
     if (kind !== 'message') return;
-    const body = bytes.subarray(32);
+    const body = readEnvelope(bytes).message;
     const name = `${machine.index} ${textOf(body)}`;
     if (this.#sent.has(name)) return;
     this.#sent.add(name);

@@ -4,7 +4,7 @@
  */
 import { toHex } from '../../base/bytes.ts';
 import { SeededRandom } from '../seeded-random.ts';
-import { fieldsAt, numberAt, readFields, readSigned } from '../wire-reader.ts';
+import { fieldsAt, numberAt, readEnvelope, readFields, readSigned } from '../wire-reader.ts';
 import { type CadreScenario, findCadreScenario } from './cadre-scenarios.ts';
 import { CadreWeather, HOSTILE_MS } from './cadre-weather.ts';
 import { CadreWorld, type Fault } from './cadre-world.ts';
@@ -144,7 +144,7 @@ function roundsSoFar(world: CadreWorld): number {
 
 /**
  * L(c) = R + (c + 1)(Tg + 2D) + 10D with c consecutive bad leaders and the largest timer in force
- * Tg; and once more the time that faults lasted, because no retry that began in it is longer.
+ * Tg: what it would be had every round so far failed.
  */
 function livenessBoundMs(init: {
   readonly faults: readonly Fault[];
@@ -155,8 +155,7 @@ function livenessBoundMs(init: {
   const failures = init.round + bad;
   const timer = Math.min(TIMEOUT_MAX_MS, TIMEOUT_BASE_MS * 1.5 ** Math.max(0, failures - 2));
   const delay = init.delayMsMax + HOP_EXTRA_MS;
-  const bound = REBROADCAST_MS + (bad + 1) * (timer + 2 * delay) + 10 * delay;
-  return Math.ceil(bound + HOSTILE_MS);
+  return Math.ceil(REBROADCAST_MS + (bad + 1) * (timer + 2 * delay) + 10 * delay);
 }
 
 /** I15, of machines that ran all the time: others may have had no chance to vote. */
@@ -164,7 +163,7 @@ function watchDuties(world: CadreWorld): void {
   const duty = new VoteDuty(world.genesisId);
   const nowMs = () => world.clock.monotonicMs();
   world.onArrived = (machine, bytes) => {
-    const message = readFields(bytes.subarray(32));
+    const message = readFields(readEnvelope(bytes).message);
     if (message?.kind !== 'proposal') return;
     const refs = (fieldsAt(message, 'block')?.payloadRefs ?? []) as Uint8Array[];
     const hasPayloads = refs.every((ref) => machine.given.has(toHex(ref)));
@@ -183,7 +182,7 @@ function watchDuties(world: CadreWorld): void {
 function watchForCircles(world: CadreWorld): void {
   const lasso = new Lasso(world.machines.length);
   world.onSent = (machine, bytes) => {
-    const message = readFields(bytes.subarray(32));
+    const message = readFields(readEnvelope(bytes).message);
     if (message === undefined || !lasso.sent(machine.index, message)) return;
     world.faults.push('liveness: the cadre runs in circles');
   };

@@ -6,9 +6,10 @@ import { toHex } from '../../../src/base/bytes.ts';
 import { cadreRootOf } from '../../../src/job/plan.ts';
 import { jobIdOf } from '../../../src/job/spec.ts';
 import { bytesOfArray, dtypeOf, type NdArray } from '../../../src/kernel/nd-array.ts';
+import type { AdmissionRule } from '../../../src/swarm/network-file.ts';
 import type { VerifyOptions } from '../../../src/verify.ts';
 import { goodVectors } from './good-vectors.ts';
-import { NETWORK, outsider } from './recipe.ts';
+import { authority, NETWORK, outsider } from './recipe.ts';
 
 export interface AskedVector {
   readonly name: string;
@@ -24,6 +25,7 @@ const NEVER = '0'.repeat(64);
 export function askedVectors(): AskedVector[] {
   return [
     ...anchorVectors('four seats, three replicas'),
+    ...admissionVectors(),
     ...arrayVectors('matrix product'),
     ...columnVectors('unknown kernel, cut in columns'),
   ];
@@ -68,6 +70,26 @@ function anchorVectors(of: string): AskedVector[] {
     refused('a network of others', 'SEAT_NOT_A_MEMBER', {
       network: { ...network, members: [outsider.peerId] },
     }),
+  ];
+}
+
+function admissionVectors(): AskedVector[] {
+  const lab = { id: NETWORK, name: 'Lab' };
+  const byInvitation = { kind: 'invite', authority: authority.peerId } as const;
+  const byPuzzle = { kind: 'open', bits: 1 } as const;
+  const asked = (of: string, admission: AdmissionRule, expected: AskedVector['expected']) => {
+    const name = `${of}, where the rule is ${admission.kind}`;
+    return { name, of, options: { network: { ...lab, admission } }, expected };
+  };
+  const refused = { reason: 'SEAT_NOT_ADMITTED' };
+  const [invited, claiming] = ['invited nodes', 'nodes that claim to be admitted'];
+  return [
+    asked(invited, byInvitation, { anchor: 'network:Lab' }),
+    asked(invited, { ...byInvitation, authority: outsider.peerId }, refused),
+    asked(invited, byPuzzle, refused),
+    asked(invited, { kind: 'none' }, { anchor: null }),
+    asked(claiming, { kind: 'open', bits: 40 }, refused),
+    asked('one seat, one replica', byPuzzle, refused),
   ];
 }
 

@@ -19,7 +19,8 @@ import {
   packTableBytes,
   parsePackTable,
 } from '../../../src/store/blob-pack.ts';
-import { encodeFrame, scanWal, WAL_HEADER } from '../../../src/store/wal-frames.ts';
+import { encodeFileHeader, encodeFrame } from '../../../src/store/wal-frames.ts';
+import { scanWal } from '../../../src/store/wal-scan.ts';
 import type { Decoder } from './decoder.ts';
 
 export function localDecoders(): Decoder[] {
@@ -34,12 +35,16 @@ export function localDecoders(): Decoder[] {
 
 function logDecoders(): Decoder[] {
   const records = [utf8('one'), new Uint8Array(0), new Uint8Array(40)];
-  const log = concatBytes([WAL_HEADER, encodeFrame(0, records), encodeFrame(1, [utf8('two')])]);
+  const header = encodeFileHeader(7);
+  const frames = [records, [utf8('two')]].map((group, sequence) =>
+    encodeFrame({ salt: 7, sequence }, group),
+  );
+  const log = concatBytes([header, ...frames]);
   return [
     {
-      covers: ['store/wal-frames.ts: scanWal'],
+      covers: ['store/wal-scan.ts: scanWal'],
       form: 'bytes',
-      seeds: [log, WAL_HEADER],
+      seeds: [log, header],
       decode: (input) => {
         const scan = scanWal(input);
         if (scan.kind === 'damaged') return 'refused';

@@ -1,4 +1,5 @@
 /** Decoders of what peers send around the signed things: frames, requests, answers, errors. */
+import type { Libp2p } from 'libp2p';
 import { concatBytes, fromHex, toHex, utf8 } from '../../../src/base/bytes.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { nodeIdOf, peerIdOf } from '../../../src/base/ids.ts';
@@ -8,12 +9,16 @@ import {
   parseSmallEntries,
   smallEntry,
 } from '../../../src/blob/protocol.ts';
+import { agentVersionOf, shownIn } from '../../../src/net/admission-gate.ts';
+import { DialBack, decodeAnswer, encodeQuestion } from '../../../src/net/dial-back.ts';
 import { checkedFrames, encodeFrame, FRAME_KINDS } from '../../../src/net/envelope.ts';
 import { decodeRemoteError, encodeRemoteError } from '../../../src/net/remote-error.ts';
 import { decodeMessage, encodeMessage } from '../../../src/roles/job-messages.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
+import { checkAdmission, parseInvitation, signInvitation } from '../../../src/swarm/admission.ts';
 import { decodeCanonical, encodeCanonical } from '../../../src/wire/cbor.ts';
 import type { Infer, Shape } from '../../../src/wire/shape.ts';
-import { signerNumber } from '../adverts.ts';
+import { NETWORK, signerNumber } from '../adverts.ts';
 import { MESSAGES } from '../job-messages.ts';
 import { type Decoder, outcomeOf } from './decoder.ts';
 
@@ -21,7 +26,60 @@ const anything: Shape<unknown> = () => undefined;
 const FRAME_BODY_BYTES_MAX = 4_096;
 
 export function peerDecoders(): Decoder[] {
-  return [...wireDecoders(), ...frameDecoders(), ...blobDecoders(), ...messageDecoders()];
+  return [
+    admissionDecoder(),
+    ...dialBackDecoders(),
+    ...wireDecoders(),
+    ...frameDecoders(),
+    ...blobDecoders(),
+    ...messageDecoders(),
+  ];
+}
+
+/** What identify says of a stranger: only the authority can make one that admits. */
+function admissionDecoder(): Decoder {
+  const [authority, { nodeId }] = [signerNumber(1), signerNumber(2)];
+  const proof = signInvitation(authority, NETWORK, nodeId);
+  const rule = { kind: 'invite', authority: authority.peerId } as const;
+  return {
+    covers: ['swarm/admission.ts: checkAdmission', 'swarm/admission.ts: parseInvitation'],
+    form: 'text',
+    seeds: [utf8(agentVersionOf({ rule, own: { kind: 'invite', proof } }))],
+    decode: (input) => {
+      const text = Buffer.from(input).toString('latin1');
+      const shown = shownIn(text) ?? parseInvitation(text);
+      if (checkAdmission(rule, NETWORK, nodeId, shown) !== undefined) return 'refused';
+      return { signed: shown!.proof };
+    },
+  };
+}
+
+function dialBackDecoders(): Decoder[] {
+  const { peerId } = signerNumber(1);
+  const address = `/ip4/127.0.0.1/tcp/4001/p2p/${peerId}`;
+  const results = [{ address, reached: true }];
+  // Connected from nowhere: whatever is asked, nothing is dialled.
+  const libp2p = { getConnections: () => [] } as unknown as Libp2p;
+  const clock = new VirtualClock();
+  return [
+    {
+      covers: ['net/dial-back.ts: DialBack'],
+      form: 'cbor',
+      seeds: [encodeQuestion([address]), encodeQuestion([])],
+      throws: ['PEER_REFUSED'],
+      decode: async (input) => {
+        await new DialBack({ libp2p, clock }).answer(peerId, input);
+        return {};
+      },
+    },
+    {
+      covers: ['net/dial-back.ts: decodeAnswer'],
+      form: 'cbor',
+      seeds: [encodeCanonical({ v: 1, t: 'dialled', wallMs: 1, results })],
+      decode: (input) =>
+        outcomeOf(decodeAnswer(input), (answer) => ({ again: encodeCanonical(answer) })),
+    },
+  ];
 }
 
 function wireDecoders(): Decoder[] {

@@ -9,6 +9,7 @@ import { VERBS } from '../../../node/cli/verbs.ts';
 import { parseConfigFile } from '../../../node/config.ts';
 import { parseLabOrder } from '../../../node/lab/lab-order.ts';
 import { parseRoles } from '../../../node/serve-node.ts';
+import { parseHours } from '../../../node/share-hours.ts';
 import { utf8 } from '../../../src/base/bytes.ts';
 import { assert } from '../../../src/base/errors.ts';
 import { checkWaitPeers } from '../../../src/job/policy.ts';
@@ -55,6 +56,16 @@ function fileDecoders(): Decoder[] {
         json({ v: 1, name: 'Open', id: 'o.pen', admission: { kind: 'open', bits: 12 } }),
       ],
       decode: (input) => (parseNetworkFile(textOf(input)).ok ? {} : 'refused'),
+    },
+    {
+      covers: ['node/share-hours.ts: parseHours'],
+      form: 'text',
+      seeds: [utf8('22-7'), utf8('0-24')],
+      throws: ['USAGE'],
+      decode: (input) => {
+        parseHours(textOf(input));
+        return {};
+      },
     },
     {
       covers: ['node/config.ts: parseConfigFile'],

@@ -5,6 +5,7 @@ import { toHex } from '../../../src/base/bytes.ts';
 import { encodeCertificate } from '../../../src/certificate/format.ts';
 import { cadreRootOf } from '../../../src/job/plan.ts';
 import { jobIdOf } from '../../../src/job/spec.ts';
+import { signInvitation } from '../../../src/swarm/admission.ts';
 import { type ValidVerdict, type VerifyOptions, verify } from '../../../src/verify.ts';
 import { LIMITS } from '../../../src/wire/limits.ts';
 import { makeCertificate, NETWORK, namedSigner } from '../../support/certificate-factory.ts';
@@ -48,6 +49,36 @@ test('each anchor is named, the strongest first', async () => {
   );
   assert.equal(await anchorOf({ cadreRoot, requester }), 'cadreRoot');
   assert.equal(await anchorOf({ requester }), `requester:${requester}`);
+});
+
+test('a network whose authority invited every seat is an anchor, and says so', async () => {
+  const authority = namedSigner('verdict/authority');
+  const invited = makeCertificate({
+    label: 'invited',
+    nodes: 5,
+    replicas: 2,
+    shards: 2,
+    bend: {
+      advert: (advert) => {
+        const proof = signInvitation(authority, NETWORK, advert.node);
+        return { ...advert, admission: { kind: 'invite', proof } };
+      },
+    },
+  });
+  const admission = { kind: 'invite', authority: authority.peerId } as const;
+  const network = { id: NETWORK, name: 'Lab', admission };
+  const known = await valid(invited.bytes, { network });
+  assert.deepEqual([known.admission, known.anchor], ['invite', 'network:Lab']);
+  const unknown = await valid(invited.bytes);
+  assert.deepEqual([unknown.admission, unknown.anchor], ['claimed', null]);
+  for (const rule of [
+    { ...admission, authority: invited.requester.peerId },
+    { kind: 'open', bits: 1 } as const,
+  ]) {
+    const verdict = await verify(invited.bytes, { network: { ...network, admission: rule } });
+    assert.equal(!verdict.valid && verdict.reason, 'SEAT_NOT_ADMITTED');
+  }
+  assert.equal(await reasonOf({ network }), 'SEAT_NOT_ADMITTED');
 });
 
 test('an expectation that does not hold is refused, even beside a stronger one', async () => {

@@ -191,6 +191,28 @@ test('texts that no round can have are refused', () => {
   }
 });
 
+test('a state that no adaptive round leaves is refused: its arithmetic would not be exact', () => {
+  const optimiser = 'fedyogi:rate=0.01,beta1=0.9,beta2=0.99,tau=0.001';
+  const { parameters, inputs } = roundOf({ optimiser });
+  const d = BASE.columns;
+  const spoiled: readonly [row: number, value: number][] = [
+    [2, 2 ** 26 + 1],
+    [2, -(2 ** 31)],
+    [3, -1],
+    [3, 2 ** 26],
+    [4, -1],
+    [4, 2 ** 26],
+  ];
+  for (const [row, value] of spoiled) {
+    const state = inputs.state.slice();
+    state[row * d + d - 1] = value;
+    assert.equal(reasonOf(parameters, { ...inputs, state }), 'wrong-state');
+  }
+  const state = inputs.state.slice();
+  state[3 * d - 1] = -(2 ** 26);
+  assert.equal(reasonOf(parameters, { ...inputs, state }), 'accepted');
+});
+
 test('a schema has one spelling and bounds', () => {
   const tensors = [
     { name: 'w', shape: [3, 4] },

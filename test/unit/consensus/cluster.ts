@@ -21,7 +21,7 @@ import type { Qc } from '../../../src/consensus/types.ts';
 import { SeededRandom } from '../../../src/sim/seeded-random.ts';
 import { SimDisk } from '../../../src/sim/sim-disk.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
-import { scanWal } from '../../../src/store/wal-frames.ts';
+import { scanWal } from '../../../src/store/wal-scan.ts';
 import {
   checkTextPayload,
   fakeSign,

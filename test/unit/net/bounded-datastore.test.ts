@@ -35,6 +35,18 @@ describe('bounded datastore', () => {
     assert.equal([...store.queryKeys({ prefix: '/', limit: 2 })].length, 2);
   });
 
+  it('keeps nothing of the large buffers that entries came in', () => {
+    const store = new BoundedDatastore();
+    const large = new Uint8Array(65_536).fill(1);
+    store.put(book(peers[0]!), large.subarray(10, 20));
+    store.put(record('c1', peers[0]!), large.subarray(10, 20));
+    for (const { key: kept, value: bytes } of store.query({ prefix: '' })) {
+      assert.equal(bytes.buffer.byteLength, 10);
+      const name = kept.uint8Array();
+      assert.equal(name.buffer.byteLength, name.length);
+    }
+  });
+
   it('applies a batch only when it is committed', () => {
     const store = new BoundedDatastore();
     const batch = store.batch();

@@ -15,30 +15,32 @@ const make = (init = {}) => {
 describe('peer standing', () => {
   it('denies after ten offences in a row, not after the same ten over an hour', () => {
     const { clock, standing } = make();
-    for (let i = 0; i < 9; i++) assert.ok(!standing.book('quick', 'reject'));
-    assert.ok(standing.book('quick', 'reject'));
+    for (let i = 0; i < 9; i++) assert.ok(!standing.book('quick', 'reject', 'why'));
+    assert.ok(standing.book('quick', 'reject', 'why'));
     assert.ok(standing.isDenied('quick'));
     for (let i = 0; i < 60; i++) {
       clock.nowMs += 60_000;
-      assert.ok(!standing.book('slow', 'reject'));
+      assert.ok(!standing.book('slow', 'reject', 'why'));
     }
   });
 
   it('ignores the harmless, bans the hostile, and forgives in time', () => {
     const { clock, standing } = make({ denyMs: 1000 });
-    for (let i = 0; i < 1000; i++) assert.ok(!standing.book('x', 'ignore'));
-    assert.ok(standing.book('x', 'ban'));
+    for (let i = 0; i < 1000; i++) assert.ok(!standing.book('x', 'ignore', 'why'));
+    assert.ok(standing.book('x', 'ban', 'why'));
     clock.nowMs += 999;
     assert.ok(standing.isDenied('x'));
+    assert.deepEqual(standing.denied(), [{ peer: 'x', reason: 'why', endsInMs: 1 }]);
     clock.nowMs += 1;
     assert.ok(!standing.isDenied('x'));
+    assert.deepEqual(standing.denied(), []);
   });
 
   it('remembers a bounded number of peers, forgetting the longest quiet', () => {
     const { standing } = make({ peersMax: 3 });
-    for (const peer of ['a', 'b', 'c']) standing.book(peer, 'ban');
-    standing.book('a', 'reject');
-    standing.book('d', 'ban');
+    for (const peer of ['a', 'b', 'c']) standing.book(peer, 'ban', 'why');
+    standing.book('a', 'reject', 'why');
+    standing.book('d', 'ban', 'why');
     assert.deepEqual(
       ['a', 'b', 'c', 'd'].map((peer) => standing.isDenied(peer)),
       [true, false, true, true],

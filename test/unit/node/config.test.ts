@@ -44,10 +44,13 @@ test('settings come out with their types', async () => {
     roles: 'worker',
     share: 0.25,
     storeBytes: 64 * 2 ** 30,
+    memory: undefined,
+    hours: undefined,
     gpu: false,
     mdns: true,
     upnp: true,
     announce: [],
+    invitation: undefined,
     api: '127.0.0.1:0',
     logLevel: 'warn',
   });

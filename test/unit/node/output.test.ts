@@ -69,3 +69,25 @@ test('sizes, durations and columns read well', () => {
     ['a    bb', 'ccc  d'],
   );
 });
+
+test('log lines as JSON: one object a line, with errors that say something', () => {
+  const err = sink();
+  const log = stderrLogger(err, 'info', { format: 'json', wallMs: () => 0 });
+  log.log('debug', 'quiet');
+  log.log('warn', 'disk', {
+    cause: Object.assign(new Error('full'), { code: 'ENOSPC' }),
+    bytes: 5n,
+  });
+  log.log('info', 'bare');
+  const lines = err.written.map((line) => line.trimEnd());
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    [
+      {
+        ...{ v: 1, time: '1970-01-01T00:00:00.000Z', level: 'warn', event: 'disk' },
+        fields: { cause: { code: 'ENOSPC', message: 'full' }, bytes: '5' },
+      },
+      { v: 1, time: '1970-01-01T00:00:00.000Z', level: 'info', event: 'bare' },
+    ],
+  );
+});

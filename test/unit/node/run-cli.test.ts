@@ -278,6 +278,11 @@ test('other verbs refuse what is wrong in the same way', async () => {
     [['lab', 'up', '--nodes', '2', '--byzantine', '2'], 'USAGE'],
     [['kernels', 'inspect', 'gem.f32@1'], 'UNKNOWN_KERNEL'],
     [['config', 'explain', 'shrae'], 'USAGE'],
+    [['network', 'create'], 'USAGE'],
+    [['network', 'create', '--name', 'x', '--bits', '3'], 'USAGE'],
+    [['network', 'create', '--name', 'x', '--bootstrap', 'nowhere'], 'USAGE'],
+    [['network', 'invite', 'nobody'], 'USAGE'],
+    [['network', 'invite', `12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN`], 'USAGE'],
     [['describe', 'abcdef0'], 'USAGE'],
     [['get', 'x'.repeat(64)], 'USAGE'],
     [['cancel'], 'USAGE'],
@@ -301,6 +306,7 @@ test('verbs without a node answer by themselves, each with its schema', async ()
     [['config', 'explain', 'share', '--data', data], 'config-explain'],
     [['network', 'show', 'public'], 'network-show'],
     [['network', 'show', 'local'], 'network-show'],
+    [['network', 'create', '--name', 'A b', '--out', join(folder, 'n.json')], 'network-create'],
   ];
   for (const [argv, schema] of verbs) {
     const ran = await runInProcess([...argv, '--json']);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KadreError } from '../../../src/base/errors.ts';
 import { Advertiser } from '../../../src/roles/advertiser.ts';
+import { WorkGate } from '../../../src/roles/work-gate.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { AdvertBook } from '../../../src/swarm/advert-book.ts';
@@ -35,7 +36,9 @@ function advertising() {
     return { roles, addresses, devices, kernels, load: { shards: state.shards, plans: 0 } };
   };
   const onSequence = (sequence: number) => void state.sequences.push(sequence);
+  const gate = new WorkGate();
   const advertiser = new Advertiser({
+    gate,
     network,
     directory,
     book,
@@ -52,8 +55,18 @@ function advertising() {
     assert.ok(checked.ok);
     return checked.value.advert;
   };
-  return { advertiser, clock, announced, state, fetch, book, signer };
+  return { gate, advertiser, clock, announced, state, fetch, book, signer };
 }
+
+test('at rest it shows no advert, so that nobody plans on it, and then again', async () => {
+  const { advertiser, gate, fetch } = advertising();
+  await advertiser.start();
+  gate.close('draining');
+  await assert.rejects(fetch(), { code: 'PEER_REFUSED' });
+  gate.open('draining');
+  assert.ok((await fetch()).sequence > 0);
+  await advertiser.stop();
+});
 
 test('it shows a valid advert, is in its own book, and announces what it can do', async () => {
   const { advertiser, clock, announced, fetch, book, signer, state } = advertising();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openCertificate } from '../../../src/certificate/open.ts';
 import type { Executor } from '../../../src/compute/executor.ts';
-import type { FinishedJob } from '../../../src/roles/requester-job.ts';
+import type { FinishedJob } from '../../../src/roles/finished-job.ts';
 import type { JobHandle, Work } from '../../../src/sdk/types.ts';
 import { jobIdText, MemoryJobStore } from '../../../src/store/job-store.ts';
 import { verify } from '../../../src/verify.ts';

@@ -141,7 +141,7 @@ test('a member that is gone is tolerated; two are one too many', async () => {
     two.crash(members[0]!);
     two.crash(members[1]!);
   });
-  await assert.rejects(failing, { code: 'CADRE_REFUSED' });
+  await assert.rejects(failing, { code: 'CADRE_LOST' });
 });
 
 test('members that refuse to open count as gone', async () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { toHex } from '../../../src/base/bytes.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { openCertificate } from '../../../src/certificate/open.ts';
+import { decodeMessage, jobRequestShape, refusedAnswer } from '../../../src/roles/job-messages.ts';
 import { CADRES_LOST_MAX, nextInstance } from '../../../src/roles/next-instance.ts';
 import type { JobEvent, JobHandle, Work } from '../../../src/sdk/types.ts';
 import { makeJob, unwrap } from '../../support/job-factory.ts';
@@ -99,6 +100,51 @@ test('a job whose cadre is lost goes on under another one, as the next instance'
     again.map(() => 0),
   );
   assert.deepEqual(swarm.requester.roles.requester.counts, { running: 0, done: 1, failed: 0 });
+});
+
+/** Every node asks `answer` before it opens a plan; undefined lets it open. */
+function interceptOpen(
+  swarm: VirtualSwarm,
+  answer: (node: VirtualNode) => Promise<Uint8Array> | undefined,
+): void {
+  for (const node of swarm.nodes) {
+    const handler = node.network.handlerOf('job')!;
+    const { request } = handler;
+    const intercepted: typeof request = async (from, body, options) => {
+      const asked = decodeMessage(body, jobRequestShape);
+      const answered = asked.ok && asked.value.t === 'open' ? answer(node) : undefined;
+      return answered ?? request!(from, body, options);
+    };
+    Object.assign(handler, { request: intercepted });
+  }
+}
+
+test('a cadre that loses two of four before it is open is replaced, not refused', async () => {
+  const swarm = await VirtualSwarm.start(12);
+  const lost: VirtualNode[] = [];
+  interceptOpen(swarm, (node) => {
+    if (lost.length === 2) return undefined;
+    lost.push(node);
+    swarm.crash(node);
+    return new Promise(() => {});
+  });
+  const job = await swarm.submit('noop@1', WORK);
+  const { certificate } = await swarm.run(job.result());
+  const { plan } = unwrap(openCertificate(certificate!)).certificate;
+  assert.equal(plan.instance, 1);
+  const events = await swarm.run(eventsOf(job));
+  const replanned = events.filter((event) => event.type === 'replanned');
+  assert.deepEqual(replanned, [{ type: 'replanned', instance: 1, members: lost.map(peerOf) }]);
+});
+
+test('a cadre whose members refuse to open is replaced, and the last refusal is told', async () => {
+  const swarm = await VirtualSwarm.start(12);
+  interceptOpen(swarm, async () => refusedAnswer('busy'));
+  const job = await swarm.submit('noop@1', WORK);
+  const refused = { code: 'CADRE_REFUSED', message: /did not open: .*busy/ };
+  await swarm.run(assert.rejects(job.result(), refused));
+  const events = await swarm.run(eventsOf(job));
+  assert.equal(events.filter(({ type }) => type === 'replanned').length, CADRES_LOST_MAX);
 });
 
 test('no cadre is drawn once the time of the job is over, nor for somebody else', () => {

@@ -16,6 +16,7 @@ import {
 import { judgesOf } from '../../../src/roles/judges.ts';
 import { KnownResults } from '../../../src/roles/known-results.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
+import { WorkGate } from '../../../src/roles/work-gate.ts';
 import { WORKER_DEFAULTS, Worker, type WorkerInit } from '../../../src/roles/worker.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
@@ -29,22 +30,8 @@ import { seededRandom } from '../../support/virtual-swarm.ts';
 const NONE = new Uint8Array(0);
 const JOB: JobInit = { nodes: 12, shards: 8, policy: { cadre: 4, replicas: 3 } };
 
-/** The worker that is first in the order of shard 0, and judges that note what it sends. */
-function working(
-  init: {
-    job?: TestJob;
-    limits?: Partial<WorkerInit>;
-    kernels?: string[];
-    work?: MemoryWorkStore;
-  } = {},
-) {
-  const job = init.job ?? makeJob(JOB);
-  const { plan } = job;
-  const index = plan.workers[plan.placement.order(0)[0]!]!;
-  const signer = job.identity(index);
-  const clock = new VirtualClock();
-  const hub = new SimHub({ clock });
-  const network = hub.join(signer.peerId);
+/** Judges that agree to everything and keep what they are told. */
+function noting(hub: SimHub, plan: TestJob['plan']) {
   const records: [PeerId, CheckedRecord][] = [];
   const asks: PeerId[] = [];
   for (const peer of judgesOf(plan).peers) {
@@ -59,14 +46,36 @@ function working(
       },
     });
   }
+  return { records, asks };
+}
+
+interface WorkingInit {
+  job?: TestJob;
+  limits?: Partial<WorkerInit>;
+  kernels?: string[];
+  work?: MemoryWorkStore;
+}
+
+/** The worker that is first in the order of shard 0, and judges that note what it sends. */
+function working(init: WorkingInit = {}) {
+  const job = init.job ?? makeJob(JOB);
+  const { plan } = job;
+  const index = plan.workers[plan.placement.order(0)[0]!]!;
+  const signer = job.identity(index);
+  const clock = new VirtualClock();
+  const hub = new SimHub({ clock });
+  const network = hub.join(signer.peerId);
+  const { records, asks } = noting(hub, plan);
   const js = new JsExecutor();
   const executor = {
     backend: { name: 'cpu/js', kernels: init.kernels ?? js.backend.kernels },
     run: js.run.bind(js),
   };
   const blobs = new MemoryBlobStore();
+  const gate = new WorkGate();
   const worker = new Worker(
     {
+      gate,
       network,
       executor,
       clock,
@@ -94,7 +103,20 @@ function working(
   };
   const kinds = () => [...new Set(records.map(([, { kind }]) => kind))];
   const judges = judgesOf(plan).peers;
-  return { job, plan, signer, clock, worker, assign, refusalOf, records, kinds, judges, asks };
+  return {
+    gate,
+    job,
+    plan,
+    signer,
+    clock,
+    worker,
+    assign,
+    refusalOf,
+    records,
+    kinds,
+    judges,
+    asks,
+  };
 }
 
 const requesterOf = (job: TestJob) => job.requester.peerId;
@@ -114,6 +136,20 @@ test('a claim is signed and says how much; what is claimed is sealed before all 
       own,
     );
   }
+});
+
+test('at rest it refuses plans that are new to it, and goes on with those it has', async () => {
+  const { job, gate, clock, assign, refusalOf, records, plan } = working();
+  gate.close('outside its hours');
+  const answer = assign(requesterOf(job));
+  assert.ok(answer.t === 'refused');
+  assert.deepEqual([answer.reason, answer.detail], ['draining', 'outside its hours']);
+  gate.open('outside its hours');
+  assert.equal(assign(requesterOf(job)).t, 'claim');
+  gate.close('draining');
+  assert.equal(refusalOf(judgesOf(plan).peers[0]!), 'claim', 'asked again for the same plan');
+  await clock.advance(100);
+  assert.ok(records.some(([, { kind }]) => kind === 'seal'));
 });
 
 test('asked twice it works once', async () => {
