@@ -42,8 +42,6 @@ import { version } from './version.ts';
 const SOFTWARE = `kadre/${version}`;
 /** Of one service; the whole drain stays below five seconds. */
 const STOP_TIMEOUT_MS = 1_000;
-/** Results of a day, inputs and certificates; beyond it a worker refuses with `over-limits`. */
-const BLOB_BYTES_MAX = 64 * 2 ** 30;
 /** Measuring all kernels at a first start. */
 const SPEED_BUDGET_MS = 200;
 /** An advert has room for 16 devices, the processor among them. */
@@ -101,7 +99,7 @@ async function openPorts(config: NodeConfig, hooks: NodeHooks, stores: NodeStore
   );
   const blobs = await DiskBlobStore.open(
     { logger: log },
-    { directory: join(dataDir, 'blobs'), durability: 'lazy', bytesMax: BLOB_BYTES_MAX },
+    { directory: join(dataDir, 'blobs'), durability: 'lazy', bytesMax: config.storeBytes },
   );
   const signer = signerFromSeed(identitySeed);
   const ports: RolePorts = {
@@ -305,6 +303,7 @@ function statusOf(config: NodeConfig, parts: RunningParts, uptimeMs: number): No
     totals: totalsOf(parts),
     resting: roles.gate.closedFor ?? null,
     memory: { rssBytes: process.memoryUsage.rss() },
+    store: ports.blobs.usage,
     leftOut: leftOutOf(runner),
   };
 }

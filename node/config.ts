@@ -51,6 +51,17 @@ export const NODE_OPTIONS: readonly OptionRow[] = [
     why: "part of this machine's cores that jobs may use",
   },
   {
+    name: 'store',
+    kind: 'number',
+    placeholder: 'GIB',
+    unit: 'GiB',
+    min: 0.001,
+    max: 1_048_576,
+    default: 64,
+    env: 'KADRE_STORE',
+    why: 'disk for inputs and results; what no live job needs goes first',
+  },
+  {
     name: 'memory',
     kind: 'number',
     placeholder: 'GIB',

@@ -3,7 +3,7 @@
  * here knows how.
  */
 import type { KadreError } from '../src/base/errors.ts';
-import type { Logger, SignalOption } from '../src/base/ports.ts';
+import type { BlobStoreUsage, Logger, SignalOption } from '../src/base/ports.ts';
 import type { Penalty } from '../src/base/verdict.ts';
 import type { PeerFinding } from '../src/net/dial-back.ts';
 import type { Swarm } from '../src/sdk/types.ts';
@@ -35,6 +35,8 @@ export interface NodeStatus {
   /** Jobs submitted through this node. */
   readonly jobs: { readonly running: number; readonly done: number; readonly failed: number };
   readonly memory: { readonly rssBytes: number };
+  /** Inputs and results on disk: `docs/protocol/blob.md`, "Retention". */
+  readonly store: BlobStoreUsage;
   /** Peers that are shut out, why, and for how long. */
   readonly denied: readonly {
     readonly peer: string;
@@ -98,6 +100,8 @@ export interface NodeConfig {
   readonly roles: readonly Role[];
   /** Part of this machine's cores that the swarm may use: above 0, at most 1. */
   readonly share: number;
+  /** Content that the blob store may hold. */
+  readonly storeBytes: number;
   /** Bytes of memory that the swarm may use; undefined: its share of the machine's. */
   readonly memoryBytes?: number | undefined;
   /** When work is taken; undefined: always. */

@@ -32,6 +32,8 @@ export interface NodeSettings {
   readonly bootstrap: readonly string[];
   readonly roles: string;
   readonly share: number;
+  /** Content that the blob store may hold. */
+  readonly storeBytes: number;
   /** GiB of memory for the swarm; undefined: its share of the machine's. */
   readonly memory?: number | undefined;
   /** `22-7`, or empty: always. */
@@ -135,11 +137,11 @@ function configOf(
   network: NetworkFile,
   facts: Pick<NodeConfig, 'membership' | 'roles' | 'log'> & { readonly dataDir: DataDir },
 ): NodeConfig {
-  const { listen, share, gpu, mdns, upnp, announce, memory } = settings;
+  const { listen, share, storeBytes, gpu, mdns, upnp, announce, memory } = settings;
   const { dataDir, ...others } = facts;
   return {
     ...others,
-    ...{ listen, share, gpu, mdns, upnp, announce },
+    ...{ listen, share, storeBytes, gpu, mdns, upnp, announce },
     memoryBytes: memory === undefined ? undefined : Math.floor(memory * 2 ** 30),
     hours: parseHours(settings.hours ?? ''),
     dataDir: dataDir.path,

@@ -53,7 +53,13 @@ export interface ValidVerdict {
   readonly network: string;
   readonly requester: PeerId;
   readonly shards: number;
-  readonly cadre: { readonly n: number; readonly q: number; readonly signers: readonly PeerId[] };
+  readonly cadre: {
+    readonly n: number;
+    readonly q: number;
+    readonly signers: readonly PeerId[];
+    /** Who took the seat of a silent member, oldest first. */
+    readonly standIns: readonly PeerId[];
+  };
   /** Present when one seat is the whole cadre: one node's word. */
   readonly single?: true;
   readonly replicas: number;
@@ -151,7 +157,8 @@ function verdictOf(
     cadre: {
       n,
       q: quorumOf(n),
-      signers: opened.signers.map((seat) => peerIdOf(certificate.cadre[seat]!.node)),
+      signers: opened.signers.map(peerIdOf),
+      standIns: opened.seated.slice(n).map(peerIdOf),
     },
     ...(n === 1 ? { single: true as const } : {}),
     replicas: spec.policy.replicas,
@@ -179,6 +186,6 @@ function admissionStated(
 ): ValidVerdict['admission'] {
   const rule = network?.admission?.kind ?? 'none';
   if (rule !== 'none') return rule;
-  const shown = ({ node }: { node: NodeId }) => admissionOf(opened, node) !== undefined;
-  return opened.certificate.cadre.every(shown) ? 'claimed' : 'none';
+  const shown = (node: NodeId) => admissionOf(opened, node) !== undefined;
+  return opened.seated.every(shown) ? 'claimed' : 'none';
 }

@@ -59,12 +59,18 @@ export const status: Command = async (context) => {
     ),
     ...(answer.resting === null ? [] : [`  takes no new work: ${answer.resting}`]),
     `  memory ${formatBytes(answer.memory.rssBytes)}, data ${answer.dataDir}`,
+    `  store: ${storeLine(answer)}`,
     ...answer.leftOut.map(
       ({ kernel, backend, reason }) => `  NOT OFFERED: ${kernel} on ${backend}: ${reason}`,
     ),
   ]);
   return 0;
 };
+
+function storeLine({ store }: NodeStatus): string {
+  const held = `${formatBytes(store.bytes)} of ${formatBytes(store.bytesMax)}`;
+  return `${held}, ${formatBytes(store.pinnedBytes)} of it needed by live jobs`;
+}
 
 function jobsLine({ jobs }: NodeStatus): string {
   return `${jobs.running} running, ${jobs.done} done, ${jobs.failed} failed`;

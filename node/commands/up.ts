@@ -38,6 +38,7 @@ export function settingsOf(
     bootstrap: list('bootstrap'),
     roles: String(value('roles')),
     share: Number(value('share')),
+    storeBytes: Math.round(Number(value('store')) * 2 ** 30),
     memory: value('memory') as number | undefined,
     hours: value('hours') as string | undefined,
     gpu: value('gpu') === true,

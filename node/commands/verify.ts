@@ -117,5 +117,6 @@ function verdictLines(verdict: Verdict): string[] {
 function cadreLine({ cadre, single, skipped }: ValidVerdict): string {
   const who = single ? 'single: one node is the whole cadre' : `cadre of ${cadre.n}`;
   const passed = skipped.length === 0 ? '' : `, ranks passed over: ${skipped.join(' ')}`;
-  return `${who}, ${cadre.signers.length} of ${cadre.q} needed signed${passed}`;
+  const changed = cadre.standIns.length === 0 ? '' : `, seats given away: ${cadre.standIns.length}`;
+  return `${who}, ${cadre.signers.length} of ${cadre.q} needed signed${passed}${changed}`;
 }

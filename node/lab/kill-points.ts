@@ -8,6 +8,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Network, ProtocolHandler, Wal } from '../../src/base/ports.ts';
 import { decodeMessage as decodeConsensus } from '../../src/consensus/messages.ts';
 import { recordShape } from '../../src/job/records.ts';
+import { ENVELOPE_BYTES } from '../../src/roles/envelope.ts';
 import {
   decodeMessage,
   type JobRequest,
@@ -143,7 +144,7 @@ function nameOfRecord({ record }: Extract<JobRequest, { t: 'record' }>): string 
 
 function nameOfMessage(protocol: string, body: Uint8Array): string {
   if (protocol === 'consensus') {
-    const message = decodeConsensus(body.subarray(32));
+    const message = decodeConsensus(body.subarray(ENVELOPE_BYTES));
     return message.ok ? message.value.kind : protocol;
   }
   const notice = decodeMessage(body, jobNoticeShape);
@@ -173,9 +174,13 @@ function mortalStores(stores: NodeStores, reach: Reach): NodeStores {
         const log = await around(reach, 'create plan', () => planStore.create(plan));
         return { ...log, wal: wal(log.wal) };
       },
+      begin: async (plan, handover) => {
+        const log = await around(reach, 'begin epoch', () => planStore.begin(plan, handover));
+        return { ...log, wal: wal(log.wal) };
+      },
       recover: async (onDamaged) =>
-        (await planStore.recover(onDamaged)).map(({ plan, log }) => {
-          return { plan, log: { ...log, wal: wal(log.wal) } };
+        (await planStore.recover(onDamaged)).map(({ log, ...plan }) => {
+          return { ...plan, log: { ...log, wal: wal(log.wal) } };
         }),
       remove: (planId) => planStore.remove(planId),
     },

@@ -56,6 +56,8 @@ const ANY_PORT = '/ip4/127.0.0.1/tcp/0';
 const READY_MS = 30_000;
 /** Nodes drain within this long of losing their parent's pipe; then they are killed. */
 const STOP_MS = 3000;
+/** Of each node: a lab is small, and its folder goes when it ends. */
+const STORE_BYTES = 8 * 2 ** 30;
 const LOG_TAIL_CHARACTERS = 2000;
 
 /** Errors: whatever a node failed with, INTERRUPTED, TIMEOUT, DISK_FAILED. */
@@ -153,6 +155,7 @@ async function startNode(start: NodeStart): Promise<LabNode> {
       bootstrap: [],
       roles: 'worker,cadre',
       share: 1,
+      storeBytes: STORE_BYTES,
       // A context per node would fill the GPU before the nodes are up.
       gpu: false,
       mdns: false,

@@ -159,8 +159,8 @@ export const CADRE_BUGS: readonly PlantedBug[] = [
     name: 'roots-unchecked-in-votes',
     area: 'consensus',
     file: 'src/consensus/blocks.ts',
-    find: "if (!equalBytes(stateRoot, block.stateRoot)) return 'claimed state root';",
-    replace: '',
+    find: 'const wrong = differenceOf(result.value, block);',
+    replace: 'const wrong = differenceOf({ ...result.value, stateRoot: block.stateRoot }, block);',
     scenario: 'cadre:byzantine',
   },
 ];

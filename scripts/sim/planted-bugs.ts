@@ -65,8 +65,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'roots-unchecked',
     area: 'consensus',
     file: 'src/consensus/blocks.ts',
-    find: "if (!equalBytes(resultsRoot, block.resultsRoot)) return 'claimed results root';",
-    replace: '',
+    find: 'const wrong = differenceOf(result.value, block);',
+    replace:
+      'const wrong = differenceOf({ ...result.value, resultsRoot: block.resultsRoot }, block);',
     scenario: 'byzantine-cadre',
   },
   {
@@ -160,9 +161,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'commit-signatures-unchecked',
     area: 'certificate',
-    file: 'src/certificate/check-signatures.ts',
-    find: 'if (!verifyEd25519(cadre[seat]!.key, message, signature)) {',
-    replace: 'if (!verifyEd25519(cadre[seat]!.key, message, signature) && seat < 0) {',
+    file: 'src/certificate/epochs.ts',
+    find: 'if (!verifyEd25519(seats[seat]!.key, message, signature)) {',
+    replace: 'if (!verifyEd25519(seats[seat]!.key, message, signature) && seat < 0) {',
     scenario: 'byzantine-cadre',
   },
   {
@@ -172,5 +173,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'this.#folder.open(nameOf(this.#plan.planId))',
     replace: "this.#folder.open(nameOf(this.#plan.planId), { entry: 'lazy' })",
     scenario: 'crashes',
+  },
+  {
+    name: 'no-handover',
+    area: 'consensus',
+    file: 'src/roles/cadre-service.ts',
+    find: '      if (epoch > 0) this.#join(draft, from);\n',
+    replace: '',
+    scenario: 'departures',
+  },
+  {
+    name: 'next-cadre-unclaimed',
+    area: 'consensus',
+    file: 'src/roles/ledger-snapshots.ts',
+    find: 'if (standIns.length <= epoch) return { stateRoot, resultsRoot };',
+    replace: 'if (standIns.length >= epoch) return { stateRoot, resultsRoot };',
+    scenario: 'departures',
   },
 ];

@@ -122,20 +122,48 @@ export interface BlobRef {
   readonly bytes: number;
 }
 
+/** Part of a blob that need not be here whole (docs/protocol/blob.md, "Chunks"). */
+export interface BlobChunk {
+  readonly ref: BlobRef;
+  /** All leaf hashes of the blob, which lead to its root. */
+  readonly leaves: Uint8Array;
+  readonly index: number;
+  /** The whole chunk; its leaves have been matched with `leaves`. */
+  readonly content: Uint8Array;
+}
+
+/** Bytes of content. */
+export interface BlobStoreUsage {
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Of these, what live jobs hold on to. */
+  readonly pinnedBytes: number;
+}
+
 export interface BlobStore {
+  /** Kept for a day. Room is made for it; DISK_FAILED or OVERLOADED where none can be. */
   put(content: Uint8Array): Promise<BlobRef>;
   /** Many small blobs at once: one write, not one file each. */
   putMany(contents: readonly Uint8Array[]): Promise<BlobRef[]>;
+  /** Keeps a chunk until the room is needed; a blob all of whose chunks are here is here whole. */
+  putChunk(chunk: BlobChunk): Promise<void>;
+  /** Size of a blob that is here whole. */
   size(root: Digest): Promise<number | undefined>;
-  /** Exactly `length` bytes from `offset`; undefined when the blob is not held. */
+  /** Size of a blob of which at least a chunk is here, and which chunks; undefined otherwise. */
+  part(root: Digest): { readonly bytes: number; has(chunk: number): boolean } | undefined;
+  /** Exactly `length` bytes from `offset`; undefined when any of them is not held. */
   read(root: Digest, offset: number, length: number): Promise<Uint8Array | undefined>;
-  /** Leaf hashes of the blob's tree, 32 bytes each, in order; undefined when not held. */
+  /** Leaf hashes of the blob's tree, 32 bytes each, in order; undefined when nothing is held. */
   leaves(root: Digest): Promise<Uint8Array | undefined>;
   /**
    * Forgets what was last put or kept before `beforeMs` (wall time), except these roots, whose time
    * begins anew. Returns the bytes that were freed.
    */
   expire(beforeMs: number, keep: Iterable<Digest>): Promise<number>;
+  /** What `owner`, a live job, needs stays whatever room is wanted; replaces its earlier pins. */
+  pin(owner: string, roots: Iterable<Digest>): void;
+  release(owner: string): void;
+  readonly usage: BlobStoreUsage;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

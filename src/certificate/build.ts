@@ -18,6 +18,7 @@ import { rosterIndexOf, rosterPaths } from '../swarm/roster.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
 import { buildReceipts } from './build-receipts.ts';
+import type { EpochLink } from './epochs.ts';
 import { type Certificate, type CertificateRoster, encodeCertificate } from './format.ts';
 import { type AcceptedShard, packResults, ResultColumns } from './result-columns.ts';
 
@@ -25,6 +26,8 @@ export interface CertificateParts {
   readonly package: PlanPackage;
   readonly outputs: readonly ArraySpec[];
   readonly commit: CommitCert;
+  /** How the seats came to whoever signed the commit; none while nobody was replaced. */
+  readonly epochs?: readonly EpochLink[];
   /** Newest first, from the commit's block back; none are needed. */
   readonly headers?: readonly Block[];
   /** By shard number, all of them. */
@@ -38,6 +41,8 @@ export interface CertificateParts {
 export interface CommitProof {
   /** Of the block that finished the job, or of a later one. */
   readonly commit: CommitCert;
+  /** Oldest first. */
+  readonly epochs: readonly EpochLink[];
   /** Newest first, from the commit's block back to the one that finished the job; may be empty. */
   readonly headers: readonly Block[];
 }
@@ -82,7 +87,7 @@ export function composeCertificate(parts: CertificateParts): Certificate {
     plan,
     roster: chooseRoster(parts),
     cadre,
-    epochs: [],
+    epochs: parts.epochs ?? [],
     commit: parts.commit,
     headers: chooseHeaders(parts.headers ?? []),
     results,
@@ -107,14 +112,15 @@ function chooseRoster(parts: CertificateParts): CertificateRoster {
 
 /** Seats, skipped candidates and agreeing workers, each with its inclusion path. */
 export function partOfRoster(
-  parts: Pick<CertificateParts, 'package'> & {
+  parts: Pick<CertificateParts, 'package' | 'epochs'> & {
     readonly shards: readonly Pick<AcceptedShard, 'workers'>[];
   },
 ): CertificateRoster {
   const { roster, cadre, plan } = parts.package;
   const used = new Set<number>();
   for (const { workers } of parts.shards) for (const worker of workers) used.add(worker);
-  const open = new Set(cadre.map((entry) => toHex(entry.node)));
+  const standIns = (parts.epochs ?? []).map(({ entry }) => entry);
+  const open = new Set([...cadre, ...standIns].map((entry) => toHex(entry.node)));
   const capable = [...roster.keys()].filter((i) => roster[i]!.advert.roles.includes('cadre'));
   const order = cadreOrder(
     seedOf(planIdOf(plan)),

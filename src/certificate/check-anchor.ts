@@ -60,7 +60,7 @@ export function checkAnchor(opened: OpenedCertificate, expected: Expectations): 
 function checkSeats(opened: OpenedCertificate, network: TrustedNetwork): Refusal | undefined {
   const { members, admission = { kind: 'none' } } = network;
   const listed = members === undefined ? undefined : new Set(members);
-  for (const { node } of opened.certificate.cadre) {
+  for (const node of opened.seated) {
     const peer = peerIdOf(node);
     if (listed?.has(peer) === false) return refuse('seat-not-a-member', 'reject', peer);
     if (admission.kind === 'none') continue;

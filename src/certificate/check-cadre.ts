@@ -13,6 +13,8 @@ import type { RosterView } from './check-roster.ts';
 export interface CadreFacts {
   /** Roster position of each seat's node, by seat number. */
   readonly positions: readonly number[];
+  /** Of those who took a seat later. */
+  readonly standInPositions: readonly number[];
   /** Ranks, among the cadre-capable nodes shown, before the last seat's that hold no seat. */
   readonly skipped: readonly number[];
   /** Roster positions of the skipped nodes. */
@@ -24,17 +26,18 @@ export interface CadreFacts {
  * `seat-not-in-roster`, `seat-not-capable`, `seat-outside-window`.
  */
 export function checkCadre(
-  entries: readonly CadreEntry[],
+  { first, standIns }: { readonly first: readonly CadreEntry[]; standIns: readonly CadreEntry[] },
   seatCount: number,
   seed: Digest,
   roster: RosterView,
 ): Checked<CadreFacts> {
-  if (entries.length !== seatCount) return refuse('wrong-seat-count');
+  if (first.length !== seatCount) return refuse('wrong-seat-count');
   const nodes = new Set<string>();
   const keys = new Set<string>();
   const positions: number[] = [];
-  for (const [seat, entry] of entries.entries()) {
-    if (entry.seat !== seat) return refuse('wrong-seat-number');
+  for (const [at, entry] of [...first, ...standIns].entries()) {
+    const isItsSeat = at < seatCount ? entry.seat === at : entry.seat < seatCount;
+    if (!isItsSeat) return refuse('wrong-seat-number');
     if (nodes.has(toHex(entry.node))) return refuse('duplicate-seat-node');
     if (keys.has(toHex(entry.key))) return refuse('duplicate-seat-key');
     nodes.add(toHex(entry.node));
@@ -44,12 +47,16 @@ export function checkCadre(
     if (!isCadreCapable(roster, position)) return refuse('seat-not-capable');
     positions.push(position);
   }
-  return checkRanks(positions, seed, roster);
+  return checkRanks(positions, seatCount, seed, roster);
 }
 
-/** Every seated rank lies in the window: at most ceil(n / 2) ranks before the last were skipped. */
+/**
+ * Every rank that was ever seated lies in the window: at most ceil(n / 2) ranks before the last
+ * were skipped, or came on top of the first n.
+ */
 function checkRanks(
   positions: readonly number[],
+  seatCount: number,
   seed: Digest,
   roster: RosterView,
 ): Checked<CadreFacts> {
@@ -65,11 +72,16 @@ function checkRanks(
     if (seated.has(capable[order[rank]!]!)) open -= 1;
     else skipped.push(rank);
   }
-  if (positions.length + skipped.length > windowOf(positions.length)) {
+  if (positions.length + skipped.length > windowOf(seatCount)) {
     return refuse('seat-outside-window');
   }
   const skippedPositions = skipped.map((rank) => capable[order[rank]!]!);
-  return accept({ positions, skipped, skippedPositions });
+  return accept({
+    positions: positions.slice(0, seatCount),
+    standInPositions: positions.slice(seatCount),
+    skipped,
+    skippedPositions,
+  });
 }
 
 function isCadreCapable(roster: RosterView, position: number): boolean {

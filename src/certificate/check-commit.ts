@@ -10,12 +10,30 @@ import { quorumOf, seatsOf } from '../consensus/seats.ts';
 import type { Block, CommitCert } from '../consensus/types.ts';
 
 /**
- * The seats that signed, ascending. Reasons: `wrong-epoch`, `no-result`, `bad-signer-bitmap`,
+ * The seats that signed the result, ascending. Reasons: those of `checkSigners`, `wrong-next-cadre`
+ * where the epoch did not end with a result, `no-result`.
+ */
+export function checkCommit(
+  commit: CommitCert,
+  seatCount: number,
+  epoch: number,
+): Checked<readonly number[]> {
+  const signers = checkSigners(commit, seatCount, epoch);
+  if (!signers.ok) return signers;
+  if (commit.nextCadreRoot !== undefined) return refuse('wrong-next-cadre');
+  return equalBytes(commit.resultsRoot, ZERO_DIGEST) ? refuse('no-result') : signers;
+}
+
+/**
+ * The seats that signed, ascending. Reasons: `wrong-epoch`, `bad-signer-bitmap`,
  * `wrong-signature-count`, `too-few-signers`.
  */
-export function checkCommit(commit: CommitCert, seatCount: number): Checked<readonly number[]> {
-  if (commit.epoch !== 0) return refuse('wrong-epoch');
-  if (equalBytes(commit.resultsRoot, ZERO_DIGEST)) return refuse('no-result');
+export function checkSigners(
+  commit: CommitCert,
+  seatCount: number,
+  epoch: number,
+): Checked<readonly number[]> {
+  if (commit.epoch !== epoch) return refuse('wrong-epoch');
   const signers = seatsOf(commit.signers, seatCount);
   if (signers === undefined) return refuse('bad-signer-bitmap');
   if (commit.sigs.length !== signers.length * SIGNATURE_BYTES) {

@@ -3,23 +3,22 @@
  * ones beyond a quorum: a byte that nobody looks at could be flipped (docs/protocol/certificate.md,
  * section 5 step 7).
  */
-import { type Digest, SIGNATURE_BYTES } from '../base/ids.ts';
+import type { Digest } from '../base/ids.ts';
 import { type Refusal, refuse } from '../base/verdict.ts';
-import { commitSigningBytes } from '../consensus/messages.ts';
-import { isAdmissibleKey, verifyEd25519 } from '../crypto/portable/ed25519.ts';
+import { isAdmissibleKey } from '../crypto/portable/ed25519.ts';
 import { isSignedBy } from '../crypto/portable/signed.ts';
 import { cadreEntryBody } from '../job/plan.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { TAGS } from '../wire/tags.ts';
 import type { RosterView } from './check-roster.ts';
+import { checkVotes, type EndedEpoch } from './epochs.ts';
 import type { Certificate } from './format.ts';
 
 export interface SignedFacts {
   readonly certificate: Certificate;
   readonly planId: Digest;
-  readonly cadreRoot: Digest;
-  /** Seats that signed the commit, ascending. */
-  readonly signers: readonly number[];
+  /** Whose votes ended each epoch, the last one with the result. */
+  readonly epochs: readonly EndedEpoch[];
   readonly roster: RosterView;
 }
 
@@ -36,20 +35,16 @@ export function checkSignatures(facts: SignedFacts): Refusal | undefined {
 }
 
 function checkCommitSignatures(facts: SignedFacts): Refusal | undefined {
-  const { planId, cadreRoot, signers, certificate } = facts;
-  const { commit, cadre } = certificate;
-  const message = commitSigningBytes({ planId, epoch: commit.epoch, cadreRoot }, commit);
-  for (const [i, seat] of signers.entries()) {
-    const signature = commit.sigs.subarray(i * SIGNATURE_BYTES, (i + 1) * SIGNATURE_BYTES);
-    if (!verifyEd25519(cadre[seat]!.key, message, signature)) {
-      return refuse('bad-commit-signature', 'reject', `seat ${seat}`);
-    }
+  for (const epoch of facts.epochs) {
+    const problem = checkVotes(facts.planId, epoch);
+    if (problem !== undefined) return problem;
   }
   return undefined;
 }
 
 function checkEntrySignatures(facts: SignedFacts): Refusal | undefined {
-  for (const { seat, node, key, signature } of facts.certificate.cadre) {
+  const { cadre, epochs } = facts.certificate;
+  for (const { seat, node, key, signature } of [...cadre, ...epochs.map(({ entry }) => entry)]) {
     const body = cadreEntryBody(facts.planId, seat, key);
     if (!isSignedBy(node, TAGS.signCadreEntry, body, signature)) {
       return refuse('bad-cadre-signature', 'reject', `seat ${seat}`);

@@ -26,6 +26,7 @@ import {
   text,
   variant,
 } from '../wire/shape.ts';
+import { epochLinkShape } from './epochs.ts';
 import { scanEncoding } from './scan.ts';
 
 export const CERTIFICATE_VERSION = 1;
@@ -92,8 +93,8 @@ const certificateShape = struct({
   plan: planShape,
   roster: rosterShape,
   cadre: list(cadreEntryShape, LIMITS.cadreSeatsMax, 1),
-  /** Reserved for the epoch chain. */
-  epochs: list(integer(0, 0), 0),
+  /** Who took over a seat, oldest first. */
+  epochs: list(epochLinkShape, LIMITS.epochsMax),
   commit: commitCertShape,
   headers: list(blockShape, LIMITS.certificateHeadersMax),
   results: resultsShape,

@@ -6,7 +6,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Digest, NodeId } from '../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../base/verdict.ts';
-import { cadreRootOf } from '../job/plan.ts';
+import type { CadreEntry } from '../job/plan.ts';
 import type { JobSpec } from '../job/spec.ts';
 import { workerSpeed } from '../job/worker-speed.ts';
 import { type CadreFacts, checkCadre } from './check-cadre.ts';
@@ -17,6 +17,7 @@ import { checkRegions, checkWorkers, mayCadreWork, rootOfColumns } from './check
 import { checkRoster, type RosterView } from './check-roster.ts';
 import { checkSignatures } from './check-signatures.ts';
 import { checkSpec, type SpecFacts } from './check-spec.ts';
+import { type EndedEpoch, followEpochs } from './epochs.ts';
 import { type Certificate, decodeCertificate } from './format.ts';
 import { ResultColumns } from './result-columns.ts';
 
@@ -26,6 +27,7 @@ export interface OpenedCertificate {
   readonly spec: JobSpec;
   readonly jobId: Digest;
   readonly planId: Digest;
+  /** Of the cadre that the plan began with. */
   readonly cadreRoot: Digest;
   readonly resultsRoot: Digest;
   /**
@@ -33,8 +35,10 @@ export interface OpenedCertificate {
    */
   readonly numericContract: number | undefined;
   readonly roster: RosterView;
-  /** Seats that signed, ascending. */
-  readonly signers: readonly number[];
+  /** Those who signed the result, by seat. */
+  readonly signers: readonly NodeId[];
+  /** Everyone who ever had a seat, those of the first cadre first. */
+  readonly seated: readonly NodeId[];
   /** Cadre ranks passed over as unreachable. */
   readonly skipped: readonly number[];
   /** A seat's node could also be given shards: the roster was too small to keep them apart. */
@@ -57,18 +61,20 @@ export function openCertificate(encoded: Uint8Array): Checked<OpenedCertificate>
   if (!parties.ok) return parties;
   const results = checkResults(certificate, spec.value, parties.value);
   if (!results.ok) return results;
-  const { roster, signers, cadre } = parties.value;
+  const { roster, cadre, epochs } = parties.value;
+  const last = epochs.at(-1)!;
   const { jobId, planId } = spec.value;
   return accept({
     certificate,
     spec: spec.value.spec,
     jobId,
     planId,
-    cadreRoot: parties.value.cadreRoot,
+    cadreRoot: epochs[0]!.cadreRoot,
     resultsRoot: certificate.commit.resultsRoot,
     numericContract: spec.value.kernel?.numericContract,
     roster,
-    signers,
+    signers: last.signers.map((seat) => last.seats[seat]!.node),
+    seated: [...certificate.cadre, ...standInsOf(certificate)].map(({ node }) => node),
     skipped: cadre.skipped,
     overlap: hasOverlap(spec.value.spec, parties.value),
     entitlement: results.value.entitlement,
@@ -79,18 +85,22 @@ export function openCertificate(encoded: Uint8Array): Checked<OpenedCertificate>
   });
 }
 
+/** Workers are kept apart from the first cadre only: who would stand in was nobody's to know. */
 function hasOverlap(spec: JobSpec, { roster, cadre }: Parties): boolean {
-  return (
-    mayCadreWork(spec, roster.count) &&
-    cadre.positions.some((position) => workerSpeed(roster.at(position)!.advert, spec) !== undefined)
-  );
+  const { positions, standInPositions } = cadre;
+  const mixed = [...(mayCadreWork(spec, roster.count) ? positions : []), ...standInPositions];
+  return mixed.some((position) => workerSpeed(roster.at(position)!.advert, spec) !== undefined);
+}
+
+function standInsOf({ epochs }: Certificate): CadreEntry[] {
+  return epochs.map(({ entry }) => entry);
 }
 
 interface Parties {
   readonly roster: RosterView;
   readonly cadre: CadreFacts;
-  readonly cadreRoot: Digest;
-  readonly signers: readonly number[];
+  /** Whose votes ended each epoch, the last one with the result. */
+  readonly epochs: readonly EndedEpoch[];
 }
 
 /** Steps 3 to 5: who was there, who had a seat, who signed; no signature is checked yet. */
@@ -102,14 +112,18 @@ function checkParties(certificate: Certificate, facts: SpecFacts): Checked<Parti
   });
   if (!roster.ok) return roster;
   const seatCount = facts.spec.policy.cadre;
-  const cadre = checkCadre(certificate.cadre, seatCount, facts.seed, roster.value);
+  const entries = { first: certificate.cadre, standIns: standInsOf(certificate) };
+  const cadre = checkCadre(entries, seatCount, facts.seed, roster.value);
   if (!cadre.ok) return cadre;
-  const signers = checkCommit(commit, seatCount);
+  const chain = followEpochs(certificate.cadre, certificate.epochs);
+  if (!chain.ok) return chain;
+  const { ended, last } = chain.value;
+  const signers = checkCommit(commit, seatCount, last.epoch);
   if (!signers.ok) return signers;
   const problem = checkHeaders(certificate.headers, commit, facts.planId);
   if (problem !== undefined) return problem;
-  const cadreRoot = cadreRootOf(certificate.cadre);
-  return accept({ roster: roster.value, cadre: cadre.value, cadreRoot, signers: signers.value });
+  const epochs = [...ended, { ...last, commit, signers: signers.value }];
+  return accept({ roster: roster.value, cadre: cadre.value, epochs });
 }
 
 /** Steps 6 to 8. */
@@ -119,7 +133,7 @@ function checkResults(
   parties: Parties,
 ): Checked<{ columns: ResultColumns; entitlement: Entitlement }> {
   const { spec, seed, planId, kernel } = facts;
-  const { roster, cadre, cadreRoot, signers } = parties;
+  const { roster, cadre, epochs } = parties;
   const opened = ResultColumns.open(certificate.results, spec.shards);
   if (!opened.ok) return opened;
   const columns = opened.value;
@@ -131,7 +145,7 @@ function checkResults(
   const receipts =
     certificate.receipts === undefined ? accept([]) : openReceipts(certificate.receipts, columns);
   if (!receipts.ok) return receipts;
-  const unsigned = checkSignatures({ certificate, planId, cadreRoot, signers, roster });
+  const unsigned = checkSignatures({ certificate, planId, epochs, roster });
   if (unsigned !== undefined) return unsigned;
   const seatPositions = cadre.positions;
   const entitlement = checkEntitlement(columns, { spec, seed, roster, seatPositions });
@@ -150,7 +164,8 @@ function checkUnused(
   cadre: CadreFacts,
 ): Refusal | undefined {
   if (roster.kind === 'whole') return undefined;
-  const used = new Set([...cadre.positions, ...cadre.skippedPositions]);
+  const { positions, standInPositions, skippedPositions } = cadre;
+  const used = new Set([...positions, ...standInPositions, ...skippedPositions]);
   for (let shard = 0; shard < columns.shardCount; shard++) {
     for (const position of columns.workers(shard)) used.add(position);
   }

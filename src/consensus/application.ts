@@ -4,6 +4,7 @@
  */
 import type { Digest } from '../base/ids.ts';
 import type { Checked } from '../base/verdict.ts';
+import type { Roots } from './roots.ts';
 
 export interface Payload {
   /** What blocks refer to it by; binds every byte. */
@@ -13,10 +14,8 @@ export interface Payload {
   readonly value: unknown;
 }
 
-export interface Executed<S> {
+export interface Executed<S> extends Roots {
   readonly state: S;
-  readonly stateRoot: Digest;
-  readonly resultsRoot: Digest;
 }
 
 export interface StateSnapshots<S> {

@@ -13,6 +13,7 @@ import { isRemembered } from './eras.ts';
 import { faultName, type HeldEvidence } from './evidence.ts';
 import { blockId } from './messages.ts';
 import { breach, type Draft, log } from './replica-state.ts';
+import { differenceOf } from './roots.ts';
 import { seatsOf } from './seats.ts';
 import type { Block } from './types.ts';
 
@@ -142,9 +143,9 @@ function executeBlock<S>(
   if (payloads.length > 0 && application.isFinal(parent.state)) return 'nothing may follow';
   const result = application.execute(parent.state, payloads);
   if (!result.ok) return result.reason;
-  const { state, stateRoot, resultsRoot } = result.value;
-  if (!equalBytes(stateRoot, block.stateRoot)) return 'claimed state root';
-  if (!equalBytes(resultsRoot, block.resultsRoot)) return 'claimed results root';
+  const { state } = result.value;
+  const wrong = differenceOf(result.value, block);
+  if (wrong !== undefined) return `claimed ${wrong}`;
   const id = blockId(block);
   const { round, height } = block;
   const names = { id, key: toHex(id), parentKey: parent.key };

@@ -3,7 +3,7 @@
  * finality. A round is entered on a QC or a TC of any round at or above it, in no other way.
  * Design consensus.md sections 1.4 to 1.6.
  */
-import { equalBytes, toHex } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import { forgetBallots } from './ballots.ts';
 import { chainTo, type TreeEntry, withoutOldBranches, withRoot } from './block-tree.ts';
 import { finalisesParent } from './commit-rule.ts';
@@ -21,6 +21,7 @@ import {
   seatCountOf,
   storeBlocks,
 } from './replica-state.ts';
+import { sameRoots } from './roots.ts';
 import { seatsOf } from './seats.ts';
 import {
   type Block,
@@ -136,9 +137,7 @@ export function deliverFinal<S>(draft: Draft<S>): void {
 /** The roots that were signed are ours, and rule B has not finalised another block. */
 function agrees<S>(draft: Draft<S>, cert: CommitCert, chain: readonly TreeEntry<S>[]): boolean {
   const tip = chain.at(-1)!.block!;
-  const sameRoots =
-    equalBytes(tip.stateRoot, cert.stateRoot) && equalBytes(tip.resultsRoot, cert.resultsRoot);
-  if (!sameRoots) breach(draft, 'a commit certificate over other roots', { cert });
+  if (!sameRoots(tip, cert)) breach(draft, 'a commit certificate over other roots', { cert });
   const passive = draft.finalByChain;
   const atHeight = chain.find((entry) => entry.height === passive?.height);
   if (passive !== undefined && atHeight !== undefined && atHeight.key !== passive.key) {

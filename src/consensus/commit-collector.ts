@@ -4,6 +4,7 @@ import { LIST_FORM } from '../crypto/portable/signature-scheme.ts';
 import { type Ballots, bySeat, castBallot } from './ballots.ts';
 import { isFinalByCommitVotes } from './commit-rule.ts';
 import type { CommitVote } from './messages.ts';
+import { rootsOf, sameRoots } from './roots.ts';
 import { bitmapOf, quorumOf } from './seats.ts';
 import { type CommitCert, markVerified, type Verified } from './types.ts';
 
@@ -19,10 +20,7 @@ export interface CommitCounted {
 }
 
 const same = (a: CommitVote, b: CommitVote): boolean =>
-  a.height === b.height &&
-  equalBytes(a.blockId, b.blockId) &&
-  equalBytes(a.stateRoot, b.stateRoot) &&
-  equalBytes(a.resultsRoot, b.resultsRoot);
+  a.height === b.height && equalBytes(a.blockId, b.blockId) && sameRoots(a, b);
 
 export function countCommitVote(
   commits: Commits,
@@ -37,12 +35,12 @@ export function countCommitVote(
   const quorum = quorumOf(seatCount);
   const isComplete = isFinalByCommitVotes(agreeing.length, quorum);
   if (!isComplete || agreeing.length > quorum) return { commits: cast.ballots };
-  const { epoch, round, height, blockId, stateRoot, resultsRoot } = vote;
+  const { epoch, round, height, blockId } = vote;
   const signers = bitmapOf(
     agreeing.map((other) => other.voter),
     seatCount,
   );
   const sigs = join(agreeing.map((other) => other.sig));
-  const body = { epoch, round, height, blockId, stateRoot, resultsRoot };
+  const body = { epoch, round, height, blockId, ...rootsOf(vote) };
   return { commits: cast.ballots, cert: markVerified({ ...body, signers, sigs }) };
 }

@@ -46,6 +46,8 @@ export interface DriverInit {
   readonly onMisbehaviour?: (seat: number, refusal: Refusal) => void;
   /** A fault of a seat was proven, by this member or by another. */
   readonly onEvidence?: (held: HeldEvidence) => void;
+  /** A member sent something, whatever it was. */
+  readonly onHeard?: (seat: number) => void;
 }
 
 export interface ConsensusDriver<S> {
@@ -58,11 +60,17 @@ export interface ConsensusDriver<S> {
   receive(from: number, message: Uint8Array): void;
   /** Sends our certificates to a member, e.g. when its connection is back. */
   greet(seat: number): void;
+  /** The same, as bytes: for one that has no seat in this epoch. */
+  greeting(): Uint8Array;
+  /** Asks a member for something that every running one answers. */
+  probe(seat: number): void;
   /** A listener sees every final block once per run, by height; returns how to remove it. */
   onCommit(listener: (commit: Commit<S>) => void): () => void;
   readonly finalState: S;
   readonly finalHeight: number;
   readonly finalCert: CommitCert | undefined;
+  /** What is held and not final. */
+  readonly pending: readonly Payload[];
   readonly round: number;
   readonly signing: ReplicaState<S>['signing'];
 }

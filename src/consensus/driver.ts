@@ -173,6 +173,10 @@ class Driver<S> implements ConsensusDriver<S> {
     return this.#finalCommit?.cert;
   }
 
+  get pending(): readonly Payload[] {
+    return [...this.#state.payloads.values()];
+  }
+
   get round(): number {
     return roundOf(this.#state);
   }
@@ -227,6 +231,14 @@ class Driver<S> implements ConsensusDriver<S> {
     if (this.#phase === 'running') this.#send(seat, syncInfoOf(this.#state));
   }
 
+  greeting(): Uint8Array {
+    return encodeMessage(syncInfoOf(this.#state));
+  }
+
+  probe(seat: number): void {
+    this.#send(seat, { kind: 'want-seen' });
+  }
+
   onCommit(listener: (commit: Commit<S>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -240,6 +252,7 @@ class Driver<S> implements ConsensusDriver<S> {
     }
     this.#inbox.receive(from, bytes);
     this.#probation.heard();
+    this.#init.onHeard?.(from);
   }
 
   /** Only what is final may be jumped to: the walk must have begun at the highest certificate. */

@@ -20,6 +20,7 @@ import {
   timeoutSigningBytes,
   voteSigningBytes,
 } from './messages.ts';
+import { rootsOf } from './roots.ts';
 import { type Domain, domainBytes } from './seats.ts';
 import {
   type Check,
@@ -51,6 +52,7 @@ const statementShape = variant('kind', {
     blockId: digest,
     stateRoot: digest,
     resultsRoot: digest,
+    nextCadreRoot: optional(digest),
     sig: signatureShape,
   }),
 });
@@ -135,8 +137,8 @@ function statementOf(message: SignedMessage): Statement {
       return { kind, round: message.round, highQcRound, sig };
     }
     case 'commit': {
-      const { kind, height, blockId: id, stateRoot, resultsRoot, sig } = message;
-      return { kind, round: message.round, height, blockId: id, stateRoot, resultsRoot, sig };
+      const { kind, height, blockId: id, sig } = message;
+      return { kind, round: message.round, height, blockId: id, ...rootsOf(message), sig };
     }
   }
 }

@@ -2,7 +2,7 @@
  * A replica takes a snapshot for its root: pure, and every claim is checked again here. What it
  * held of the chain below is dropped; what lies above is fetched as blocks.
  */
-import { equalBytes, toHex } from '../base/bytes.ts';
+import { toHex } from '../base/bytes.ts';
 import { accept, type Checked, refuse } from '../base/verdict.ts';
 import type { Executed } from './application.ts';
 import type { TreeEntry } from './block-tree.ts';
@@ -11,6 +11,7 @@ import { addExecuted, type ExecutedIds } from './executed-ids.ts';
 import { type CarriedFault, type LeaderRecord, NO_RECORD, withFinal } from './leader.ts';
 import { blockId } from './messages.ts';
 import { type Draft, log, persist, seatCountOf } from './replica-state.ts';
+import { sameRoots } from './roots.ts';
 import { type CutChain, cutChain, evidenceOfEra, type Snapshot } from './snapshot.ts';
 import { snapshotRecords } from './snapshot-records.ts';
 import type { Block } from './types.ts';
@@ -48,10 +49,7 @@ export function checkSnapshot(
   const cut = cutChain(cert, headers);
   if (!cut.ok) return cut;
   const { checkpoint, era } = cut.value;
-  const isItsState =
-    equalBytes(executed.stateRoot, checkpoint.stateRoot) &&
-    equalBytes(executed.resultsRoot, checkpoint.resultsRoot);
-  if (!isItsState) return refuse('snapshot-state');
+  if (!sameRoots(executed, checkpoint)) return refuse('snapshot-state');
   const carried = evidenceOfEra(era, evidence);
   return carried.ok ? accept({ chain: cut.value, carried: carried.value }) : carried;
 }

@@ -20,6 +20,7 @@ import {
   variant,
 } from '../wire/shape.ts';
 import { TAGS, type Tag } from '../wire/tags.ts';
+import { type Roots, rootsOf } from './roots.ts';
 import { type Domain, domainBytes } from './seats.ts';
 import {
   type Block,
@@ -86,6 +87,7 @@ const commitVoteShape = struct({
   blockId: digest,
   stateRoot: digest,
   resultsRoot: digest,
+  nextCadreRoot: optional(digest),
   voter: seat,
   sig: signatureShape,
   qc: qcShape,
@@ -212,9 +214,9 @@ export function timeoutSigningBytes(
 /** The body under commit votes, hence under a commit certificate. */
 export function commitSigningBytes(
   domain: Domain,
-  body: Pick<CommitCert, 'round' | 'height' | 'blockId' | 'stateRoot' | 'resultsRoot'>,
+  body: Pick<CommitCert, 'round' | 'height' | 'blockId' | keyof Roots>,
 ): Uint8Array {
-  const { round, height, blockId, stateRoot, resultsRoot } = body;
-  const encoded = encodeCanonical({ round, height, blockId, stateRoot, resultsRoot });
+  const { round, height, blockId } = body;
+  const encoded = encodeCanonical({ round, height, blockId, ...rootsOf(body) });
   return signedBytes(TAGS.consensusCommit, domain, encoded);
 }

@@ -19,6 +19,7 @@ import {
   timeoutSigningBytes,
   voteSigningBytes,
 } from './messages.ts';
+import { rootsOf } from './roots.ts';
 import { checkEntry, type Electorate } from './signature-checks.ts';
 import {
   type Block,
@@ -217,8 +218,8 @@ export function signCommitVote<S>(
   if (block.round !== qc.round || !equalBytes(entry.id, qc.blockId)) return refuse('qc-mismatch');
   if (qc.round <= safety.highestTimeoutRound) return refuse('timed-out', 'ignore');
   if (qc.round <= safety.lastCommitRound) return refuse('already-committed', 'ignore');
-  const { round, height, stateRoot, resultsRoot } = block;
-  const body = { round, height, blockId: entry.id, stateRoot, resultsRoot };
+  const { round, height } = block;
+  const body = { round, height, blockId: entry.id, ...rootsOf(block) };
   const { seats } = pen;
   const message = markVerified<CommitVote>({
     kind: 'commit',

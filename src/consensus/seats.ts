@@ -15,6 +15,8 @@ export interface Domain {
   readonly planId: Digest;
   readonly epoch: number;
   readonly cadreRoot: Digest;
+  /** State root that the epoch before ended with; absent in epoch 0, which follows none. */
+  readonly origin?: Digest;
 }
 
 export interface Seat {
@@ -76,9 +78,13 @@ export function seatsOf(bitmap: Uint8Array, seatCount: number): number[] | undef
   return seats;
 }
 
-/** The parent of the first block: round 0, height 0, no bytes behind it but the domain. */
+/**
+ * The parent of an epoch's first block: round 0, height 0, no bytes behind it but the domain and
+ * what the epoch before came to.
+ */
 export function genesisId(domain: Domain): Digest {
-  return taggedHash(TAGS.block, domainBytes(domain));
+  const { origin } = domain;
+  return taggedHash(TAGS.block, domainBytes(domain), ...(origin === undefined ? [] : [origin]));
 }
 
 /** The certificate that the first block carries: nobody signed it, so it must be exactly this. */

@@ -21,6 +21,7 @@ import {
   roundOf,
   storeBlocks,
 } from './replica-state.ts';
+import { rootsOf } from './roots.ts';
 import { signCommitVote, signProposal, signTimeout, signVote } from './safety-rules.ts';
 import {
   BLOCK_VERSION,
@@ -150,7 +151,7 @@ function buildBlock<S>(
   if (executed === undefined || (payloads.length === 0 && !needsFlush(draft))) return undefined;
   const { highQc } = draft;
   const { planId, epoch, self } = draft.config.pen.seats;
-  const { state, stateRoot, resultsRoot } = executed;
+  const { state } = executed;
   const round = roundOf(draft);
   const height = tip.height + 1;
   const evidence = selectEvidence(draft, tip);
@@ -165,8 +166,7 @@ function buildBlock<S>(
     author: self,
     payloadRefs: payloads.map((payload) => payload.id),
     evidence: evidence.map((held) => held.id),
-    resultsRoot,
-    stateRoot,
+    ...rootsOf(executed),
     timeMs: draft.wallMs,
   };
   const payloadKeys = payloads.map((payload) => toHex(payload.id));

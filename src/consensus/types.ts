@@ -3,7 +3,16 @@
  * list and byte string is bounded here. Defined by docs/protocol/consensus.md, "Objects".
  */
 import { DIGEST_BYTES, SIGNATURE_BYTES } from '../base/ids.ts';
-import { bytes, bytesUpTo, type Infer, integer, list, oneOf, struct } from '../wire/shape.ts';
+import {
+  bytes,
+  bytesUpTo,
+  type Infer,
+  integer,
+  list,
+  oneOf,
+  optional,
+  struct,
+} from '../wire/shape.ts';
 
 export const BLOCK_VERSION = 1;
 /** Seats of a cadre at most; a bitmap then has at most 13 bytes. */
@@ -54,6 +63,8 @@ export const commitCertShape = struct({
   blockId: digest,
   stateRoot: digest,
   resultsRoot: digest,
+  /** Present iff the epoch ends with this block: the root of the next one's cadre. */
+  nextCadreRoot: optional(digest),
   signers: bitmap,
   sigs: signatures,
 });
@@ -78,6 +89,8 @@ export const blockShape = struct({
   /** Roots after executing the payloads on the parent's state. */
   resultsRoot: digest,
   stateRoot: digest,
+  /** Present iff these payloads end the epoch, or an ancestor's did. */
+  nextCadreRoot: optional(digest),
   /** Wall time of the author, advisory: nothing depends on it. */
   timeMs: integer(0),
 });

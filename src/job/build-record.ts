@@ -7,13 +7,16 @@ import type { Signer } from '../base/ports.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import { encodeCanonical } from '../wire/cbor.ts';
 import { TAGS } from '../wire/tags.ts';
+import type { CadreEntry } from './plan.ts';
 import {
   type CancelRecord,
   type DeadlineRecord,
   type LedgerRecord,
+  type MarkRecord,
   type OverdueRecord,
   type RefusalReason,
   type RefusalRecord,
+  type ReplaceRecord,
   type RevealRecord,
   recordIdOf,
   type SealRecord,
@@ -119,6 +122,17 @@ export function buildDeadline(marker: Marker, planId: Digest): DeadlineRecord {
   return { ...record, signature: markSignature(marker, record) };
 }
 
+/** `epoch`: the one that the marker sits in. */
+export function buildReplace(
+  marker: Marker,
+  { planId, epoch }: { readonly planId: Digest; readonly epoch: number },
+  entry: CadreEntry,
+): ReplaceRecord {
+  const head = { kind: 'replace', planId, epoch, seat: marker.seat, entry } as const;
+  const record: ReplaceRecord = { ...head, signature: UNSIGNED };
+  return { ...record, signature: markSignature(marker, record) };
+}
+
 export function buildCancel(signer: Signer, planId: Digest): CancelRecord {
   const signature = signTagged(signer, TAGS.signCancel, encodeCanonical({ planId }));
   return { kind: 'cancel', planId, signature };
@@ -127,7 +141,7 @@ export function buildCancel(signer: Signer, planId: Digest): CancelRecord {
 /** What stands where a signature is still missing, or none is needed. */
 export const UNSIGNED: Uint8Array = new Uint8Array(SIGNATURE_BYTES);
 
-function markSignature(marker: Marker, record: OverdueRecord | DeadlineRecord): Uint8Array {
+function markSignature(marker: Marker, record: MarkRecord): Uint8Array {
   if (marker.signer === undefined) return UNSIGNED;
   return signTagged(marker.signer, TAGS.signMark, unsignedBody(record));
 }

@@ -26,6 +26,7 @@ import {
   variant,
 } from '../wire/shape.ts';
 import { TAGS } from '../wire/tags.ts';
+import { cadreEntryShape } from './plan.ts';
 import { SHARD_NUMBER_BYTES } from './shard-list.ts';
 
 export const SALT_BYTES = 16;
@@ -120,6 +121,22 @@ export const cancelShape = struct({
 });
 export type CancelRecord = Infer<typeof cancelShape>;
 
+/**
+ * A member says: the seat of `entry` is silent, and this node has agreed to take it. f + 1 seats
+ * that say the same end the epoch.
+ */
+export const replaceShape = struct({
+  kind: oneOf('replace'),
+  planId: bytes(32),
+  /** The epoch that this would end. */
+  epoch: integer(0, LIMITS.epochsMax),
+  seat: integer(0, LIMITS.cadreSeatsMax - 1),
+  entry: cadreEntryShape,
+  /** As of the other marks. */
+  signature: bytes(SIGNATURE_BYTES),
+});
+export type ReplaceRecord = Infer<typeof replaceShape>;
+
 export const recordShape = variant('kind', {
   seal: sealShape,
   reveal: revealShape,
@@ -127,8 +144,11 @@ export const recordShape = variant('kind', {
   overdue: overdueShape,
   deadline: deadlineShape,
   cancel: cancelShape,
+  replace: replaceShape,
 });
 export type LedgerRecord = Infer<typeof recordShape>;
+/** What a member says as a member, signed with its key of this plan. */
+export type MarkRecord = OverdueRecord | DeadlineRecord | ReplaceRecord;
 
 export function recordIdOf(encoded: Uint8Array): Digest {
   return taggedHash(TAGS.record, encoded);
@@ -179,7 +199,7 @@ export function sealBody(
 }
 
 /** What is signed of a record whose signature covers all its other fields. */
-export function unsignedBody(record: RefusalRecord | OverdueRecord | DeadlineRecord): Uint8Array {
+export function unsignedBody(record: RefusalRecord | MarkRecord): Uint8Array {
   const { signature: _, ...body } = record;
   return encodeCanonical(body);
 }

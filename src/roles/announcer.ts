@@ -4,8 +4,10 @@
  */
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Logger, Network } from '../base/ports.ts';
+import type { EpochLink } from '../certificate/epochs.ts';
 import type { LedgerEvent } from '../job/ledger/events.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
+import { closedSetsOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { packShards } from '../job/shard-list.ts';
 import { decodeMessage, encodeMessage, type JobNotice, jobAnswerShape } from './job-messages.ts';
@@ -35,6 +37,8 @@ export class Announcer {
   readonly #requester: PeerId;
   /** Closed sets by worker, to be said again when a worker asks. */
   readonly #closed = new Map<number, { wave: number; shards: readonly number[] }[]>();
+  /** How the cadre of now came to be. */
+  #links: readonly EpochLink[] = [];
   #accepted = 0;
   #outcome: JobNotice | undefined;
 
@@ -43,6 +47,34 @@ export class Announcer {
     this.#plan = plan;
     this.#detached = detached;
     this.#requester = peerIdOf(plan.spec.requester);
+  }
+
+  /** What earlier blocks decided, for whoever was not there when they became final. */
+  resume(ledger: LedgerState): void {
+    for (const { worker, wave, shards } of closedSetsOf(this.#plan, ledger)) {
+      const known = this.#closed.get(worker) ?? [];
+      this.#closed.set(worker, [...known, { wave, shards }]);
+    }
+    this.#accepted = ledger.acceptedCount;
+  }
+
+  /** How the cadre of now came to be, for whoever asks. */
+  know(links: readonly EpochLink[]): void {
+    this.#links = links;
+  }
+
+  /** Workers and requester hear who judges from now on, with the proof. */
+  tellCadre(links: readonly EpochLink[]): void {
+    this.know(links);
+    const notice = this.#cadreNotice();
+    if (notice === undefined) return;
+    this.#send(this.#requester, notice);
+    for (const worker of this.#plan.workers) this.#send(this.#peerOf(worker), notice);
+  }
+
+  #cadreNotice(): JobNotice | undefined {
+    const { planId } = this.#plan;
+    return this.#links.length === 0 ? undefined : { t: 'cadre', planId, links: [...this.#links] };
   }
 
   /** Acts on what one block changed. */
@@ -63,6 +95,8 @@ export class Announcer {
 
   /** To one worker every closed set that contains it; after the end, to whom it may concern. */
   repeat(peer: PeerId): void {
+    const cadre = this.#cadreNotice();
+    if (cadre !== undefined) this.#send(peer, cadre);
     if (this.#outcome !== undefined && peer === this.#requester) this.#send(peer, this.#outcome);
     const worker = this.#plan.nodes.findIndex((node) => peerIdOf(node) === peer);
     if (worker < 0) return;

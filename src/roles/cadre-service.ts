@@ -4,7 +4,7 @@
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, type KadreError } from '../base/errors.ts';
-import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
+import type { Digest, PeerId } from '../base/ids.ts';
 import type {
   BlobRef,
   Clock,
@@ -16,23 +16,25 @@ import type {
   Timer,
 } from '../base/ports.ts';
 import type { Checked } from '../base/verdict.ts';
-import { signTagged } from '../crypto/portable/signed.ts';
 import type { CheckedRecord } from '../job/ledger/check-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
-import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
+import type { PlanPackage } from '../job/plan.ts';
 import { computationOf } from '../job/reuse.ts';
-import type { OpenedLog, PlanStore, RecoveredPlan } from '../store/plan-store.ts';
-import { TAGS } from '../wire/tags.ts';
+import type { PlanStore, RecoveredPlan } from '../store/plan-store.ts';
+import { CadreDrafts, type Draft } from './cadre-drafts.ts';
 import { CADRE_DEFAULTS, type CadreServiceInit } from './cadre-limits.ts';
 import { CadreMember } from './cadre-member.ts';
-import { EarlyMessages } from './early-messages.ts';
+import type { EarlyMessages } from './early-messages.ts';
 import type { EndedPlans } from './ended-plans.ts';
+import { openEnvelope } from './envelope.ts';
+import { handoverAnswer } from './handover.ts';
 import type { InputHolder } from './input-holder.ts';
 import { encodeMessage, type JobRequest, KNOWN_JOBS_MAX, refusedAnswer } from './job-messages.ts';
 import type { JobProvider } from './job-provider.ts';
 import { makeDriver } from './make-driver.ts';
 import { PlanArchive } from './plan-archive.ts';
 import type { PlanCache } from './plan-cache.ts';
+import { joinSeat, openSeat, resumeSeat, type TakenSeat } from './take-seat.ts';
 
 export interface CadreServiceComponents {
   readonly network: Network;
@@ -51,19 +53,8 @@ export interface CadreServiceComponents {
   readonly keys: { generate(): Uint8Array; signer(seed: Uint8Array): Signer };
 }
 
-interface Draft {
-  readonly package: PlanPackage;
-  readonly seat: number;
-  readonly keySeed: Uint8Array;
-  readonly requester: PeerId;
-  readonly expiry: Timer;
-  readonly early: EarlyMessages;
-  opening: Promise<Uint8Array> | undefined;
-}
-
 interface Live {
   readonly member: CadreMember;
-  readonly log: OpenedLog;
   readonly requester: PeerId;
   /** Emptied once the replica runs. */
   early: EarlyMessages | undefined;
@@ -72,21 +63,11 @@ interface Live {
   expiry: Timer;
 }
 
-interface BeginInit {
-  readonly seat: number;
-  readonly planKey: Signer;
-  readonly requester: PeerId;
-  readonly detached: boolean;
-  readonly keyIsNew: boolean;
-  readonly log: OpenedLog;
-  readonly early: EarlyMessages;
-}
-
 export class CadreService {
   readonly name = 'cadre';
   readonly #components: CadreServiceComponents;
   readonly #init: CadreServiceInit;
-  readonly #drafts = new Map<string, Draft>();
+  readonly #drafts: CadreDrafts;
   readonly #live = new Map<string, Live>();
   /** Job id to the key of its live plan; a later plan of a job takes its place. */
   readonly #byJob = new Map<string, string>();
@@ -97,6 +78,11 @@ export class CadreService {
   constructor(components: CadreServiceComponents, init: CadreServiceInit = CADRE_DEFAULTS) {
     this.#components = components;
     this.#init = init;
+    this.#drafts = new CadreDrafts(components, {
+      lifetimeMs: init.draftLifetimeMs,
+      busyReason: (requester) => this.#busyReason(requester),
+      isLive: (key) => this.#live.has(key),
+    });
     this.#archive = new PlanArchive(components, {
       keepMs: init.archiveAfterMs,
       plansMax: init.archivedMax,
@@ -133,52 +119,34 @@ export class CadreService {
     this.#unhandle?.();
     this.#components.provider.stop();
     this.#components.holder.stop();
-    for (const { expiry } of this.#drafts.values()) expiry.cancel();
-    this.#drafts.clear();
+    this.#drafts.stop();
     const live = [...this.#live.values()];
     this.#live.clear();
     for (const { expiry } of live) expiry.cancel();
     await this.#archive.stop();
-    await Promise.allSettled(live.map(({ member, log }) => retire(member, log)));
+    await Promise.allSettled(live.map(({ member }) => member.stop()));
   }
 
   /** Takes a seat: makes a key for this plan and signs it, or says why not. */
   convene(from: PeerId, seat: number, pkg: PlanPackage): Uint8Array {
-    const { plans, signer, keys, clock, network } = this.#components;
-    const draft = plans.openDraft(pkg, signer.nodeId);
-    if (!draft.ok) {
-      network.penalise(from, draft.penalty, draft.reason);
-      return refusedAnswer(draft.reason, draft.detail ?? '');
-    }
-    const requester = peerIdOf(draft.value.spec.requester);
-    if (from !== requester) return refusedAnswer('not-the-requester');
-    if (seat >= draft.value.policy.cadre) return refusedAnswer('bad-seat');
-    const { planId } = draft.value;
-    const key = toHex(planId);
-    const known = this.#drafts.get(key);
-    // While it opens, a second draft could lead to a second replica with the same key.
-    if (this.#live.has(key) || known?.opening !== undefined) return refusedAnswer('already-open');
-    const busy = known === undefined ? this.#busyReason(requester) : undefined;
-    if (busy !== undefined) return refusedAnswer(busy);
-    known?.expiry.cancel();
-    // Asked again, for another seat even: the same plan keeps its one key.
-    const keySeed = known?.keySeed ?? keys.generate();
-    const expiry = clock.setTimer(this.#init.draftLifetimeMs, () => this.#drafts.delete(key));
-    const early = known?.early ?? new EarlyMessages();
-    this.#drafts.set(key, {
-      package: pkg,
-      seat,
-      keySeed,
-      requester,
-      expiry,
-      early,
-      opening: undefined,
-    });
-    const publicKey = keys.signer(keySeed).publicKey;
-    const body = cadreEntryBody(planId, seat, publicKey);
-    const signature = signTagged(signer, TAGS.signCadreEntry, body);
-    const entry: CadreEntry = { seat, node: signer.nodeId, key: publicKey, signature };
-    return encodeMessage({ t: 'entry', entry });
+    return this.#drafts.convene(from, seat, pkg);
+  }
+
+  /** Takes a silent member's seat, or says why not. */
+  standIn(from: PeerId, request: Extract<JobRequest, { t: 'stand-in' }>): Uint8Array {
+    return this.#drafts.standIn(from, request);
+  }
+
+  /** How the newest epoch of a plan began, for those that are to sit in it. */
+  handover(
+    from: PeerId,
+    { planId, offset }: Extract<JobRequest, { t: 'handover' }>,
+  ): Uint8Array | undefined {
+    const member = this.#live.get(toHex(planId))?.member;
+    const handover = member?.handover;
+    if (member === undefined || handover === undefined) return undefined;
+    if (!member.mayJudge(from)) return refusedAnswer('not-a-member');
+    return handoverAnswer(handover, offset);
   }
 
   /** The cadre is complete: begins, once. */
@@ -187,9 +155,9 @@ export class CadreService {
     const isOurs = this.#live.has(key) || this.#components.ended.knows(request.planId);
     if (isOurs) return encodeMessage({ t: 'ok' });
     const draft = this.#drafts.get(key);
-    if (draft === undefined) return refusedAnswer('unknown-plan');
+    if (draft === undefined || draft.standIn !== undefined) return refusedAnswer('unknown-plan');
     if (from !== draft.requester) return refusedAnswer('not-the-requester');
-    draft.opening ??= this.#openDraft(key, draft, request);
+    draft.opening ??= this.#openDraft(draft, request);
     try {
       const answer = await draft.opening;
       // Refused: a better `open` may follow.
@@ -197,7 +165,7 @@ export class CadreService {
       return answer;
     } catch (cause) {
       // Nothing was signed yet: the requester may ask again, and the seat is free meanwhile.
-      if (this.#drafts.get(key) === draft) this.#drafts.delete(key);
+      this.#drafts.drop(draft);
       throw cause;
     }
   }
@@ -247,7 +215,7 @@ export class CadreService {
   /** True while this node holds a seat of the plan, and for a while after its end. */
   knows(planId: Digest): boolean {
     const key = toHex(planId);
-    return this.#live.has(key) || this.#drafts.has(key);
+    return this.#live.has(key) || this.#drafts.get(key) !== undefined;
   }
 
   /** Of a finished plan: the bytes, or where the blob store has them; undefined for any other. */
@@ -285,67 +253,71 @@ export class CadreService {
     this.#live.get(toHex(planId))?.member.repeat(from);
   }
 
-  async #openDraft(
-    key: string,
-    draft: Draft,
-    request: Extract<JobRequest, { t: 'open' }>,
-  ): Promise<Uint8Array> {
-    const { plans, store, signer } = this.#components;
-    const { skipped, cadre, detached } = request;
-    const pkg = { ...draft.package, skipped, cadre };
-    const plan = plans.open(pkg);
-    if (!plan.ok) return refusedAnswer(plan.reason, plan.detail ?? '');
-    const seat = plan.value.seatOf(signer.nodeId);
-    if (seat === undefined) return refusedAnswer('not-seated');
-    const planKey = this.#components.keys.signer(draft.keySeed);
-    if (!equalBytes(plan.value.seats[seat]!.key, planKey.publicKey)) {
-      return refusedAnswer('wrong-key');
-    }
-    const { planId } = plan.value;
-    const { requester, early } = draft;
-    draft.expiry.cancel();
-    // What was checked, which a known plan's later packages need not be.
-    const checked = plan.value.package;
-    const log = await store.create({ planId, keySeed: draft.keySeed, package: checked, detached });
-    const init = { seat, planKey, requester, early, log, detached, keyIsNew: true };
-    const begun = this.#begin(plan.value, init);
-    this.#drafts.delete(key);
-    await begun;
+  async #openDraft(draft: Draft, request: Extract<JobRequest, { t: 'open' }>): Promise<Uint8Array> {
+    const taken = await openSeat(this.#components, draft, request);
+    if (taken instanceof Uint8Array) return taken;
+    await this.#takeUp(draft, taken);
     return encodeMessage({ t: 'ok' });
   }
 
-  async #resume({ plan: stored, log }: RecoveredPlan): Promise<void> {
-    const { plans, signer, keys, store } = this.#components;
-    const plan = plans.open(stored.package);
-    const seat = plan.ok ? plan.value.seatOf(signer.nodeId) : undefined;
-    if (!plan.ok || seat === undefined) {
-      await log.wal.close();
-      return store.remove(stored.planId);
-    }
-    const requester = peerIdOf(plan.value.spec.requester);
-    const planKey = keys.signer(stored.keySeed);
-    const early = new EarlyMessages();
-    const { detached } = stored;
-    const init = { seat, planKey, requester, early, log, detached, keyIsNew: false };
-    await this.#begin(plan.value, init);
+  /** A member speaks in an epoch that we are to sit in: joins it, once. */
+  #join(draft: Draft, from: PeerId): void {
+    if (draft.opening !== undefined) return;
+    const { log } = this.#components;
+    draft.opening = this.#joinDraft(draft, from);
+    draft.opening
+      .catch((cause: unknown) => log.log('debug', 'not-joined', { peer: from, cause: `${cause}` }))
+      .finally(() => {
+        draft.opening = undefined;
+      });
   }
 
-  async #begin(plan: OpenPlan, init: BeginInit): Promise<void> {
-    const { seat, planKey, requester, log, keyIsNew, detached } = init;
+  /** The answer is nobody's: nobody asked. */
+  async #joinDraft(draft: Draft, from: PeerId): Promise<Uint8Array> {
+    const taken = await joinSeat(this.#components, draft, from);
+    if (taken === undefined) return refusedAnswer('not-seated');
+    await this.#takeUp(draft, taken);
+    return encodeMessage({ t: 'ok' });
+  }
+
+  async #takeUp(draft: Draft, taken: TakenSeat): Promise<void> {
+    const begun = this.#begin(taken);
+    this.#drafts.drop(draft);
+    await begun;
+  }
+
+  async #resume(recovered: RecoveredPlan): Promise<void> {
+    const { store } = this.#components;
+    const { log, plan } = recovered;
+    let taken: TakenSeat | undefined;
+    try {
+      taken = await resumeSeat(this.#components, recovered);
+    } catch (cause) {
+      await log.wal.close();
+      throw cause;
+    }
+    if (taken !== undefined) return this.#begin(taken);
+    await log.wal.close();
+    await store.remove(plan.planId);
+  }
+
+  async #begin({ plan, seat, planKey, requester, stored, first, early }: TakenSeat): Promise<void> {
+    const { detached } = stored;
     const key = toHex(plan.planId);
     const member = new CadreMember(this.#components, {
       plan,
       seat,
       planKey,
       detached,
-      driver: (member) =>
-        makeDriver(this.#components, { plan, seat, planKey, log, member, keyIsNew }),
+      first,
+      nextLog: (handover) => this.#components.store.begin(stored, handover),
+      driver: (member, at) => makeDriver(this.#components, { plan, seat, planKey, member, at }),
       onEnd: () => this.#ended(key),
+      onReplaced: () => void this.#forget(key),
     });
-    const { early } = init;
     const lifetimeMs = Math.max(this.#init.planLifetimeMs, 2 * plan.policy.deadlineMs);
     const expiry = this.#forgetAfter(key, lifetimeMs);
-    const live: Live = { member, log, requester, early, ended: false, expiry };
+    const live: Live = { member, requester, early, ended: false, expiry };
     this.#live.set(key, live);
     const jobKey = toHex(plan.jobId);
     this.#supersede(this.#byJob.get(jobKey), plan);
@@ -357,7 +329,7 @@ export class CadreService {
     } catch (cause) {
       expiry.cancel();
       this.#drop(key);
-      await retire(member, log);
+      await member.stop();
       throw cause;
     }
     live.early = undefined;
@@ -384,7 +356,7 @@ export class CadreService {
     if (live === undefined) return;
     this.#drop(key);
     try {
-      await retire(live.member, live.log);
+      await live.member.stop();
       await store.remove(live.member.plan.planId);
     } catch (cause) {
       log.log('warn', 'plan-not-removed', { planId: key, cause: String(cause) });
@@ -395,7 +367,7 @@ export class CadreService {
     const key = toHex(member.plan.planId);
     const live = this.#live.get(key);
     this.#drop(key);
-    if (live !== undefined) await retire(live.member, live.log);
+    await live?.member.stop();
   }
 
   #drop(key: string): void {
@@ -420,30 +392,25 @@ export class CadreService {
     if (this.#stopped) return 'draining';
     if (this.plans + this.#drafts.size >= plansMax) return 'busy';
     const live = [...this.#live.values()].filter((plan) => !plan.ended);
-    const own = [...live, ...this.#drafts.values()].filter((plan) => plan.requester === requester);
+    const own = [...live, ...this.#drafts.all].filter((plan) => plan.requester === requester);
     return own.length >= plansPerRequesterMax ? 'over-limits' : undefined;
   }
 
-  /** planId, then a consensus message; only seats are heard. */
+  /** An envelope; only those who have, had or may have a seat are heard. */
   #consensus(from: PeerId, body: Uint8Array): void {
-    const key = toHex(body.subarray(0, 32));
-    const message = body.subarray(32);
+    const envelope = openEnvelope(body);
+    if (envelope === undefined) return;
+    const { epoch, message } = envelope;
+    const key = toHex(envelope.planId);
     const live = this.#live.get(key);
-    const deliver = (member: CadreMember) => {
-      const seat = member.plan.seats.findIndex((entry) => peerIdOf(entry.node) === from);
-      if (seat >= 0) member.consensus(seat, message);
-    };
-    const early = live === undefined ? this.#drafts.get(key)?.early : live.early;
+    const deliver = (member: CadreMember) => member.consensus(from, epoch, message);
+    const draft = live === undefined ? this.#drafts.get(key) : undefined;
+    if (draft?.standIn !== undefined) {
+      if (epoch > 0) this.#join(draft, from);
+      return;
+    }
+    const early = live === undefined ? draft?.early : live.early;
     if (early !== undefined) early.keep(message, deliver);
     else if (live !== undefined) deliver(live.member);
-  }
-}
-
-/** The replica first: it may still be writing. */
-async function retire(member: CadreMember, log: OpenedLog): Promise<void> {
-  try {
-    await member.stop();
-  } finally {
-    await log.wal.close();
   }
 }

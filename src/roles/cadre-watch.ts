@@ -9,7 +9,7 @@ import type { PeerId } from '../base/ids.ts';
 import type { Clock, Network, Timer } from '../base/ports.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { decodeMessage, encodeMessage, jobAnswerShape, type Outcome } from './job-messages.ts';
-import { judgesOf } from './judges.ts';
+import type { Judges } from './judges.ts';
 
 export interface CadreWatchComponents {
   readonly network: Network;
@@ -31,14 +31,17 @@ const LOST_AFTER_MS = 20_000;
 export class CadreWatch {
   readonly #components: CadreWatchComponents;
   readonly #plan: OpenPlan;
+  readonly #judges: Judges;
   readonly #stopping = new AbortController();
   /** Since when each member has not answered as one that holds its seat. */
   readonly #goneSinceMs = new Map<PeerId, number>();
   #timer: Timer | undefined;
 
-  constructor(components: CadreWatchComponents, plan: OpenPlan) {
+  /** `judges`: those of now, whenever it is looked at. */
+  constructor(components: CadreWatchComponents, plan: OpenPlan, judges: Judges) {
     this.#components = components;
     this.#plan = plan;
+    this.#judges = judges;
   }
 
   /** Nothing to watch without a cadre. `firstAskMs`: 0 where the job may have ended already. */
@@ -57,10 +60,13 @@ export class CadreWatch {
 
   async #askAll(): Promise<void> {
     const { clock, onLost } = this.#components;
-    await Promise.all(judgesOf(this.#plan).peers.map((peer) => this.#ask(peer)));
+    const { peers } = this.#judges;
+    await Promise.all(peers.map((peer) => this.#ask(peer)));
     if (this.#stopping.signal.aborted) return;
     const nowMs = clock.monotonicMs();
-    const lost = [...this.#goneSinceMs].filter(([, sinceMs]) => nowMs - sinceMs >= LOST_AFTER_MS);
+    const lost = [...this.#goneSinceMs].filter(
+      ([peer, sinceMs]) => nowMs - sinceMs >= LOST_AFTER_MS && this.#judges.peers.includes(peer),
+    );
     const { seats, q } = this.#plan;
     if (lost.length <= seats.length - q) return this.#askLater(ASK_MS);
     this.stop();

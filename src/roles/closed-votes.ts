@@ -15,6 +15,17 @@ export class ClosedVotes {
     this.#shardCount = shardCount;
   }
 
+  /** Who is no judge any more has no say, also in what was not believed yet. */
+  forget(judge: PeerId): void {
+    for (const { votes, seen } of this.#waves.values()) {
+      const said = seen.get(judge);
+      seen.delete(judge);
+      said?.forEach((one, shard) => {
+        if (one !== 0 && votes[shard]! < this.#believed) votes[shard]! -= 1;
+      });
+    }
+  }
+
   /** Books one judge's statement; returns the shards that just became believed. */
   add(judge: PeerId, wave: number, shards: readonly number[]): number[] {
     let entry = this.#waves.get(wave);

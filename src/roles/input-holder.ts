@@ -82,6 +82,10 @@ export class InputHolder {
     const stopping = new AbortController();
     const held: Held = { refs, bytes, present: new Set(), stopping, pulling: undefined };
     this.#plans.set(key, held);
+    this.#components.blobs.pin(
+      `holder/${key}`,
+      refs.map(({ root }) => root),
+    );
     return accept(held);
   }
 
@@ -89,6 +93,7 @@ export class InputHolder {
     const key = toHex(planId);
     this.#plans.get(key)?.stopping.abort();
     this.#plans.delete(key);
+    this.#components.blobs.release(`holder/${key}`);
   }
 
   stop(): void {

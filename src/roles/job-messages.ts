@@ -5,6 +5,8 @@
  */
 import { NODE_ID_BYTES, SIGNATURE_BYTES } from '../base/ids.ts';
 import type { Checked } from '../base/verdict.ts';
+import { epochLinkShape } from '../certificate/epochs.ts';
+import { SNAPSHOT_BYTES_MAX } from '../consensus/messages.ts';
 import { cadreEntryShape, planPackageShape } from '../job/plan.ts';
 import { PHASE_NAMES, STANDING_NAMES, WORKER_STEPS } from '../job/why.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
@@ -30,6 +32,10 @@ export const INLINE_CERTIFICATE_BYTES_MAX = 262_144;
 const planId = bytes(32);
 const wave = integer(0, 2 * LIMITS.replicasMax + 1);
 const packedShards = bytesUpTo(LIMITS.shardsMax * 4, 4);
+/** Oldest first. */
+const links = list(epochLinkShape, LIMITS.epochsMax);
+/** Of a ledger's history in one answer. */
+export const HANDOVER_CHUNK_BYTES = 512 << 10;
 const shardNumber = integer(0, LIMITS.shardsMax);
 
 /** Shards in one answer to `why`, and in one question `doing`. */
@@ -54,6 +60,16 @@ export const jobRequestShape = variant('t', {
     /** The job goes on without its requester. */
     detached: boolean,
   }),
+  /** Member to candidate: take the seat of a silent member; `links` show that the asker sits. */
+  'stand-in': struct({
+    t: oneOf('stand-in'),
+    seat: integer(0, LIMITS.cadreSeatsMax - 1),
+    detached: boolean,
+    package: planPackageShape,
+    links,
+  }),
+  /** Member or stand-in to member: how the newest epoch began, from this byte of the history on. */
+  handover: struct({ t: oneOf('handover'), planId, offset: integer(0, SNAPSHOT_BYTES_MAX) }),
   /** Requester or member to worker: you are entitled to shards of this wave. */
   assign: struct({ t: oneOf('assign'), wave, shards: packedShards, package: planPackageShape }),
   /** Worker to judge, or member to member: a ledger record. */
@@ -132,6 +148,13 @@ const ledgerRowShape = struct({
 export const jobAnswerShape = variant('t', {
   entry: struct({ t: oneOf('entry'), entry: cadreEntryShape }),
   ok: struct({ t: oneOf('ok') }),
+  /** `links` with the first bytes only. */
+  handover: struct({
+    t: oneOf('handover'),
+    links,
+    total: integer(1, SNAPSHOT_BYTES_MAX),
+    bytes: bytesUpTo(HANDOVER_CHUNK_BYTES),
+  }),
   /** Blob root and size; the content too when it is small enough for a message. */
   certificate: struct({
     t: oneOf('certificate'),
@@ -203,6 +226,8 @@ export const jobNoticeShape = variant('t', {
     t: oneOf('outcome'),
     outcome: outcomeShape,
   }),
+  /** Judge to worker and requester: who judges from now on, provably. */
+  cadre: struct({ t: oneOf('cadre'), planId, links }),
   /** Requester to judge: this worker did not answer me; see for yourself. */
   suspect: struct({ t: oneOf('suspect'), planId, worker: bytes(NODE_ID_BYTES) }),
 });

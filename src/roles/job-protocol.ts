@@ -70,6 +70,12 @@ export class JobProtocol {
         if (cadre === undefined) return refusedAnswer('not-cadre-capable');
         if (gate.closedFor !== undefined) return refusedAnswer('draining', gate.closedFor);
         return cadre.convene(from, request.seat, request.package);
+      case 'stand-in':
+        if (cadre === undefined) return refusedAnswer('not-cadre-capable');
+        if (gate.closedFor !== undefined) return refusedAnswer('draining', gate.closedFor);
+        return cadre.standIn(from, request);
+      case 'handover':
+        return cadre?.handover(from, request) ?? refusedAnswer('unknown-plan');
       case 'open':
         if (cadre === undefined) return refusedAnswer('not-cadre-capable');
         return cadre.open(from, request);
@@ -169,6 +175,10 @@ export class JobProtocol {
         // Without a cadre the requester tells itself; nobody else has a say.
         if (from === network.self) requester.judgeOf(value.planId)?.suspect(value.worker);
         cadre?.suspect(from, value.planId, value.worker);
+        return;
+      case 'cadre':
+        worker?.cadre(from, value.planId, value.links);
+        requester.notice(from, value.planId, value);
         return;
       case 'computed':
       case 'progress':

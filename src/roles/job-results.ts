@@ -14,7 +14,7 @@ import { acceptedDigests, agreeingWorkers } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { Piece } from './collect.ts';
 import { decodeMessage, encodeMessage, jobAnswerShape } from './job-messages.ts';
-import { judgesOf } from './judges.ts';
+import type { JudgeList } from './judges.ts';
 import type { BelievedOutcome } from './outcome-votes.ts';
 
 export interface JobResults {
@@ -38,11 +38,11 @@ const PAUSE_MS_MAX = 4_000;
  */
 export async function fetchCertificate(
   { network, clock }: { readonly network: Network; readonly clock: Clock },
-  plan: OpenPlan,
+  { plan, peers }: Pick<JudgeList, 'plan' | 'peers'>,
   believed: Pick<BelievedOutcome, 'judges'>,
   options: SignalOption,
 ): Promise<JobResults> {
-  const judges = [...new Set([...believed.judges, ...judgesOf(plan).peers])];
+  const judges = [...new Set([...believed.judges, ...peers])];
   const untilMs = clock.monotonicMs() + PATIENCE_MS;
   for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
     const asked = await askForCertificate(network, plan, judges, options);

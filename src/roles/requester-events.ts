@@ -53,6 +53,8 @@ export type RequesterEvent =
       readonly instance: number;
       readonly members: readonly PeerId[];
     }
+  /** A member fell silent; its seat in the cadre went to another. */
+  | { readonly type: 'replaced'; readonly peer: PeerId }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & RetryReport)
   | ({ readonly type: 'dispute' } & DisputeReport)

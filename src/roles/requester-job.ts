@@ -4,6 +4,7 @@
  * after a restart, or for a job that somebody picks up by its id. Nothing that arrives is believed
  * unverified: outcomes need f + 1 judges, certificates and outputs are checked here.
  */
+
 import { equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, type ErrorJson, KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
@@ -16,9 +17,9 @@ import { computationIdOf, type JobSpec, jobIdOf, type SignedJobSpec } from '../j
 import type { JobStage } from '../job/why.ts';
 import type { StoredJob } from '../store/job-store.ts';
 import { announcePlan, reopenPlan } from './announce-plan.ts';
-import { CadreWatch } from './cadre-watch.ts';
 import { collect } from './collect.ts';
 import { detachInputs } from './detach-inputs.ts';
+import { type Ending, EndWatch } from './end-watch.ts';
 import type { FinishedJob } from './finished-job.ts';
 import { encodeMessage, type JobNotice, type Outcome } from './job-messages.ts';
 import {
@@ -29,12 +30,12 @@ import {
 } from './job-results.ts';
 import type { JobStart } from './job-start.ts';
 import { timesOf } from './job-times.ts';
-import { judgesOf, sendRecord } from './judges.ts';
-import { LocalJudge } from './local-judge.ts';
+import { JudgeList, sendRecord } from './judges.ts';
+import type { LocalJudge } from './local-judge.ts';
 import { type MakePlanComponents, makePlan } from './make-plan.ts';
 import { type NextInstance, nextInstance } from './next-instance.ts';
 import { outcomeOf } from './outcome.ts';
-import { type BelievedOutcome, OutcomeVotes } from './outcome-votes.ts';
+import type { BelievedOutcome } from './outcome-votes.ts';
 import { ReplayLog } from './replay-log.ts';
 import { failureOf, type RequesterEvent, readOutcome } from './requester-events.ts';
 
@@ -60,8 +61,6 @@ const EVENTS_MAX = 10_000;
 /** A cancel waits this long for judges to take it; what they do then does not depend on us. */
 const CANCEL_MS = 1_000;
 
-type Ending = BelievedOutcome | LedgerState;
-
 export class RequesterJob {
   readonly id: string;
   readonly computationId: string;
@@ -78,10 +77,8 @@ export class RequesterJob {
   readonly #kernelMs = new Map<PeerId, number>();
   readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0, collectedMs: 0 };
   #plan: OpenPlan | undefined;
-  #votes: OutcomeVotes | undefined;
-  #judge: LocalJudge | undefined;
-  #watch: CadreWatch | undefined;
-  #settle: { resolve(end: Ending): void; reject(cause: unknown): void } | undefined;
+  /** Of the plan that is followed. */
+  #watch: EndWatch | undefined;
   #accepted = 0;
   #error: ErrorJson | undefined;
 
@@ -105,7 +102,7 @@ export class RequesterJob {
   }
 
   get judge(): LocalJudge | undefined {
-    return this.#judge;
+    return this.#watch?.judge;
   }
 
   get plan(): OpenPlan | undefined {
@@ -178,7 +175,7 @@ export class RequesterJob {
       throw error;
     } finally {
       this.#hasEnded = true;
-      this.#unwatch();
+      this.#watch?.stop();
       if (!this.#hasLeft) this.#dismissWorkers();
       this.events.close();
       this.#ending.resolve();
@@ -214,7 +211,8 @@ export class RequesterJob {
       const record = encodeRecord(buildCancel(signer, plan.planId)).bytes;
       const late = new AbortController();
       const timer = clock.setTimer(CANCEL_MS, () => late.abort());
-      await sendRecord(this.#components, plan, record, late.signal);
+      const judges = this.#watch?.judges ?? new JudgeList(plan);
+      await sendRecord(this.#components, judges, record, late.signal);
       timer.cancel();
     }
     this.#cancelled.abort(reason);
@@ -230,10 +228,7 @@ export class RequesterJob {
   /** A notice from a peer about this plan. */
   notice(from: PeerId, notice: JobNotice): void {
     if (notice.t === 'computed') this.#computed(from, notice.micros);
-    const plan = this.#plan;
-    if (plan === undefined || !judgesOf(plan).peers.includes(from)) return;
-    if (notice.t === 'progress') this.#progress(notice.accepted);
-    if (notice.t === 'outcome') this.#outcome(from, notice.outcome);
+    this.#watch?.notice(from, notice);
   }
 
   /** Whatever the beginning, up to an outcome that is believed; as many plans as that takes. */
@@ -246,7 +241,7 @@ export class RequesterJob {
       onPlanned(plan);
       const end = await this.#follow(plan, signal);
       if (!('instance' in end)) return { plan, end };
-      this.#unwatch();
+      this.#watch?.stop();
       this.#dismissWorkers();
       this.#accepted = 0;
       this.#start = { kind: 'plan', instance: end.instance };
@@ -338,24 +333,14 @@ export class RequesterJob {
 
   /** Settles with the judges' believed outcome, or with our own ledger when there is no cadre. */
   #awaitEnd(plan: OpenPlan, signal: AbortSignal): Promise<Ending> {
-    this.#votes = new OutcomeVotes(judgesOf(plan).believed);
-    return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      this.#watch = new CadreWatch(
-        {
-          ...this.#components,
-          onLost: reject,
-          onOutcome: (peer, outcome) => this.#outcome(peer, outcome),
-          onProgress: (accepted) => this.#progress(accepted),
-        },
-        plan,
-      );
-      this.#watch.start(this.#start.kind === 'plan' ? undefined : 0);
-      if (plan.seats.length > 0) return;
-      this.#judge = new LocalJudge(this.#components, { plan, onEnd: resolve });
-      this.#judge.start();
+    const watch = new EndWatch(this.#components, {
+      plan,
+      onProgress: (accepted) => this.#progress(accepted),
+      onReplaced: (peer) => this.events.push({ type: 'replaced', peer }),
     });
+    this.#watch = watch;
+    watch.start(this.#start.kind === 'plan' ? undefined : 0);
+    return watch.ended(signal);
   }
 
   async #finish(plan: OpenPlan, end: Ending, signal: AbortSignal): Promise<FinishedJob> {
@@ -394,7 +379,7 @@ export class RequesterJob {
   ): Promise<JobResults> | JobResults {
     if (this.#start.kind === 'collect') return certifiedResults(plan, this.#start.certificate);
     if (believed === undefined) return localResults(plan, end as LedgerState);
-    return fetchCertificate(this.#components, plan, believed, { signal });
+    return fetchCertificate(this.#components, this.#watch!.judges, believed, { signal });
   }
 
   #answers() {
@@ -404,11 +389,6 @@ export class RequesterJob {
       onRefused: (peer: PeerId, reason: string) =>
         this.events.push({ type: 'refused', peer, reason }),
     };
-  }
-
-  #outcome(from: PeerId, outcome: Outcome): void {
-    const believed = this.#votes?.add(from, outcome);
-    if (believed !== undefined) this.#settle?.resolve(believed);
   }
 
   #computed(from: PeerId, micros: number): void {
@@ -429,11 +409,6 @@ export class RequesterJob {
     this.events.push({ type: 'planned', jobId, workers: workers.length, roster: nodes.length });
     const members = seats.map((seat) => peerIdOf(seat.node));
     if (members.length > 0) this.events.push({ type: 'convened', members, skipped: [...skipped] });
-  }
-
-  #unwatch(): void {
-    this.#judge?.stop();
-    this.#watch?.stop();
   }
 
   /** However the job ends, its workers need not go on; only the requester's word counts there. */

@@ -2,6 +2,7 @@
  * One plan at one worker: fetch, run, seal, wait for closed sets, reveal (steps 6 to 9 of the life
  * of a job). Work goes chunk by chunk, so that long assignments show progress and lose little.
  */
+import { toHex } from '../base/bytes.ts';
 import { asKadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type {
@@ -14,6 +15,8 @@ import type {
   Signer,
   Timer,
 } from '../base/ports.ts';
+import type { Checked } from '../base/verdict.ts';
+import type { EpochLink } from '../certificate/epochs.ts';
 import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
@@ -24,7 +27,7 @@ import type { AssignedRecord, SealedRecord, WorkLog, WorkStore } from '../store/
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
 import { encodeMessage } from './job-messages.ts';
-import { judgesOf, sendRecord } from './judges.ts';
+import { JudgeList, sendRecord } from './judges.ts';
 import type { KnownResults, PlanResults, ShardRoots } from './known-results.ts';
 import { SealedWork } from './sealed-work.ts';
 
@@ -63,6 +66,7 @@ export class WorkerJob {
   readonly #plan: OpenPlan;
   readonly #sealed: SealedWork;
   readonly #inputs: InputCache;
+  readonly judges: JudgeList;
   readonly #votes: ClosedVotes;
   readonly #known: PlanResults;
   readonly #stopping = new AbortController();
@@ -85,7 +89,8 @@ export class WorkerJob {
     const { planId, outputsPerShard } = plan;
     this.#sealed = new SealedWork(components, { planId, outputsPerShard });
     this.#inputs = new InputCache(components, plan);
-    this.#votes = new ClosedVotes(judgesOf(plan).believed, plan.spec.shards);
+    this.judges = new JudgeList(plan);
+    this.#votes = new ClosedVotes(this.judges.believed, plan.spec.shards);
     this.#known = components.known.of(plan, this.#speed);
   }
 
@@ -111,6 +116,7 @@ export class WorkerJob {
       this.#unlogged.push({ kind: 'assigned', wave, shards: packShards(fresh) });
       this.#log.prepare();
     }
+    this.#pinInputs();
     this.#scheduleResend(RESEND_MS);
     if (!this.#running) void this.#work();
   }
@@ -136,6 +142,7 @@ export class WorkerJob {
    * and had not sealed is run, and so is what it sealed but did not store.
    */
   async restore(records: readonly (AssignedRecord | SealedRecord)[]): Promise<void> {
+    this.#pinInputs();
     const assigned: { wave: number; shard: number }[] = [];
     const lost: number[] = [];
     for (const record of records) {
@@ -159,6 +166,20 @@ export class WorkerJob {
     }
     this.#scheduleResend(0);
     if (!this.#running) void this.#work();
+  }
+
+  /** What this plan reads stays on disk while it lives here. */
+  #pinInputs(): void {
+    const { blobs } = this.#components;
+    if (this.ended) return;
+    blobs.pin(
+      this.#owner,
+      this.#plan.spec.inputs.map(({ root }) => root),
+    );
+  }
+
+  get #owner(): string {
+    return `worker/${toHex(this.#plan.planId)}`;
   }
 
   /** Those not taken before in this wave; they are from now on. */
@@ -192,11 +213,20 @@ export class WorkerJob {
 
   /** A judge says that seal sets are closed. */
   closed(judge: PeerId, wave: number, shards: readonly number[]): void {
-    if (!judgesOf(this.#plan).peers.includes(judge)) return;
+    if (!this.judges.has(judge)) return;
     const believed = this.#votes.add(judge, wave, shards);
     if (believed.length === 0) return;
     if (!this.ended) this.#scheduleResend(RESEND_MS);
     void this.#reveal(wave, believed);
+  }
+
+  /** A judge shows who judges from now on; they hear from us what they may lack. */
+  cadre(from: PeerId, links: readonly EpochLink[]): Checked<unknown> {
+    const gone = this.judges.adopt(from, links);
+    if (!gone.ok || gone.value.length === 0) return gone;
+    for (const judge of gone.value) this.#votes.forget(judge);
+    if (!this.ended) this.#scheduleResend(RESEND_MS_MIN);
+    return gone;
   }
 
   /** No more is wanted: running kernels are stopped, nothing is sent, the log goes. */
@@ -213,6 +243,7 @@ export class WorkerJob {
 
   #halt(): void {
     this.#stopping.abort();
+    this.#components.blobs.release(this.#owner);
     this.#resend?.cancel();
     this.#queue.length = 0;
   }
@@ -349,7 +380,7 @@ export class WorkerJob {
 
   async #send(record: Uint8Array): Promise<void> {
     if (this.ended) return;
-    await sendRecord(this.#components, this.#plan, record, this.#stopping.signal);
+    await sendRecord(this.#components, this.judges, record, this.#stopping.signal);
   }
 
   /** For display only: how long the kernel took here. */
@@ -377,7 +408,7 @@ export class WorkerJob {
     const body = encodeMessage({ t: 'ask', planId: this.#plan.planId });
     const { signal } = this.#stopping;
     await Promise.allSettled(
-      judgesOf(this.#plan).peers.map((peer) => network.request(peer, 'job', body, { signal })),
+      this.judges.peers.map((peer) => network.request(peer, 'job', body, { signal })),
     );
   }
 }

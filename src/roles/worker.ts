@@ -7,6 +7,7 @@ import { toHex } from '../base/bytes.ts';
 import { asKadreError, type KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Timer } from '../base/ports.ts';
+import type { EpochLink } from '../certificate/epochs.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { RefusalReason } from '../job/records.ts';
@@ -110,7 +111,8 @@ export class Worker {
   /** Claims or refuses an assignment that came from `from`; the answer's bytes. */
   assign(from: PeerId, plan: OpenPlan, assignment: Assignment): Uint8Array {
     const candidate = plan.candidateOf(this.#components.signer.nodeId);
-    const isJudge = judgesOf(plan).peers.includes(from);
+    const judges = this.#plans.get(toHex(plan.planId))?.job.judges ?? judgesOf(plan);
+    const isJudge = judges.peers.includes(from);
     if (!isJudge && from !== peerIdOf(plan.spec.requester)) return refusedAnswer('not-entitled');
     if (candidate === undefined) return refusedAnswer('not-entitled', 'no worker of this plan');
     if (this.#ended.has(toHex(plan.planId))) return refusedAnswer('not-entitled', 'it has ended');
@@ -129,14 +131,21 @@ export class Worker {
     if (shards.ok) live.job.closed(judge, wave, shards.value);
   }
 
+  /** A judge says, provably, who judges from now on. */
+  cadre(from: PeerId, planId: Uint8Array, links: readonly EpochLink[]): void {
+    const taken = this.#plans.get(toHex(planId))?.job.cadre(from, links);
+    if (taken?.ok === false) this.#components.network.penalise(from, taken.penalty, taken.reason);
+  }
+
   /** The requester may end a plan; so may f + 1 judges, because one of them could lie. */
   ended(from: PeerId, planId: Uint8Array): void {
     const live = this.#plans.get(toHex(planId));
     if (live === undefined) return;
-    const { peers, believed } = judgesOf(live.plan);
-    if (peers.includes(from)) live.endedBy.add(from);
+    const { judges } = live.job;
+    if (judges.has(from)) live.endedBy.add(from);
+    const byJudges = [...live.endedBy].filter((peer) => judges.has(peer));
     const byRequester = from === peerIdOf(live.plan.spec.requester);
-    if (byRequester || live.endedBy.size >= believed) this.#forget(toHex(planId));
+    if (byRequester || byJudges.length >= judges.believed) this.#forget(toHex(planId));
   }
 
   /** A plan that is live here, to hold inputs for; only its requester may ask. */

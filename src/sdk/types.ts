@@ -102,6 +102,8 @@ export type JobEvent =
       readonly instance: number;
       readonly members: readonly string[];
     }
+  /** A member fell silent; its seat in the cadre went to another. */
+  | { readonly type: 'replaced'; readonly peer: string }
   | { readonly type: 'progress'; readonly accepted: number; readonly total: number }
   | ({ readonly type: 'retry' } & Retry)
   | ({ readonly type: 'dispute' } & Dispute)

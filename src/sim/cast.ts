@@ -44,11 +44,12 @@ export class Cast {
     const { random } = world;
     this.client = world.add({ roles: [] });
     const lies = drawLies(random, init);
-    // Either everyone does everything, or cadre and workers are apart.
-    const isApart = random.chance(0.5);
+    // Everyone does everything, or cadre and workers are apart: who goes takes no work along.
+    const isApart = random.chance(0.5) || scenario.departuresMax > 0;
+    const members = CADRE_SEATS + Math.max(1, scenario.departuresMax);
     this.nodes = Array.from({ length: init.nodes }, (_, at) => {
       const lie = lies[at] ?? null;
-      const isMember = at < CADRE_SEATS + 1;
+      const isMember = at < members;
       const roles: Role[] = isApart ? [isMember ? 'cadre' : 'worker'] : ['worker', 'cadre'];
       const node = world.add(this.#initOf(random, { scenario, lie, roles }));
       if (lie !== null) this.#lies.set(node, lie);
@@ -92,7 +93,7 @@ export class Cast {
     return {
       roles: lie === 'two-faced' ? ['cadre'] : roles,
       speed: 1_000_000 * (1 + random.integer(8)),
-      shardMs: random.between(1, 60),
+      shardMs: random.between(1, scenario.shardMsMax),
       skew: { wallMs, rate },
       disk: { syncMsMin: 0.1, syncMsMax: random.between(0.2, scenario.slowDiskMs) },
       hooks: (node) => this.#hooksOf(node, lie),
@@ -115,7 +116,7 @@ export class Cast {
     { planId, epoch, cadreRoot }: NonNullable<ReturnType<typeof readSigned>>,
   ): void {
     const name = `${node.index} ${planId}`;
-    if (this.#pens.has(name)) return;
+    if ((this.#pens.get(name)?.domain.epoch ?? -1) >= epoch) return;
     const domain = { planId: Uint8Array.from(Buffer.from(planId, 'hex')), epoch, cadreRoot };
     this.#pens.set(name, { signer, domain });
   }

@@ -9,10 +9,12 @@ import type { LogLine } from './sim-world.ts';
 import {
   blockIdOf,
   bytesAt,
+  chainName,
   type Fields,
   fieldsAt,
   hexAt,
   numberAt,
+  readEnvelope,
   readFields,
   readSigned,
 } from './wire-reader.ts';
@@ -79,14 +81,17 @@ export class ConsensusWatch<N extends Watched = Watched> {
     this.#isHonest = isHonest;
   }
 
-  /** The final blocks of a plan in order of height, as far as they were seen without a gap. */
+  /** The final blocks of a plan, epoch by epoch in order of height, as far as there is no gap. */
   finalBlocks(planId: string): BlockFacts[] {
-    const chain = this.#chainOf(planId);
     const blocks: BlockFacts[] = [];
-    for (let height = 1; ; height++) {
-      const block = chain.blocks.get(chain.finals.get(height) ?? '');
-      if (block === undefined) return blocks;
-      blocks.push(block);
+    for (let epoch = 0; ; epoch++) {
+      const chain = this.#chains.get(chainName(planId, epoch));
+      if (chain === undefined) return blocks;
+      for (let height = 1; ; height++) {
+        const block = chain.blocks.get(chain.finals.get(height) ?? '');
+        if (block === undefined) break;
+        blocks.push(block);
+      }
     }
   }
 
@@ -101,7 +106,7 @@ export class ConsensusWatch<N extends Watched = Watched> {
     const body = readFields(signed.body);
     if (body === undefined) return;
     const pen: Signed = {
-      key: textOf(publicKey),
+      key: `${textOf(publicKey)} ${signed.epoch}`,
       tag: signed.tag,
       round: numberAt(body, 'round'),
       reported: numberAt(body, 'highQcRound'),
@@ -124,8 +129,8 @@ export class ConsensusWatch<N extends Watched = Watched> {
     const name = `${from.index} ${textOf(bytes)}`;
     if (this.#seen.has(name)) return;
     this.#seen.add(name);
-    const planId = toHex(bytes.subarray(0, 32));
-    const message = readFields(bytes.subarray(32));
+    const { chain: planId, message: content } = readEnvelope(bytes);
+    const message = readFields(content);
     if (!this.#isHonest(from)) {
       // Nothing in it is believed, but a final block may have been seen nowhere else.
       const block = message && fieldsAt(message, 'block');
@@ -139,7 +144,7 @@ export class ConsensusWatch<N extends Watched = Watched> {
     this.#checkKept(from, planId);
     if (SIGNED_KINDS.has(String(message.kind))) {
       this.#speak(from, textOf(bytesAt(message, 'sig')));
-      this.#checkDurable(from, message, bytes);
+      this.#checkDurable(from, message, content);
     }
     this.#note(from, planId, message);
   }
@@ -151,7 +156,7 @@ export class ConsensusWatch<N extends Watched = Watched> {
       this.faults.push(`node ${node.index} logs ${event}: ${fields.message ?? fields.reason}`);
     }
     if (event !== 'block-final') return;
-    const planId = String(fields.planId);
+    const planId = chainName(String(fields.planId), Number(fields.epoch ?? 0));
     const height = Number(fields.height);
     const delivery = this.#deliveryOf(node, planId);
     if (height !== delivery.height + 1) {
@@ -216,8 +221,8 @@ export class ConsensusWatch<N extends Watched = Watched> {
   }
 
   /** Persist, then speak. */
-  #checkDurable(node: N, message: Fields, bytes: Uint8Array): void {
-    if (node.disk.holds(bytes.subarray(32))) return;
+  #checkDurable(node: N, message: Fields, content: Uint8Array): void {
+    if (node.disk.holds(content)) return;
     this.faults.push(`I9: node ${node.index} sent a ${message.kind} that is not durable`);
   }
 

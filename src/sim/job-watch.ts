@@ -16,7 +16,7 @@ import type { Packet } from './sim-hub.ts';
 import type { SimJob } from './sim-job.ts';
 import type { SimNode } from './sim-node.ts';
 import type { WorldObserver } from './sim-world.ts';
-import { readFields, recordIdOf } from './wire-reader.ts';
+import { readEnvelope, readFields, recordIdOf } from './wire-reader.ts';
 
 export interface JobWatchInit {
   readonly chain: ConsensusWatch<SimNode>;
@@ -30,7 +30,6 @@ export interface JobWatchInit {
 /** How the canonical bytes go on behind the map's head, so that little else is decoded. */
 const RECORD_REQUEST = utf8('atfrecord');
 const PAYLOAD_ANSWER = utf8('bid');
-const PLAN_ID_BYTES = 32;
 
 export class JobWatch implements WorldObserver {
   readonly faults: string[] = [];
@@ -46,7 +45,7 @@ export class JobWatch implements WorldObserver {
     if (protocol === 'job' && kind === 'request') {
       if (startsWith(bytes, RECORD_REQUEST)) this.#keep(readFields(bytes)?.record);
     } else if (protocol === 'consensus' && kind === 'message') {
-      const message = bytes.subarray(PLAN_ID_BYTES);
+      const { message } = readEnvelope(bytes);
       if (startsWith(message, PAYLOAD_ANSWER)) this.#keep(readFields(message)?.bytes);
     }
   }

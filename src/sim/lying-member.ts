@@ -4,7 +4,7 @@
  * says nothing. Everything they send is properly signed: only the rules can stop it.
  */
 import { concatBytes, equalBytes, toHex } from '../base/bytes.ts';
-import type { PeerId } from '../base/ids.ts';
+import { DIGEST_BYTES, type PeerId } from '../base/ids.ts';
 import type { Network, ProtocolHandler, Signer } from '../base/ports.ts';
 import {
   blockId,
@@ -16,6 +16,7 @@ import {
 } from '../consensus/messages.ts';
 import type { Domain } from '../consensus/seats.ts';
 import type { Block } from '../consensus/types.ts';
+import { ENVELOPE_BYTES } from '../roles/envelope.ts';
 import {
   decodeMessage as decodeJobMessage,
   encodeMessage as encodeJobMessage,
@@ -48,7 +49,8 @@ export function memberHooksOf(behaviour: MemberBehaviour, world: MemberWorld): N
 }
 
 interface Shown {
-  readonly planId: Uint8Array;
+  /** Plan and epoch, as messages name them. */
+  readonly head: Uint8Array;
   readonly pen: PlanPen;
   readonly proposal: MessageOf<'proposal'>;
 }
@@ -79,16 +81,16 @@ class TwoFaced {
   }
 
   #sendConsensus(peer: PeerId, body: Uint8Array): void {
-    const planId = body.slice(0, 32);
-    const message = decodeMessage(body.subarray(32));
-    const pen = this.#world.penOf(planId);
+    const head = body.slice(0, ENVELOPE_BYTES);
+    const message = decodeMessage(body.subarray(ENVELOPE_BYTES));
+    const pen = this.#world.penOf(head.subarray(0, DIGEST_BYTES));
     let bodies = [body];
     if (message.ok && pen !== undefined) {
       if (message.value.kind === 'proposal') {
-        bodies = [this.#faceOf(peer, { planId, pen, proposal: message.value }) ?? body];
+        bodies = [this.#faceOf(peer, { head, pen, proposal: message.value }) ?? body];
       } else if (message.value.kind === 'vote') {
-        const others = this.#otherVotes(planId, pen, message.value);
-        const isOther = this.#isOtherFace(peer, roundName(planId, message.value.round));
+        const others = this.#otherVotes(head, pen, message.value);
+        const isOther = this.#isOtherFace(peer, roundName(head, message.value.round));
         // The first one counts: who saw the other block gets the other vote first.
         bodies = isOther ? [...others, body] : [body, ...others];
       }
@@ -97,18 +99,18 @@ class TwoFaced {
   }
 
   /** The block that this peer is shown, where that is another one than its replica made. */
-  #faceOf(peer: PeerId, { planId, pen, proposal }: Shown): Uint8Array | undefined {
-    const twin = this.#twinOf(planId, proposal.block);
-    if (!this.#isOtherFace(peer, roundName(planId, proposal.block.round))) return undefined;
-    return concatBytes([planId, this.#proposalOf(pen, proposal, twin)]);
+  #faceOf(peer: PeerId, { head, pen, proposal }: Shown): Uint8Array | undefined {
+    const twin = this.#twinOf(head, proposal.block);
+    if (!this.#isOtherFace(peer, roundName(head, proposal.block.round))) return undefined;
+    return concatBytes([head, this.#proposalOf(pen, proposal, twin)]);
   }
 
   /** Votes for every other block of the round. */
-  #otherVotes(planId: Uint8Array, pen: PlanPen, vote: MessageOf<'vote'>): Uint8Array[] {
-    const ids = (this.#blocks.get(roundName(planId, vote.round)) ?? []).map(blockId);
+  #otherVotes(head: Uint8Array, pen: PlanPen, vote: MessageOf<'vote'>): Uint8Array[] {
+    const ids = (this.#blocks.get(roundName(head, vote.round)) ?? []).map(blockId);
     return ids
       .filter((id) => !equalBytes(id, vote.blockId))
-      .map((id) => concatBytes([planId, voteFor(pen, vote, id)]));
+      .map((id) => concatBytes([head, voteFor(pen, vote, id)]));
   }
 
   #isOtherFace(peer: PeerId, round: string): boolean {
@@ -122,7 +124,7 @@ class TwoFaced {
   }
 
   /** The same block at another moment, as valid; or with a root that is none of its payloads'. */
-  #twinOf(planId: Uint8Array, block: Block): Block {
+  #twinOf(head: Uint8Array, block: Block): Block {
     const key = toHex(blockId(block));
     let twin = this.#twins.get(key);
     if (twin === undefined) {
@@ -132,8 +134,8 @@ class TwoFaced {
       const roots = { stateRoot: wrong(block.stateRoot), resultsRoot: wrong(block.resultsRoot) };
       twin = { ...block, ...roots, timeMs: block.timeMs + 1 };
       this.#twins.set(key, twin);
-      this.#remember(planId, block);
-      this.#remember(planId, twin);
+      this.#remember(head, block);
+      this.#remember(head, twin);
     }
     return twin;
   }
@@ -143,8 +145,8 @@ class TwoFaced {
     return encodeMessage({ ...proposal, block, sig });
   }
 
-  #remember(planId: Uint8Array, block: Block): void {
-    const name = roundName(planId, block.round);
+  #remember(head: Uint8Array, block: Block): void {
+    const name = roundName(head, block.round);
     const known = this.#blocks.get(name) ?? [];
     if (known.some((other) => equalBytes(blockId(other), blockId(block)))) return;
     this.#blocks.set(name, [...known, block]);
@@ -155,9 +157,9 @@ class TwoFaced {
       return {
         ...handler,
         message: (from, body) => {
-          const message = decodeMessage(body.subarray(32));
+          const message = decodeMessage(body.subarray(ENVELOPE_BYTES));
           if (message.ok && message.value.kind === 'proposal') {
-            this.#remember(body.slice(0, 32), message.value.block);
+            this.#remember(body.slice(0, ENVELOPE_BYTES), message.value.block);
           }
           handler.message?.(from, body);
         },
@@ -192,6 +194,6 @@ function voteFor(pen: PlanPen, vote: MessageOf<'vote'>, id: Uint8Array): Uint8Ar
   });
 }
 
-function roundName(planId: Uint8Array, round: number): string {
-  return `${toHex(planId)}/${round}`;
+function roundName(head: Uint8Array, round: number): string {
+  return `${toHex(head)}/${round}`;
 }

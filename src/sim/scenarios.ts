@@ -14,6 +14,10 @@ export interface Scenario {
   readonly crashesMax: number;
   /** Power cuts of all machines but the requester's at once. */
   readonly blackoutsMax: number;
+  /** Members that go for good, one after the other, each while the rest of its cadre lives. */
+  readonly departuresMax: number;
+  /** Virtual time of one shard, at most. */
+  readonly shardMsMax: number;
   /** Workers that misbehave; wrong results are all wrong alike. */
   readonly liarsMax: number;
   /** Members of which one is Byzantine: two-faced or silent. */
@@ -25,6 +29,8 @@ export interface Scenario {
   readonly slowDiskMs: number;
   /** No job may fail. */
   readonly mustSucceed: boolean;
+  /** No job may need a second cadre. */
+  readonly keepsCadres: boolean;
 }
 
 const CALM: Scenario = {
@@ -34,12 +40,15 @@ const CALM: Scenario = {
   partitionsMax: 0,
   crashesMax: 0,
   blackoutsMax: 0,
+  departuresMax: 0,
+  shardMsMax: 60,
   liarsMax: 0,
   hasByzantineMember: false,
   requesterLoss: 0,
   skewMs: 0,
   slowDiskMs: 1,
   mustSucceed: true,
+  keepsCadres: true,
 };
 
 const LOSSY: LinkFaults = {
@@ -59,6 +68,7 @@ export const SCENARIOS: readonly Scenario[] = [
     links: LOSSY,
     requesterLoss: 0.2,
     mustSucceed: false,
+    keepsCadres: false,
   },
   {
     ...CALM,
@@ -67,6 +77,7 @@ export const SCENARIOS: readonly Scenario[] = [
     partitionsMax: 4,
     skewMs: 2_000,
     mustSucceed: false,
+    keepsCadres: false,
   },
   {
     ...CALM,
@@ -76,6 +87,7 @@ export const SCENARIOS: readonly Scenario[] = [
     blackoutsMax: 1,
     slowDiskMs: 40,
     mustSucceed: false,
+    keepsCadres: false,
   },
   {
     ...CALM,
@@ -83,6 +95,7 @@ export const SCENARIOS: readonly Scenario[] = [
     summary: 'workers lie, copy, equivocate, withhold, fall silent, are slow',
     liarsMax: 4,
     mustSucceed: false,
+    keepsCadres: false,
   },
   {
     ...CALM,
@@ -91,6 +104,27 @@ export const SCENARIOS: readonly Scenario[] = [
     hasByzantineMember: true,
     links: { ...CALM.links, delayMsMax: 80, reorder: 0.2 },
     mustSucceed: false,
+    keepsCadres: false,
+  },
+  {
+    ...CALM,
+    name: 'departures',
+    summary: 'more members than a cadre tolerates go for good, one after the other',
+    departuresMax: 2,
+    shardMsMax: 40_000,
+  },
+  {
+    ...CALM,
+    name: 'stormy-departures',
+    summary: 'the same, after loss, lies and power cuts',
+    links: { ...LOSSY, loss: 0.02 },
+    departuresMax: 2,
+    shardMsMax: 40_000,
+    crashesMax: 2,
+    liarsMax: 1,
+    slowDiskMs: 20,
+    mustSucceed: false,
+    keepsCadres: false,
   },
   {
     name: 'mixed',
@@ -99,12 +133,15 @@ export const SCENARIOS: readonly Scenario[] = [
     partitionsMax: 3,
     crashesMax: 4,
     blackoutsMax: 1,
+    departuresMax: 0,
+    shardMsMax: 60,
     liarsMax: 3,
     hasByzantineMember: true,
     requesterLoss: 0.1,
     skewMs: 2_000,
     slowDiskMs: 20,
     mustSucceed: false,
+    keepsCadres: false,
   },
 ];
 

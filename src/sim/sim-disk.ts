@@ -8,7 +8,7 @@ import { concatBytes, utf8 } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import type { Clock } from '../base/ports.ts';
 import { crc32c } from '../store/crc32c.ts';
-import type { LogFolder } from '../store/log-folder.ts';
+import { appendEach, type LogFolder, NEXT_SUFFIX } from '../store/log-folder.ts';
 import { type LogFile, openLog } from '../store/wal.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -45,6 +45,18 @@ export class SimDisk {
     return {
       list: async () => [...this.#files.keys()].sort(),
       open: (name, options) => openLog(this.#handle(name, isRunning), options),
+      replace: async (name, records) => {
+        if (isRunning()) this.#files.delete(name + NEXT_SUFFIX);
+        const next = await openLog(this.#handle(name + NEXT_SUFFIX, isRunning));
+        await appendEach(next.wal, records);
+        // A dead process renames nothing; the directory's own sync is part of this instant.
+        const file = this.#files.get(name + NEXT_SUFFIX);
+        if (isRunning() && file !== undefined) {
+          this.#files.delete(name + NEXT_SUFFIX);
+          this.#files.set(name, file);
+        }
+        return { ...next, records };
+      },
       remove: async (name) => {
         if (isRunning()) this.#files.delete(name);
       },

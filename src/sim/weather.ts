@@ -11,6 +11,10 @@ export const FAULTY_MS = 8_000;
 const DOWN_MS_MIN = 20;
 const DOWN_MS_MAX = 4_000;
 const SPLIT_MS_MAX = 3_000;
+/** Between two departures at least: longer than a silent member is waited for, and replaced. */
+const DEPARTURE_MS = 45_000;
+
+const isOnlyMember = ({ init }: SimNode): boolean => init.roles.join() === 'cadre';
 
 export class Weather {
   readonly #world: SimWorld;
@@ -29,7 +33,8 @@ export class Weather {
   /** Faults begin; `heal` is planned. */
   begin(): void {
     const { hub } = this.#world;
-    const { links, requesterLoss, partitionsMax, crashesMax, blackoutsMax } = this.#scenario;
+    const { links, requesterLoss, partitionsMax, crashesMax } = this.#scenario;
+    const { blackoutsMax, departuresMax } = this.#scenario;
     hub.faults = links;
     hub.lossy.set(this.#cast.client.peerId, requesterLoss);
     this.#some(partitionsMax, () => this.#split());
@@ -38,6 +43,20 @@ export class Weather {
       for (const node of this.#cast.nodes) this.#cut(node);
     });
     this.#after(FAULTY_MS, () => this.heal());
+    this.#departLater(this.#random.integer(departuresMax + 1));
+  }
+
+  /** The next goes only when the seat of the one before has long been somebody else's. */
+  #departLater(count: number): void {
+    if (count === 0) return;
+    const delayMs = this.#random.between(FAULTY_MS, FAULTY_MS + DEPARTURE_MS);
+    this.#world.clock.setTimer(delayMs + DEPARTURE_MS, () => {
+      const members = this.#cast.nodes.filter((node) => node.isUp && isOnlyMember(node));
+      const node = this.#random.pick(members);
+      this.#world.note(`depart ${node.index}`);
+      node.crash();
+      this.#departLater(count - 1);
+    });
   }
 
   /** No more faults, every machine up. Idempotent. */

@@ -39,6 +39,22 @@ export function hexAt(fields: Fields, name: string): string {
   return toHex(bytesAt(fields, name));
 }
 
+/** How a consensus message travels: planId, one byte of epoch, the message. */
+export interface EnvelopeParts {
+  /** The plan in hex and the epoch: rounds and heights begin anew with every epoch. */
+  readonly chain: string;
+  readonly message: Uint8Array;
+}
+
+export function readEnvelope(bytes: Uint8Array): EnvelopeParts {
+  const chain = chainName(toHex(bytes.subarray(0, 32)), bytes[32] ?? 0);
+  return { chain, message: bytes.subarray(33) };
+}
+
+export function chainName(planId: string, epoch: number): string {
+  return `${planId}/${epoch}`;
+}
+
 /** What a plan key signed: tag, zero byte, planId, u64 epoch, cadreRoot, body. */
 export interface SignedBytes {
   readonly tag: string;

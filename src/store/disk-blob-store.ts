@@ -1,28 +1,35 @@
 /**
  * Blobs in a directory. A blob above one leaf is a file named by its root, with its leaf hashes
- * beside it; small ones share pack files. A file gets its name only when complete (write aside,
- * sync, rename), and every read is checked against the blob's tree, so neither a torn write nor a
- * flipped bit on disk is ever served: a blob that fails is forgotten (docs/protocol/blob.md,
- * "On disk"). Names are hex digits made here; nothing a peer sends becomes a path.
+ * beside it; small ones share pack files; of a blob that is not here whole, chunks are files. A
+ * file gets its name only when complete (write aside, sync, rename), and every read is checked
+ * against the blob's tree, so neither a torn write nor a flipped bit on disk is ever served: what
+ * fails is forgotten (docs/protocol/blob.md, "On disk"). A full store lets go what nobody holds on
+ * to (eviction.ts). Names are hex digits made here; nothing a peer sends becomes a path.
  */
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { equalBytes, fromHex, toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import { DIGEST_BYTES, type Digest } from '../base/ids.ts';
-import type { BlobRef, BlobStore, Clock, Logger } from '../base/ports.ts';
+import type {
+  BlobChunk,
+  BlobRef,
+  BlobStore,
+  BlobStoreUsage,
+  Clock,
+  Logger,
+} from '../base/ports.ts';
+import { chunksOver } from '../blob/chunks.ts';
 import { blobLeaves, blobRootOf, LEAF_BYTES } from '../blob/tree.ts';
 import { systemClock } from '../crypto/node/system-ports.ts';
-import {
-  encodePack,
-  PACK_ENTRIES_MAX,
-  PACK_HEADER_BYTES,
-  type PackItem,
-  packTableBytes,
-  parsePackTable,
-} from './blob-pack.ts';
+import { BlobFiles } from './blob-files.ts';
+import { PACK_ENTRIES_MAX, type PackItem } from './blob-pack.ts';
+import { type ChunkedBlob, DiskChunks } from './disk-chunks.ts';
+import { DiskFiles, type Place, TOUCH_MS } from './disk-files.ts';
+import { chooseEvictions, type Holding } from './eviction.ts';
+import { LeafLists } from './leaf-lists.ts';
 import { isInside } from './memory-blob-store.ts';
-import { syncDirectory } from './sync-directory.ts';
+import { Pins } from './pins.ts';
 
 export interface DiskBlobStoreComponents {
   readonly logger: Logger;
@@ -33,8 +40,10 @@ export interface DiskBlobStoreComponents {
 export interface DiskBlobStoreInit {
   /** Used by this store alone; made when missing. */
   readonly directory: string;
-  /** Content held at most; a put beyond it throws DISK_FAILED. Default 1 TiB. */
+  /** Content held at most; where no room can be made, a put throws DISK_FAILED. Default 1 TiB. */
   readonly bytesMax?: number;
+  /** What is put stays at least so long, whatever room is wanted. Default: a day. */
+  readonly keptMs?: number;
   /**
    * `synced`: a resolved put survives a power cut. `lazy`: it survives a crash of the process;
    * after a power cut a blob may be missing, never wrong. Default `synced`.
@@ -42,43 +51,40 @@ export interface DiskBlobStoreInit {
   readonly durability?: 'synced' | 'lazy';
 }
 
-interface Place {
-  readonly path: string;
-  readonly offset: number;
-  readonly bytes: number;
-  /** Wall time of the last put, or of the last sweep that kept it; the file's mtime at start. */
-  usedMs: number;
-}
-
-/** A file's own time follows `usedMs` this coarsely: it only has to outlive a restart. */
-const TOUCH_MS = 3_600_000;
+/** A blob that is here whole, or in parts. */
+type Held = Place | ChunkedBlob;
 
 const BYTES_MAX = 2 ** 40;
+const KEPT_MS = 24 * 3_600_000;
+/** A full store makes this part of itself free at once, so that the next put finds room. */
+const SLACK = 1 / 64;
 const PACK_BYTES_MAX = 64 * 2 ** 20;
-const LEAF_LISTS_CACHED_BYTES_MAX = 32 * 2 ** 20;
 const HASHED_AT_ONCE_BYTES = 16 * LEAF_BYTES;
-const FILE_NAME = /^[0-9a-f]{64}$/;
-const PACK_NAME = /^[0-9]{1,15}\.pack$/;
 
 export class DiskBlobStore implements BlobStore {
   readonly #logger: Logger;
   readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #init: Required<DiskBlobStoreInit>;
-  readonly #places = new Map<string, Place>();
-  /** Verified leaf lists, least recently used first. */
-  readonly #leafLists = new Map<string, Uint8Array>();
+  readonly #io: BlobFiles;
+  readonly #files: DiskFiles;
+  readonly #chunks: DiskChunks;
+  readonly #leafLists = new LeafLists();
+  readonly #pins = new Pins();
   readonly #writing = new Map<string, Promise<void>>();
   /** A put must not meet the removal of the same blob halfway. */
-  #expiring: Promise<unknown> = Promise.resolve();
-  #leafListBytes = 0;
-  #bytes = 0;
-  #nextPack = 0;
-  #nextTemporary = 0;
+  #removing: Promise<unknown> = Promise.resolve();
+  /** Room promised to writes under way. */
+  #reservedBytes = 0;
 
   private constructor(components: DiskBlobStoreComponents, init: Required<DiskBlobStoreInit>) {
-    this.#logger = components.logger;
-    this.#clock = components.clock ?? systemClock;
+    const { logger, clock = systemClock } = components;
+    const { directory, durability } = init;
+    this.#logger = logger;
+    this.#clock = clock;
     this.#init = init;
+    this.#io = new BlobFiles({ asideFolder: join(directory, 'aside'), durability });
+    this.#files = new DiskFiles({ files: this.#io, logger }, directory);
+    this.#chunks = new DiskChunks(this.#io, join(directory, 'chunks'));
   }
 
   /** Opens the store and finds what it holds. DISK_FAILED when the directory cannot be used. */
@@ -86,16 +92,15 @@ export class DiskBlobStore implements BlobStore {
     components: DiskBlobStoreComponents,
     init: DiskBlobStoreInit,
   ): Promise<DiskBlobStore> {
-    const full = { bytesMax: BYTES_MAX, durability: 'synced', ...init } as const;
-    const store = new DiskBlobStore(components, full);
+    const defaults = { bytesMax: BYTES_MAX, keptMs: KEPT_MS, durability: 'synced' } as const;
+    const store = new DiskBlobStore(components, { ...defaults, ...init });
+    const aside = join(init.directory, 'aside');
     try {
       // Left over from a crash: never named, never readable.
-      await rm(store.#folder('aside'), { recursive: true, force: true });
-      for (const folder of ['aside', 'files', 'packs']) {
-        await mkdir(store.#folder(folder), { recursive: true });
-      }
-      await store.#scanFiles();
-      await store.#scanPacks();
+      await rm(aside, { recursive: true, force: true });
+      await mkdir(aside, { recursive: true });
+      await store.#files.scan();
+      await store.#chunks.scan();
     } catch (cause) {
       throw diskFailed(cause);
     }
@@ -103,19 +108,33 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async put(content: Uint8Array): Promise<BlobRef> {
-    await this.#expiring;
+    await this.#removing;
     const leaves = blobLeaves(content);
     const root = blobRootOf(leaves, content.length);
-    await this.#once(toHex(root), content.length, () => this.#writeFile(root, content, leaves));
+    const key = toHex(root);
+    if (!(await this.#files.touch(key, this.#clock.wallMs()))) {
+      await this.#once(key, content.length, async () => {
+        await this.#files.writeFile(root, content, { leaves, nowMs: this.#clock.wallMs() });
+      });
+      // What came in parts is here whole now.
+      if (this.#chunks.get(key)?.writing === 0) await this.#letGo(key)();
+    }
     return { root, bytes: content.length };
   }
 
   async putMany(contents: readonly Uint8Array[]): Promise<BlobRef[]> {
-    await this.#expiring;
+    await this.#removing;
     const refs: BlobRef[] = [];
     let items: PackItem[] = [];
     let itemsBytes = 0;
     const fresh = new Set<string>();
+    const write = async () => {
+      const packed = items;
+      const bytes = itemsBytes;
+      items = [];
+      itemsBytes = 0;
+      await this.#inRoomFor(bytes, () => this.#files.writePack(packed, this.#clock.wallMs()));
+    };
     for (const content of contents) {
       if (content.length > LEAF_BYTES) {
         refs.push(await this.put(content));
@@ -124,284 +143,276 @@ export class DiskBlobStore implements BlobStore {
       const root = blobRootOf(blobLeaves(content), content.length);
       refs.push({ root, bytes: content.length });
       const key = toHex(root);
-      if (fresh.has(key) || (await this.#isHeld(key))) continue;
+      if (fresh.has(key) || (await this.#files.touch(key, this.#clock.wallMs()))) continue;
       fresh.add(key);
       items.push({ root, content });
       itemsBytes += content.length;
-      if (items.length < PACK_ENTRIES_MAX && itemsBytes < PACK_BYTES_MAX) continue;
-      await this.#writePack(items, itemsBytes);
-      items = [];
-      itemsBytes = 0;
+      if (items.length >= PACK_ENTRIES_MAX || itemsBytes >= PACK_BYTES_MAX) await write();
     }
-    if (items.length > 0) await this.#writePack(items, itemsBytes);
+    if (items.length > 0) await write();
     return refs;
   }
 
+  async putChunk(chunk: BlobChunk): Promise<void> {
+    await this.#removing;
+    const key = toHex(chunk.ref.root);
+    const isHere = () =>
+      this.#files.get(key) !== undefined || this.#chunks.get(key)?.present.has(chunk.index);
+    if (isHere()) return;
+    await this.#once(`${key}/${chunk.index}`, chunk.content.length, () =>
+      this.#chunks.put(key, chunk, this.#clock.wallMs()),
+    );
+  }
+
   async size(root: Digest): Promise<number | undefined> {
-    return this.#places.get(toHex(root))?.bytes;
+    const held = this.#held(toHex(root));
+    return held !== undefined && this.#isWhole(held) ? held.bytes : undefined;
+  }
+
+  part(root: Digest): { readonly bytes: number; has(chunk: number): boolean } | undefined {
+    const held = this.#held(toHex(root));
+    if (held === undefined) return undefined;
+    const { bytes } = held;
+    return { bytes, has: (chunk) => isFile(held) || held.present.has(chunk) };
   }
 
   async read(root: Digest, offset: number, length: number): Promise<Uint8Array | undefined> {
     const key = toHex(root);
-    const place = this.#places.get(key);
-    if (place === undefined || !isInside(place.bytes, offset, length)) return undefined;
+    const held = this.#held(key);
+    if (held === undefined || !isInside(held.bytes, offset, length)) return undefined;
     // Whole leaves are read, because only whole leaves can be checked.
     const first = Math.floor(offset / LEAF_BYTES);
     const end = Math.max(first + 1, Math.ceil((offset + length) / LEAF_BYTES));
-    const start = Math.min(first * LEAF_BYTES, place.bytes);
-    const stop = Math.min(end * LEAF_BYTES, place.bytes);
-    const content = await this.#readAt(place.path, place.offset + start, stop - start);
+    const start = Math.min(first * LEAF_BYTES, held.bytes);
+    const range = { offset: start, length: Math.min(end * LEAF_BYTES, held.bytes) - start };
+    const content = await this.#contentOf(key, held, range);
+    // A chunk that is not here says nothing against those that are.
+    if (content === undefined && !isFile(held)) return undefined;
     const hashes = await this.#leafList(
       key,
-      place,
-      stop - start === place.bytes ? content : undefined,
+      held,
+      range.length === held.bytes ? content : undefined,
     );
     const expected = hashes?.subarray(first * DIGEST_BYTES, end * DIGEST_BYTES);
-    if (content === undefined || expected === undefined) return this.#forget(key, place);
-    if (start < stop && !equalBytes(blobLeaves(content), expected)) return this.#forget(key, place);
+    if (expected === undefined) return this.#damaged(key, held);
+    if (content === undefined || !isBorneOut(content, expected)) {
+      return this.#damaged(key, held, range);
+    }
+    if (isFile(held)) held.readMs = this.#clock.wallMs();
+    else await this.#touchChunks(key, held);
     return content.subarray(offset - start, offset - start + length);
   }
 
   async leaves(root: Digest): Promise<Uint8Array | undefined> {
     const key = toHex(root);
-    const place = this.#places.get(key);
-    if (place === undefined) return undefined;
-    const hashes = await this.#leafList(key, place, undefined);
-    return hashes === undefined ? this.#forget(key, place) : hashes.slice();
+    const held = this.#held(key);
+    if (held === undefined) return undefined;
+    const hashes = await this.#leafList(key, held, undefined);
+    return hashes === undefined ? this.#damaged(key, held) : hashes.slice();
   }
 
   async expire(beforeMs: number, keep: Iterable<Digest>): Promise<number> {
     const kept = [...keep].map(toHex);
-    const expired = this.#expiring.catch(() => undefined).then(() => this.#expire(beforeMs, kept));
-    this.#expiring = expired.catch(() => undefined);
+    const expired = this.#removing.catch(() => undefined).then(() => this.#expire(beforeMs, kept));
+    this.#removing = expired.catch(() => undefined);
     return expired;
+  }
+
+  pin(owner: string, roots: Iterable<Digest>): void {
+    this.#pins.pin(owner, roots);
+  }
+
+  release(owner: string): void {
+    this.#pins.release(owner);
+  }
+
+  get usage(): BlobStoreUsage {
+    let pinnedBytes = 0;
+    for (const { isPinned, bytes } of this.#holdings()) if (isPinned) pinnedBytes += bytes;
+    return { bytes: this.#heldBytes, bytesMax: this.#init.bytesMax, pinnedBytes };
+  }
+
+  get #heldBytes(): number {
+    return this.#files.heldBytes + this.#chunks.heldBytes;
+  }
+
+  #held(key: string): Held | undefined {
+    const chunked = this.#chunks.get(key);
+    const isEmpty = chunked === undefined || chunked.present.size === 0;
+    return this.#files.get(key) ?? (isEmpty ? undefined : chunked);
+  }
+
+  #isWhole(held: Held): boolean {
+    return isFile(held) || this.#chunks.isWhole(held);
   }
 
   /** A file goes when everything in it is old: most are one blob, a pack is a worker's chunk. */
   async #expire(beforeMs: number, kept: readonly string[]): Promise<number> {
-    for (const key of kept) await this.#isHeld(key);
-    const young = new Set<string>();
-    for (const { path, usedMs } of this.#places.values()) if (usedMs >= beforeMs) young.add(path);
-    const old = new Set<string>();
-    const bytesBefore = this.#bytes;
-    for (const [key, place] of this.#places) {
-      if (young.has(place.path)) continue;
-      old.add(place.path);
-      this.#let(key, place);
-    }
-    for (const path of old) {
-      await rm(path, { force: true });
-      await rm(`${path}.leaves`, { force: true });
-    }
-    return bytesBefore - this.#bytes;
-  }
-
-  /** True when it is here; its time begins anew. */
-  async #isHeld(key: string): Promise<boolean> {
-    const place = this.#places.get(key);
-    if (place === undefined) return false;
     const nowMs = this.#clock.wallMs();
-    const isStale = nowMs - place.usedMs >= TOUCH_MS;
-    place.usedMs = nowMs;
-    if (isStale) await utimes(place.path, nowMs / 1000, nowMs / 1000).catch(() => undefined);
-    return true;
+    for (const key of kept) {
+      const chunked = this.#chunks.get(key);
+      if (!(await this.#files.touch(key, nowMs)) && chunked) await this.#touchChunks(key, chunked);
+    }
+    // Of the holdings `usedMs` counts reads, which do not prolong a result's day.
+    const old = [...this.#holdings(0)].filter(
+      ({ isPinned, keptUntilMs, usedMs }) => !isPinned && (keptUntilMs || usedMs) < beforeMs,
+    );
+    for (const { key } of old) await this.#letGo(key)();
+    return old.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  #folder(name: string): string {
-    return join(this.#init.directory, name);
+  /** Everything that goes as a whole: packs and files by their path, chunked blobs by their key. */
+  *#holdings(keptMs = this.#init.keptMs): Generator<Holding<string>> {
+    const isPinned = (key: string) => this.#pins.has(key);
+    yield* this.#files.holdings(keptMs, isPinned);
+    for (const [key, { heldBytes, usedMs, writing }] of this.#chunks) {
+      yield {
+        key,
+        bytes: heldBytes,
+        keptUntilMs: 0,
+        usedMs,
+        isPinned: writing > 0 || isPinned(key),
+      };
+    }
   }
 
-  #pathOf(key: string): string {
-    return join(this.#folder('files'), key.slice(0, 2), key);
+  /** Makes room and reserves it while `write` runs. Errors: DISK_FAILED. */
+  async #inRoomFor<T>(bytes: number, write: () => Promise<T>): Promise<T> {
+    const leaving = this.#makeRoom(bytes);
+    this.#reservedBytes += bytes;
+    try {
+      await leaving;
+      return await write();
+    } catch (cause) {
+      throw diskFailed(cause);
+    } finally {
+      this.#reservedBytes -= bytes;
+    }
   }
 
-  /** Runs the write once for a root, however many ask at the same time. */
-  async #once(key: string, bytes: number, write: () => Promise<Place>): Promise<void> {
-    if (await this.#isHeld(key)) return;
-    const present = this.#writing.get(key);
+  /** Decides at once; resolves when the files are gone. Throws DISK_FAILED where nothing may go. */
+  #makeRoom(bytes: number): Promise<unknown> {
+    const { bytesMax } = this.#init;
+    const missing = this.#heldBytes + this.#reservedBytes + bytes - bytesMax;
+    if (missing <= 0) return this.#removing;
+    const holdings = [...this.#holdings()];
+    const nowMs = this.#clock.wallMs();
+    const chosen =
+      chooseEvictions(holdings, missing + Math.floor(bytesMax * SLACK), nowMs) ??
+      chooseEvictions(holdings, missing, nowMs);
+    if (chosen === undefined) throw this.#full();
+    this.#logger.log('info', 'blobs-evicted', { count: chosen.length });
+    const removals = chosen.map((key) => this.#letGo(key));
+    this.#removing = Promise.all([this.#removing, ...removals.map((remove) => remove())]).catch(
+      (cause) => this.#logger.log('warn', 'blobs-not-removed', { cause: String(cause) }),
+    );
+    return this.#removing;
+  }
+
+  /** Not held from now on; the result removes the files. */
+  #letGo(key: string): () => Promise<void> {
+    const chunked = this.#chunks.get(key);
+    if (chunked === undefined) {
+      for (const root of this.#files.forgetFile(key)) this.#leafLists.forget(root);
+      return () => this.#files.remove(key);
+    }
+    this.#chunks.forget(key);
+    this.#leafLists.forget(key);
+    return () => this.#chunks.remove(key, chunked);
+  }
+
+  #full(): KadreError {
+    const { bytes, bytesMax, pinnedBytes } = this.usage;
+    const advice = 'raise `store`, or wait: results go after a day, inputs with their jobs';
+    return new KadreError(
+      { code: 'DISK_FAILED', data: { bytes, bytesMax, pinnedBytes }, advice },
+      `the blob store may hold ${bytesMax} bytes at most, and all it holds is still needed`,
+    );
+  }
+
+  async #touchChunks(key: string, blob: ChunkedBlob): Promise<void> {
+    const nowMs = this.#clock.wallMs();
+    if (nowMs - blob.usedMs >= TOUCH_MS) await this.#chunks.touch(key, blob, nowMs);
+    blob.usedMs = nowMs;
+  }
+
+  /** Runs the write once for a name, however many ask at the same time. */
+  async #once(name: string, bytes: number, write: () => Promise<void>): Promise<void> {
+    const present = this.#writing.get(name);
     if (present !== undefined) return present;
-    this.#assertRoom(bytes);
-    const writing = write()
-      .then((place) => this.#add(key, place))
-      .catch((cause) => {
-        throw diskFailed(cause);
-      })
-      .finally(() => this.#writing.delete(key));
-    this.#writing.set(key, writing);
+    const writing = this.#inRoomFor(bytes, write).finally(() => this.#writing.delete(name));
+    this.#writing.set(name, writing);
     return writing;
   }
 
-  async #writeFile(root: Digest, content: Uint8Array, leaves: Uint8Array): Promise<Place> {
-    const key = toHex(root);
-    const path = this.#pathOf(key);
-    await mkdir(join(path, '..'), { recursive: true });
-    // The leaf hashes first: the content's name says that both are complete.
-    if (content.length > LEAF_BYTES) await this.#writeAside(leaves, `${path}.leaves`);
-    await this.#writeAside(content, path);
-    return { path, offset: 0, bytes: content.length, usedMs: this.#clock.wallMs() };
-  }
-
-  async #writePack(items: readonly PackItem[], contentBytes: number): Promise<void> {
-    this.#assertRoom(contentBytes);
-    const { bytes, entries } = encodePack(items);
-    const path = join(this.#folder('packs'), `${this.#nextPack}.pack`);
-    this.#nextPack += 1;
-    try {
-      await this.#writeAside(bytes, path);
-    } catch (cause) {
-      throw diskFailed(cause);
-    }
-    for (const entry of entries) {
-      const { root, offset, bytes: length } = entry;
-      this.#add(toHex(root), { path, offset, bytes: length, usedMs: this.#clock.wallMs() });
-    }
-  }
-
-  /** Complete under its final name, or absent. */
-  async #writeAside(content: Uint8Array, path: string): Promise<void> {
-    const aside = join(this.#folder('aside'), String(this.#nextTemporary));
-    this.#nextTemporary += 1;
-    try {
-      const file = await open(aside, 'wx');
-      try {
-        await file.writeFile(content);
-        if (this.#init.durability === 'synced') await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(aside, path);
-    } catch (cause) {
-      await rm(aside, { force: true }).catch(() => undefined);
-      throw cause;
-    }
-    if (this.#init.durability === 'synced') await syncDirectory(join(path, '..'));
-  }
-
-  #add(key: string, place: Place): void {
-    if (this.#places.has(key)) return;
-    this.#places.set(key, place);
-    this.#bytes += place.bytes;
-  }
-
-  #assertRoom(bytes: number): void {
-    if (this.#bytes + bytes <= this.#init.bytesMax) return;
-    const init = { code: 'DISK_FAILED', data: { bytesMax: this.#init.bytesMax } } as const;
-    throw new KadreError(init, `the blob store may hold ${this.#init.bytesMax} bytes at most`);
+  async #contentOf(
+    key: string,
+    held: Held,
+    { offset, length }: { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array | undefined> {
+    if (!isFile(held)) return this.#chunks.read(key, offset, length);
+    return this.#io.read(held.path, held.offset + offset, length);
   }
 
   /** The verified leaf hashes of a blob; undefined when disk no longer bears out its root. */
   async #leafList(
     key: string,
-    place: Place,
+    held: Held,
     whole: Uint8Array | undefined,
   ): Promise<Uint8Array | undefined> {
-    const cached = this.#leafLists.get(key);
-    if (cached !== undefined) {
-      this.#leafLists.delete(key);
-      this.#leafLists.set(key, cached);
-      return cached;
+    const known = this.#leafLists.get(key);
+    if (known !== undefined) return known;
+    const beside = whole === undefined ? await this.#leavesBeside(key, held) : undefined;
+    if (beside !== undefined && toHex(blobRootOf(beside, held.bytes)) === key) {
+      return this.#leafLists.remember(key, beside);
     }
-    const beside =
-      whole === undefined && place.bytes > LEAF_BYTES
-        ? await this.#readAt(`${place.path}.leaves`, 0, leafListBytes(place.bytes))
-        : undefined;
-    if (beside !== undefined && toHex(blobRootOf(beside, place.bytes)) === key) {
-      return this.#cacheLeaves(key, beside);
-    }
-    const leaves = whole === undefined ? await this.#hashWhole(place) : blobLeaves(whole);
+    const leaves = whole === undefined ? await this.#hashWhole(key, held) : blobLeaves(whole);
     if (leaves === undefined) return undefined;
-    if (toHex(blobRootOf(leaves, place.bytes)) !== key) return undefined;
+    if (toHex(blobRootOf(leaves, held.bytes)) !== key) return undefined;
     // One leaf is cheaper to hash again than to remember.
-    return place.bytes > LEAF_BYTES ? this.#cacheLeaves(key, leaves) : leaves;
+    return held.bytes > LEAF_BYTES ? this.#leafLists.remember(key, leaves) : leaves;
+  }
+
+  async #leavesBeside(key: string, held: Held): Promise<Uint8Array | undefined> {
+    const length = leafListBytes(held.bytes);
+    if (!isFile(held)) return this.#chunks.leaves(key, length);
+    return held.bytes > LEAF_BYTES ? this.#io.read(`${held.path}.leaves`, 0, length) : undefined;
   }
 
   /** Leaf hashes from the content itself, a few leaves in memory at a time. */
-  async #hashWhole({ path, offset, bytes }: Place): Promise<Uint8Array | undefined> {
+  async #hashWhole(key: string, held: Held): Promise<Uint8Array | undefined> {
+    const { bytes } = held;
     const leaves = new Uint8Array(leafListBytes(bytes));
     for (let at = 0; at === 0 || at < bytes; at += HASHED_AT_ONCE_BYTES) {
       const length = Math.min(HASHED_AT_ONCE_BYTES, bytes - at);
-      const content = await this.#readAt(path, offset + at, length);
+      const content = await this.#contentOf(key, held, { offset: at, length });
       if (content === undefined) return undefined;
       leaves.set(blobLeaves(content), (at / LEAF_BYTES) * DIGEST_BYTES);
     }
     return leaves;
   }
 
-  #cacheLeaves(key: string, leaves: Uint8Array): Uint8Array {
-    this.#leafLists.set(key, leaves);
-    this.#leafListBytes += leaves.length;
-    for (const [oldest, list] of this.#leafLists) {
-      if (this.#leafListBytes <= LEAF_LISTS_CACHED_BYTES_MAX || oldest === key) break;
-      this.#leafLists.delete(oldest);
-      this.#leafListBytes -= list.length;
+  /** What disk no longer bears out is not held: a blob, or the chunks over `range`. */
+  #damaged(key: string, held: Held, range?: { offset: number; length: number }): undefined {
+    if (this.#held(key) !== held) return undefined;
+    if (!isFile(held) && range !== undefined) {
+      this.#chunks.forgetChunks(key, chunksOver(range));
+    } else {
+      this.#files.forget(key);
+      this.#chunks.forget(key);
+      this.#leafLists.forget(key);
     }
-    return leaves;
-  }
-
-  #let(key: string, place: Place): void {
-    this.#places.delete(key);
-    this.#bytes -= place.bytes;
-    const list = this.#leafLists.get(key);
-    if (this.#leafLists.delete(key)) this.#leafListBytes -= list?.length ?? 0;
-  }
-
-  #forget(key: string, place: Place): undefined {
-    if (!this.#places.has(key)) return undefined;
-    this.#let(key, place);
-    this.#logger.log('warn', 'blob-damaged', { root: key, path: place.path });
+    this.#logger.log('warn', 'blob-damaged', { root: key });
     return undefined;
   }
+}
 
-  /** Exactly these bytes; undefined when the file is gone or too short. */
-  async #readAt(path: string, offset: number, length: number): Promise<Uint8Array | undefined> {
-    try {
-      const file = await open(path, 'r');
-      try {
-        const content = new Uint8Array(length);
-        for (let at = 0; at < length; ) {
-          const { bytesRead } = await file.read(content, at, length - at, offset + at);
-          if (bytesRead === 0) return undefined;
-          at += bytesRead;
-        }
-        return content;
-      } finally {
-        await file.close();
-      }
-    } catch {
-      return undefined;
-    }
-  }
+function isFile(held: Held): held is Place {
+  return 'path' in held;
+}
 
-  async #scanFiles(): Promise<void> {
-    for (const folder of await readdir(this.#folder('files'))) {
-      for (const name of await readdir(join(this.#folder('files'), folder))) {
-        if (!FILE_NAME.test(name) || fromHex(name) === undefined) continue;
-        const path = join(this.#folder('files'), folder, name);
-        const { size, mtimeMs } = await stat(path);
-        this.#add(name, { path, offset: 0, bytes: size, usedMs: mtimeMs });
-      }
-    }
-  }
-
-  async #scanPacks(): Promise<void> {
-    for (const name of await readdir(this.#folder('packs'))) {
-      if (!PACK_NAME.test(name)) continue;
-      this.#nextPack = Math.max(this.#nextPack, Number.parseInt(name, 10) + 1);
-      const path = join(this.#folder('packs'), name);
-      const header = await this.#readAt(path, 0, PACK_HEADER_BYTES);
-      const tableBytes = header === undefined ? undefined : packTableBytes(header);
-      const table =
-        tableBytes === undefined
-          ? undefined
-          : await this.#readAt(path, PACK_HEADER_BYTES, tableBytes);
-      const { size, mtimeMs } = await stat(path);
-      const entries = table && parsePackTable(table, size);
-      if (entries === undefined) this.#logger.log('warn', 'blob-pack-damaged', { path });
-      for (const { root, offset, bytes } of entries ?? []) {
-        this.#add(toHex(root), { path, offset, bytes, usedMs: mtimeMs });
-      }
-    }
-  }
+function isBorneOut(content: Uint8Array, expected: Uint8Array): boolean {
+  return content.length === 0 || equalBytes(blobLeaves(content), expected);
 }
 
 function leafListBytes(blobBytes: number): number {

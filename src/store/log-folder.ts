@@ -4,9 +4,10 @@
  * the system calls; where the system lacks the flag the two calls are made.
  */
 import { constants, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asKadreError, type KadreError } from '../base/errors.ts';
+import type { Wal } from '../base/ports.ts';
 import { systemRandom } from '../crypto/node/system-ports.ts';
 import { syncDirectory } from './sync-directory.ts';
 import { type LogFile, type OpenedWal, type OpenWalOptions, openLog } from './wal.ts';
@@ -16,8 +17,16 @@ export interface LogFolder {
   list(): Promise<string[]>;
   /** Opens or creates. Errors: DATA_DIR_DAMAGED, DISK_FAILED, SYNC_FAILED. */
   open(name: string, options?: OpenWalOptions): Promise<OpenedWal>;
+  /**
+   * A log with these records takes the place of one of that name, at once and for good: a power cut
+   * leaves the old one whole or the new one whole. The old one must be closed. Errors as of `open`.
+   */
+  replace(name: string, records: readonly Uint8Array[]): Promise<OpenedWal>;
   remove(name: string): Promise<void>;
 }
+
+/** What a replacement is called until it is whole. */
+export const NEXT_SUFFIX = '.next';
 
 export interface DiskLogFolderInit {
   readonly directory: string;
@@ -44,9 +53,29 @@ export class DiskLogFolder implements LogFolder {
     return openWal(join(directory, name), { ...options, onSyncFailed });
   }
 
+  async replace(name: string, records: readonly Uint8Array[]): Promise<OpenedWal> {
+    const { directory } = this.#init;
+    await this.remove(name + NEXT_SUFFIX);
+    const next = await this.open(name + NEXT_SUFFIX);
+    try {
+      await appendEach(next.wal, records);
+      await rename(join(directory, name + NEXT_SUFFIX), join(directory, name));
+      await syncDirectory(directory);
+    } catch (cause) {
+      await next.wal.close();
+      throw asKadreError(cause, 'DISK_FAILED', `cannot replace ${name}`);
+    }
+    return { ...next, records };
+  }
+
   remove(name: string): Promise<void> {
     return rm(join(this.#init.directory, name), { force: true });
   }
+}
+
+/** Each in a frame of its own, because together they may fit none. */
+export async function appendEach(wal: Wal, records: readonly Uint8Array[]): Promise<void> {
+  for (const record of records) await wal.append([record]);
 }
 
 const WRITES_ARE_SYNCED = constants.O_DSYNC !== undefined;

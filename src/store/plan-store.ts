@@ -4,15 +4,16 @@
  * replica's. Losing the file loses the seat, never safety, because the key goes with it
  * (consensus.md section 1.10).
  */
-import { equalBytes, toHex } from '../base/bytes.ts';
+import { concatBytes, equalBytes, toHex } from '../base/bytes.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Digest } from '../base/ids.ts';
 import type { Wal } from '../base/ports.ts';
+import { type EpochLink, epochLinkShape } from '../certificate/epochs.ts';
 import { type PlanPackage, planIdOf, planPackageShape } from '../job/plan.ts';
 import { decodeCanonical, encodeCanonical } from '../wire/cbor.ts';
 import { LIMITS } from '../wire/limits.ts';
-import { boolean, bytes, oneOf, struct } from '../wire/shape.ts';
-import type { LogFolder } from './log-folder.ts';
+import { boolean, bytes, integer, list, oneOf, struct } from '../wire/shape.ts';
+import { type LogFolder, NEXT_SUFFIX } from './log-folder.ts';
 
 export interface StoredPlan {
   readonly planId: Digest;
@@ -23,6 +24,14 @@ export interface StoredPlan {
   readonly detached: boolean;
 }
 
+/** How a plan's newest epoch began. */
+export interface StoredHandover {
+  /** One link per epoch that ended, oldest first. */
+  readonly links: readonly EpochLink[];
+  /** The ledger's history up to there. */
+  readonly history: Uint8Array;
+}
+
 export interface OpenedLog {
   readonly wal: Wal;
   /** The replica's records that it held when it was opened. */
@@ -31,12 +40,19 @@ export interface OpenedLog {
 
 export interface RecoveredPlan {
   readonly plan: StoredPlan;
+  /** Absent in the plan's first epoch. */
+  readonly handover: StoredHandover | undefined;
   readonly log: OpenedLog;
 }
 
 export interface PlanStore {
   /** Makes a plan's log; the plan is durable with the first record that is appended to it. */
   create(plan: StoredPlan): Promise<OpenedLog>;
+  /**
+   * A log for the plan's next epoch, durable when this resolves; what an earlier epoch's held is
+   * gone then. That one must be closed.
+   */
+  begin(plan: StoredPlan, handover: StoredHandover): Promise<OpenedLog>;
   /** Every plan that can be taken up again; what cannot be read is reported, not removed. */
   recover(onDamaged: (error: KadreError) => void): Promise<RecoveredPlan[]>;
   remove(planId: Digest): Promise<void>;
@@ -49,6 +65,17 @@ const storedShape = struct({
   package: planPackageShape,
   detached: boolean,
 });
+
+/** Second record of a later epoch's log; the history's parts follow, each a record of bytes. */
+const handoverShape = struct({
+  v: oneOf(1),
+  kind: oneOf('handover'),
+  links: list(epochLinkShape, LIMITS.epochsMax, 1),
+  parts: integer(1),
+});
+const HISTORY_PART_BYTES = 512 << 10;
+/** Every link a certificate of a hundred seats and an entry, with room to spare. */
+const HANDOVER_BYTES_MAX = LIMITS.epochsMax * 16_384;
 
 const FILE = /^[0-9a-f]{64}\.wal$/;
 
@@ -71,9 +98,23 @@ export class LogPlanStore implements PlanStore {
     return { wal, records: [] };
   }
 
+  async begin(plan: StoredPlan, { links, history }: StoredHandover): Promise<OpenedLog> {
+    const parts: Uint8Array[] = [];
+    for (let at = 0; at < history.length; at += HISTORY_PART_BYTES) {
+      parts.push(history.subarray(at, at + HISTORY_PART_BYTES));
+    }
+    const head = encodeCanonical({ v: 1, kind: 'handover', links, parts: parts.length });
+    const records = [encodeCanonical({ v: 1, ...plan }), head, ...parts];
+    const { wal } = await this.#folder.replace(nameOf(plan.planId), records);
+    return { wal, records: [] };
+  }
+
   async recover(onDamaged: (error: KadreError) => void): Promise<RecoveredPlan[]> {
     const recovered: RecoveredPlan[] = [];
-    for (const name of (await this.#folder.list()).filter((file) => FILE.test(file))) {
+    for (const name of await this.#folder.list()) {
+      // Left over from a power cut before it was whole.
+      if (name.endsWith(NEXT_SUFFIX)) await this.#folder.remove(name);
+      if (!FILE.test(name)) continue;
       try {
         const plan = await this.#recoverOne(name);
         if (plan !== undefined) recovered.push(plan);
@@ -99,11 +140,27 @@ export class LogPlanStore implements PlanStore {
     }
     const stored = decodeCanonical(first, storedShape, LIMITS.planBytesMax + 4_096);
     if (stored.ok && isOfItsPlan(stored.value) && nameOf(stored.value.planId) === name) {
-      return { plan: stored.value, log: { wal, records: rest } };
+      const found = readHandover(rest);
+      if (found !== undefined) {
+        const { handover, used } = found;
+        return { plan: stored.value, handover, log: { wal, records: rest.slice(used) } };
+      }
     }
     await wal.close();
     throw new KadreError({ code: 'DATA_DIR_DAMAGED' }, `${name} does not hold its plan`);
   }
+}
+
+/** The handover that a later epoch's log begins with; undefined when it is not whole. */
+function readHandover(
+  records: readonly Uint8Array[],
+): { readonly handover: StoredHandover | undefined; readonly used: number } | undefined {
+  const head = records[0] && decodeCanonical(records[0], handoverShape, HANDOVER_BYTES_MAX);
+  if (head?.ok !== true) return { handover: undefined, used: 0 };
+  const { links, parts } = head.value;
+  const used = 1 + parts;
+  if (records.length < used) return undefined;
+  return { handover: { links, history: concatBytes(records.slice(1, used)) }, used };
 }
 
 function isOfItsPlan({ planId, package: pkg }: StoredPlan): boolean {

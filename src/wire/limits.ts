@@ -13,6 +13,8 @@ export const LIMITS = {
   planBytesMax: 8_388_608,
   /** Seats of a cadre (consensus.md: all-to-all traffic stays small up to here). */
   cadreSeatsMax: 100,
+  /** Epochs of a plan after its first: every one takes a fresh rank of the cadre's window. */
+  epochsMax: 50,
   /** Shards of one job: a certificate of this many leaves stays under 64 MiB. */
   shardsMax: 1_048_576,
   /**

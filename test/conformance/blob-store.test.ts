@@ -9,9 +9,10 @@ import { blobStoreConformance } from './blob-store.ts';
 blobStoreConformance('in memory', async (_t, init) => new MemoryBlobStore(init));
 
 for (const durability of ['synced', 'lazy'] as const) {
-  blobStoreConformance(`on disk, ${durability}`, async (t, init) => {
+  blobStoreConformance(`on disk, ${durability}`, async (t, { clock, ...init }) => {
     const directory = await mkdtemp(join(tmpdir(), 'kadre-blobs-'));
     t.after(() => rm(directory, { recursive: true, force: true }));
-    return DiskBlobStore.open({ logger: silentLogger }, { directory, durability, ...init });
+    const components = { logger: silentLogger, ...(clock && { clock }) };
+    return DiskBlobStore.open(components, { directory, durability, ...init });
   });
 }

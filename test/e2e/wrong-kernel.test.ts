@@ -41,6 +41,7 @@ if (build.state === 'unavailable') {
         rendezvous: undefined,
         roles: ['worker', 'cadre'],
         share: 1,
+        storeBytes: 2 ** 30,
         gpu: false,
         mdns: false,
         upnp: false,

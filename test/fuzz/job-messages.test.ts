@@ -69,7 +69,7 @@ test('members and workers of a live plan answer whatever its requester bends', a
   const good = requestsAbout(plan!);
   const dice = new Dice(7);
   const answered = new Map<string, number>();
-  for (let i = 0; i < 1_500; i++) {
+  for (let i = 0; i < 2_500; i++) {
     const { network } = swarm.nodes[i % swarm.nodes.length]!;
     // Nobody is cut off here, or the first few would be all that is heard.
     network.penalise = () => undefined;

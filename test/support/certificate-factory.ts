@@ -14,6 +14,7 @@ import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { encodeCanonical } from '../../src/wire/cbor.ts';
 import { TAGS } from '../../src/wire/tags.ts';
 import { makeCommit, type Voters } from './certificate/commit.ts';
+import { makeEpochs } from './certificate/epochs.ts';
 import { makeRoster, makeSeats, makeSpec } from './certificate/parties.ts';
 import { namedSigner, type Recipe } from './certificate/recipe.ts';
 import { makeResults } from './certificate/results.ts';
@@ -60,9 +61,10 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
     requesterAddresses: [],
   };
   const work = makeResults(recipe, { plain, spec, plan, swarm, seats });
+  const { links, last } = makeEpochs(recipe, plan, seats);
   const commit = makeCommit(recipe, {
     plan,
-    seats,
+    seats: last,
     swarm,
     leaves: work.leaves,
     outputs: work.specs,
@@ -71,6 +73,7 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
     package: pkg,
     outputs: work.specs,
     commit,
+    epochs: links,
     shards: work.leaves,
     seals: (recipe.receipts === false ? [] : work.seals).map((record) => ({
       id: recordIdOf(encodeCanonical(record)),
@@ -84,12 +87,7 @@ export function makeCertificate(recipe: Recipe = {}): MadeCertificate {
     bytes: encodeCertificate(certificate),
     certificate,
     package: pkg,
-    voters: {
-      plan,
-      entries: seats.entries,
-      keys: seats.keys,
-      votes: recipe.votes ?? [...seats.keys.keys()],
-    },
+    voters: { plan, ...seats, votes: recipe.votes ?? [...seats.keys.keys()] },
     nodes: swarm.signers,
     spec,
     requester,

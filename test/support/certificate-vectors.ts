@@ -4,6 +4,7 @@
  * wrong. `scripts/vectors/certificate.ts` writes them to `test/vectors/certificate.json`.
  */
 import { cadreVectors, commitVectors } from './certificate/cadre-vectors.ts';
+import { epochVectors } from './certificate/epoch-vectors.ts';
 import { formatVectors, rosterVectors, specVectors } from './certificate/plan-vectors.ts';
 import { receiptVectors, regionVectors, workerVectors } from './certificate/result-vectors.ts';
 import type { BadVector } from './certificate/vector.ts';
@@ -15,6 +16,7 @@ export function badVectors(): BadVector[] {
     ...rosterVectors(),
     ...cadreVectors(),
     ...commitVectors(),
+    ...epochVectors(),
     ...regionVectors(),
     ...workerVectors(),
     ...receiptVectors(),

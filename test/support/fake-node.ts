@@ -134,6 +134,7 @@ function fakeStatus(done: number): NodeStatus {
     load: { shards: 0, plans: 0 },
     jobs: { running: 0, done, failed: 0 },
     memory: { rssBytes: 1 },
+    store: { bytes: 1, bytesMax: 2, pinnedBytes: 0 },
     denied: [],
     otherVersions: [],
     totals: { plansTaken: 0, penalties: { ignore: 0, reject: 0, ban: 0 }, cpuMs: 1, busyMs: 1 },

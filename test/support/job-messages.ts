@@ -1,4 +1,6 @@
 /** One message of every kind, for golden bytes and for fuzzing. Everything follows from names. */
+
+import type { EpochLink } from '../../src/certificate/epochs.ts';
 import { signTagged } from '../../src/crypto/portable/signed.ts';
 import { encodeRecord } from '../../src/job/build-record.ts';
 import { packShards } from '../../src/job/shard-list.ts';
@@ -33,6 +35,22 @@ const outcome: Outcome = {
   failedShard: 1,
 };
 
+/** Its signatures are none: who reads the message checks them. */
+const link: EpochLink = {
+  commit: {
+    epoch: 0,
+    round: 7,
+    height: 5,
+    blockId: digestOf(4),
+    stateRoot: digestOf(5),
+    resultsRoot: new Uint8Array(32),
+    nextCadreRoot: digestOf(6),
+    signers: Uint8Array.of(1),
+    sigs: new Uint8Array(64),
+  },
+  entry: pkg.cadre[0]!,
+};
+
 const SLOT = { node: 0, wave: 0, standing: 'entitled' } as const;
 
 /** Messages of every kind: one without an example does not compile. */
@@ -42,6 +60,8 @@ type OfEachKind<M extends { readonly t: string }> = {
 
 const requests: OfEachKind<JobRequest> = {
   convene: [{ t: 'convene', seat: 0, package: draft }],
+  'stand-in': [{ t: 'stand-in', seat: 0, detached: false, package: pkg, links: [link] }],
+  handover: [{ t: 'handover', planId, offset: 65_536 }],
   open: [{ t: 'open', planId, skipped: [], cadre: pkg.cadre, detached: true }],
   assign: [{ t: 'assign', wave: 0, shards: new Uint8Array(0), package: pkg }],
   record: [{ t: 'record', planId, record: encodeRecord(seal.record).bytes }],
@@ -59,6 +79,10 @@ export const REQUESTS: readonly JobRequest[] = Object.values(requests).flat();
 const answers: OfEachKind<JobAnswer> = {
   entry: [{ t: 'entry', entry: pkg.cadre[0]! }],
   ok: [{ t: 'ok' }],
+  handover: [
+    { t: 'handover', links: [link], total: 5, bytes: Uint8Array.of(1, 2, 3) },
+    { t: 'handover', links: [], total: 5, bytes: Uint8Array.of(4, 5) },
+  ],
   certificate: [
     { t: 'certificate', root: digestOf(0), size: 3, content: Uint8Array.of(1, 2, 3) },
     { t: 'certificate', root: digestOf(1), size: 300_000 },
@@ -95,6 +119,7 @@ const notices: OfEachKind<JobNotice> = {
   computed: [{ t: 'computed', planId, shards: 2, micros: 1_500 }],
   progress: [{ t: 'progress', planId, accepted: 1 }],
   outcome: [{ t: 'outcome', outcome }],
+  cadre: [{ t: 'cadre', planId, links: [link] }],
   suspect: [{ t: 'suspect', planId, worker: node }],
 };
 export const NOTICES: readonly JobNotice[] = Object.values(notices).flat();

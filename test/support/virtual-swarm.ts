@@ -22,7 +22,7 @@ import { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import { MemoryEndedPlanStore } from '../../src/store/ended-plan-store.ts';
 import { MemoryJobStore } from '../../src/store/job-store.ts';
 import { MemoryBlobStore } from '../../src/store/memory-blob-store.ts';
-import type { PlanStore, StoredPlan } from '../../src/store/plan-store.ts';
+import type { PlanStore, StoredHandover, StoredPlan } from '../../src/store/plan-store.ts';
 import { MemoryWorkStore } from '../../src/store/work-store.ts';
 import type { Role } from '../../src/swarm/advert.ts';
 import { promptVerifier } from './prompt-verifier.ts';
@@ -33,6 +33,7 @@ export const NETWORK = 'virtual';
 /** What a plan store keeps of one plan; outlives the node. */
 interface StoredLog {
   readonly plan: StoredPlan;
+  readonly handover: StoredHandover | undefined;
   readonly records: Uint8Array[];
 }
 
@@ -40,14 +41,23 @@ export class MemoryPlanStore implements PlanStore {
   readonly logs = new Map<string, StoredLog>();
 
   async create(plan: StoredPlan) {
-    const log: StoredLog = { plan, records: [] };
+    return this.#put({ plan, handover: undefined, records: [] });
+  }
+
+  async begin(plan: StoredPlan, handover: StoredHandover) {
+    return this.#put({ plan, handover, records: [] });
+  }
+
+  #put(log: StoredLog) {
+    const { plan } = log;
     this.logs.set(toHex(plan.planId), log);
     return { wal: walOf(log), records: [] };
   }
 
   async recover() {
     return [...this.logs.values()].map((log) => {
-      return { plan: log.plan, log: { wal: walOf(log), records: [...log.records] } };
+      const { plan, handover } = log;
+      return { plan, handover, log: { wal: walOf(log), records: [...log.records] } };
     });
   }
 

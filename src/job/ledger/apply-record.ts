@@ -4,12 +4,14 @@
  * order, and the answer is whether it changed anything. A record that changes nothing has no place
  * in a block.
  */
-import { equalBytes } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
+import { wasSeated } from '../cadre.ts';
 import type {
   CheckedDeadline,
   CheckedOverdue,
   CheckedRecord,
   CheckedRefusal,
+  CheckedReplace,
   CheckedReveal,
   CheckedSeal,
 } from './check-record.ts';
@@ -19,7 +21,7 @@ import { judgeReveal, reviewReveals, reviewSealing } from './waves.ts';
 
 /** False when the record changed nothing: late, repeated, or not entitled. */
 export function applyRecord(draft: LedgerDraft, checked: CheckedRecord): boolean {
-  if (draft.isFinal) return false;
+  if (draft.isFinal || draft.isEpochOver) return false;
   switch (checked.kind) {
     case 'cancel':
       draft.fail('JOB_CANCELLED');
@@ -34,14 +36,29 @@ export function applyRecord(draft: LedgerDraft, checked: CheckedRecord): boolean
       return applyRefusal(draft, checked);
     case 'overdue':
       return applyOverdue(draft, checked);
+    case 'replace':
+      return applyReplace(draft, checked);
   }
 }
 
 /** f + 1 seats whose clocks passed the deadline fail the job. */
 function applyDeadline(draft: LedgerDraft, { record }: CheckedDeadline): boolean {
   if (draft.deadlineSeats.includes(record.seat)) return false;
-  draft.deadlineSeats.push(record.seat);
+  draft.deadlineSeats = [...draft.deadlineSeats, record.seat];
   if (draft.deadlineSeats.length > draft.plan.f) draft.fail('DEADLINE_PASSED');
+  return true;
+}
+
+/** f + 1 seats that speak for the same stand-in of the same seat give it that seat. */
+function applyReplace(draft: LedgerDraft, { record, entryKey }: CheckedReplace): boolean {
+  const { plan, standIns, vouchers } = draft;
+  const { epoch, seat, entry } = record;
+  if (epoch !== standIns.length || wasSeated(plan, standIns, entry)) return false;
+  const node = toHex(entry.node);
+  if (vouchers.some((given) => given.seat === seat && given.node === node)) return false;
+  draft.vouchers = [...vouchers, { seat, node, entryKey }];
+  const agreeing = draft.vouchers.filter((given) => given.entryKey === entryKey);
+  if (agreeing.length > plan.f) draft.replace(entry);
   return true;
 }
 

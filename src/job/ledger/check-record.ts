@@ -3,22 +3,27 @@
  * its signature (docs/protocol/ledger.md, "Checking"). A member does this once per record, off the
  * path of consensus; reveals are hashed here too, so that executing one is only a comparison.
  */
-import { equalBytes } from '../../base/bytes.ts';
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import { DIGEST_BYTES, type Digest } from '../../base/ids.ts';
 import { accept, type Checked, type Refusal, refuse } from '../../base/verdict.ts';
 import { verifyEd25519 } from '../../crypto/portable/ed25519.ts';
+import { sha256 } from '../../crypto/portable/hash.ts';
 import { isSignedBy, signingBytes } from '../../crypto/portable/signed.ts';
 import { decodeCanonical, encodeCanonical } from '../../wire/cbor.ts';
 import { LIMITS } from '../../wire/limits.ts';
 import { TAGS, type Tag } from '../../wire/tags.ts';
 import { UNSIGNED } from '../build-record.ts';
+import { standInProblem } from '../cadre.ts';
 import type { OpenPlan } from '../open-plan.ts';
+import type { CadreEntry } from '../plan.ts';
 import {
   type CancelRecord,
   type DeadlineRecord,
   type LedgerRecord,
+  type MarkRecord,
   type OverdueRecord,
   type RefusalRecord,
+  type ReplaceRecord,
   type RevealRecord,
   recordIdOf,
   recordShape,
@@ -74,19 +79,32 @@ export interface CheckedCancel extends CheckedBase {
   readonly record: CancelRecord;
 }
 
+export interface CheckedReplace extends CheckedBase {
+  readonly kind: 'replace';
+  readonly record: ReplaceRecord;
+  /** Hex of the entry's hash: equal statements are counted. */
+  readonly entryKey: string;
+}
+
 export type CheckedRecord =
   | CheckedSeal
   | CheckedReveal
   | CheckedRefusal
   | CheckedOverdue
   | CheckedDeadline
-  | CheckedCancel;
+  | CheckedCancel
+  | CheckedReplace;
 
 /**
- * Reasons: those of `decodeCanonical`, and `wrong-plan`, `unknown-worker`, `bad-shard-list`,
+ * `seats`: those of the epoch, whose keys marks are checked with. Reasons: those of
+ * `decodeCanonical` and `standInProblem`, and `wrong-plan`, `unknown-worker`, `bad-shard-list`,
  * `too-many-shards`, `wrong-length`, `unknown-seat`, `bad-signature`. Never throws.
  */
-export function checkRecord(plan: OpenPlan, bytes: Uint8Array): Checked<CheckedRecord> {
+export function checkRecord(
+  plan: OpenPlan,
+  bytes: Uint8Array,
+  seats: readonly CadreEntry[] = plan.seats,
+): Checked<CheckedRecord> {
   const decoded = decodeCanonical(bytes, recordShape, LIMITS.recordBytesMax);
   if (!decoded.ok) return decoded;
   const record = decoded.value;
@@ -94,31 +112,42 @@ export function checkRecord(plan: OpenPlan, bytes: Uint8Array): Checked<CheckedR
   const id = recordIdOf(bytes);
   switch (record.kind) {
     case 'cancel':
+      return checkCancel(plan, record, id);
     case 'deadline':
-      return checkShardless(plan, record, id);
+    case 'replace':
+      return checkMark(plan, record, id, seats);
     default:
-      return checkAboutShards(plan, record, id);
+      return checkAboutShards(plan, record, { id, seats });
   }
 }
 
-function checkShardless(
-  plan: OpenPlan,
-  record: CancelRecord | DeadlineRecord,
-  id: Digest,
-): Checked<CheckedRecord> {
+function checkCancel(plan: OpenPlan, record: CancelRecord, id: Digest): Checked<CheckedRecord> {
   const base = { id, shards: [], candidate: -1 };
-  if (record.kind === 'deadline') {
-    return markProblem(plan, record) ?? accept({ ...base, kind: 'deadline', record });
-  }
   const body = encodeCanonical({ planId: record.planId });
   const isSigned = isSignedBy(plan.spec.requester, TAGS.signCancel, body, record.signature);
   return isSigned ? accept({ ...base, kind: 'cancel', record }) : refuse('bad-signature');
 }
 
+/** About no shard. */
+function checkMark(
+  plan: OpenPlan,
+  record: DeadlineRecord | ReplaceRecord,
+  id: Digest,
+  seats: readonly CadreEntry[],
+): Checked<CheckedRecord> {
+  const base = { id, shards: [], candidate: -1 };
+  const problem = markProblem(seats, record);
+  if (problem !== undefined) return problem;
+  if (record.kind === 'deadline') return accept({ ...base, kind: 'deadline', record });
+  const unfit = standInProblem(plan, record.entry);
+  const entryKey = toHex(sha256(encodeCanonical(record.entry)));
+  return unfit ?? accept({ ...base, kind: 'replace', record, entryKey });
+}
+
 function checkAboutShards(
   plan: OpenPlan,
-  record: Exclude<LedgerRecord, CancelRecord | DeadlineRecord>,
-  id: Digest,
+  record: Exclude<LedgerRecord, CancelRecord | DeadlineRecord | ReplaceRecord>,
+  { id, seats }: { readonly id: Digest; readonly seats: readonly CadreEntry[] },
 ): Checked<CheckedRecord> {
   const candidate = plan.candidateOf(record.worker);
   if (candidate === undefined) return refuse('unknown-worker');
@@ -134,7 +163,7 @@ function checkAboutShards(
     case 'refusal':
       return refusalProblem(record) ?? accept({ ...base, kind: 'refusal', record });
     case 'overdue':
-      return markProblem(plan, record) ?? accept({ ...base, kind: 'overdue', record });
+      return markProblem(seats, record) ?? accept({ ...base, kind: 'overdue', record });
   }
 }
 
@@ -173,12 +202,12 @@ function signatureProblem(
 }
 
 /** Without a cadre only the requester feeds marks, to itself: seat 0, no signature. */
-function markProblem(plan: OpenPlan, record: OverdueRecord | DeadlineRecord): Refusal | undefined {
-  if (plan.seats.length === 0) {
+function markProblem(seats: readonly CadreEntry[], record: MarkRecord): Refusal | undefined {
+  if (seats.length === 0) {
     if (record.seat !== 0) return refuse('unknown-seat');
     return equalBytes(record.signature, UNSIGNED) ? undefined : refuse('bad-signature');
   }
-  const entry = plan.seats[record.seat];
+  const entry = seats[record.seat];
   if (entry === undefined) return refuse('unknown-seat');
   const message = signingBytes(TAGS.signMark, unsignedBody(record));
   const isSigned = verifyEd25519(entry.key, message, record.signature);

@@ -4,7 +4,7 @@
  * (docs/protocol/ledger.md, "Events" and "State root").
  */
 import { concatBytes, toHex } from '../../base/bytes.ts';
-import { DIGEST_BYTES, type Digest } from '../../base/ids.ts';
+import { DIGEST_BYTES, type Digest, type NodeId } from '../../base/ids.ts';
 import { taggedHash } from '../../crypto/portable/hash.ts';
 import { encodeCanonical } from '../../wire/cbor.ts';
 import { TAGS } from '../../wire/tags.ts';
@@ -74,6 +74,15 @@ export interface FailedEvent {
   readonly shard?: number;
 }
 
+/** f + 1 seats gave a silent one to a stand-in: the epoch ends here. */
+export interface ReplacedEvent {
+  readonly kind: 'replaced';
+  /** The one that begins. */
+  readonly epoch: number;
+  readonly seat: number;
+  readonly node: NodeId;
+}
+
 export interface DoneEvent {
   readonly kind: 'done';
   readonly resultsRoot: Digest;
@@ -85,6 +94,7 @@ export type LedgerEvent =
   | AcceptedEvent
   | RetryEvent
   | DisputeEvent
+  | ReplacedEvent
   | FailedEvent
   | DoneEvent;
 
@@ -102,6 +112,7 @@ export class EventLog {
   readonly #disputes = new Map<string, Group<DisputeEvent>>();
   readonly #accepted: number[] = [];
   readonly #digests: Digest[] = [];
+  #replaced: ReplacedEvent | undefined;
   #end: FailedEvent | DoneEvent | undefined;
 
   entitled(shard: number, head: Omit<EntitledEvent, 'shards' | 'kind'>): void {
@@ -132,6 +143,11 @@ export class EventLog {
     add(this.#disputes, key, { kind: 'dispute', ...head }, shard);
   }
 
+  /** At most once: nothing follows it in a block. */
+  replaced(event: Omit<ReplacedEvent, 'kind'>): void {
+    this.#replaced = { kind: 'replaced', ...event };
+  }
+
   failed(code: LedgerFailureCode, shard?: number): void {
     this.#end = { kind: 'failed', code, ...(shard === undefined ? {} : { shard }) };
   }
@@ -156,6 +172,7 @@ export class EventLog {
     ];
     if (this.#accepted.length > 0) events.push(this.#acceptedEvent());
     events.push(...this.retries(), ...this.disputes());
+    if (this.#replaced !== undefined) events.push(this.#replaced);
     if (this.#end !== undefined) events.push(this.#end);
     return events;
   }

@@ -62,9 +62,17 @@ function finish(
 
 /**
  * What comes first in a block. Results before complaints: a seal that arrives together with the
- * mark that it is late still counts.
+ * mark that it is late still counts. Nothing follows what ends the epoch.
  */
-const ORDER = { cancel: 0, seal: 1, reveal: 2, refusal: 3, overdue: 4, deadline: 5 } as const;
+const ORDER = {
+  cancel: 0,
+  seal: 1,
+  reveal: 2,
+  refusal: 3,
+  overdue: 4,
+  deadline: 5,
+  replace: 6,
+} as const;
 
 /**
  * The pending records that change something on this state, in the order in which they do. Any

@@ -4,9 +4,10 @@
  */
 import type { Digest } from '../../base/ids.ts';
 import type { OpenPlan } from '../open-plan.ts';
+import type { CadreEntry } from '../plan.ts';
 import type { CheckedReveal, CheckedSeal } from './check-record.ts';
 import { EventLog, type FailedEvent, type LedgerFailureCode } from './events.ts';
-import type { LedgerState } from './ledger-state.ts';
+import type { LedgerState, Voucher } from './ledger-state.ts';
 import type { MarkBook } from './mark-book.ts';
 import type { ShardTable } from './shard-table.ts';
 
@@ -17,7 +18,9 @@ export class LedgerDraft {
   readonly log = new EventLog();
   readonly seals: CheckedSeal[];
   readonly reveals: CheckedReveal[];
-  readonly deadlineSeats: number[];
+  deadlineSeats: readonly number[];
+  readonly standIns: CadreEntry[];
+  vouchers: readonly Voucher[];
   acceptedCount: number;
   awaitedSeals: number;
   awaitedReveals: number;
@@ -34,7 +37,9 @@ export class LedgerDraft {
     this.marks = parent.marks.fork();
     this.seals = [...parent.seals];
     this.reveals = [...parent.reveals];
-    this.deadlineSeats = [...parent.deadlineSeats];
+    this.deadlineSeats = parent.deadlineSeats;
+    this.standIns = [...parent.standIns];
+    this.vouchers = parent.vouchers;
     this.acceptedCount = parent.acceptedCount;
     this.awaitedSeals = parent.awaitedSeals;
     this.awaitedReveals = parent.awaitedReveals;
@@ -48,6 +53,11 @@ export class LedgerDraft {
 
   get isFinal(): boolean {
     return this.failure !== undefined || this.isDone;
+  }
+
+  /** A stand-in took a seat in this block: nothing may follow in this epoch. */
+  get isEpochOver(): boolean {
+    return this.standIns.length > this.#parent.standIns.length;
   }
 
   /** Roster index of a slot's worker: events name workers so. */
@@ -65,6 +75,16 @@ export class LedgerDraft {
     this.settledReveals += 1;
   }
 
+  /** What the one before said in this seat counts no more: its successor may say it, or not. */
+  replace(entry: CadreEntry): void {
+    const { seat, node } = entry;
+    this.standIns.push(entry);
+    this.vouchers = [];
+    this.marks.forget(seat);
+    this.deadlineSeats = this.deadlineSeats.filter((marked) => marked !== seat);
+    this.log.replaced({ epoch: this.standIns.length, seat, node });
+  }
+
   fail(code: LedgerFailureCode, shard?: number): void {
     this.failure = { kind: 'failed', code, ...(shard === undefined ? {} : { shard }) };
     this.log.failed(code, shard);
@@ -77,6 +97,8 @@ export class LedgerDraft {
       table: this.table,
       marks: this.marks,
       deadlineSeats: this.deadlineSeats,
+      standIns: this.standIns,
+      vouchers: this.vouchers,
       seals: this.seals,
       reveals: this.reveals,
       disputes: [...this.#parent.disputes, ...this.log.disputes()],

@@ -6,10 +6,19 @@
 import { assert } from '../../base/errors.ts';
 import { type Digest, ZERO_DIGEST } from '../../base/ids.ts';
 import type { OpenPlan } from '../open-plan.ts';
+import type { CadreEntry } from '../plan.ts';
 import type { CheckedReveal, CheckedSeal } from './check-record.ts';
 import { type DisputeEvent, type FailedEvent, genesisRoot, type RetryEvent } from './events.ts';
 import { MarkBook } from './mark-book.ts';
 import { ShardTable } from './shard-table.ts';
+
+/** A member's word for a stand-in; one for every pair of the two in an epoch. */
+export interface Voucher {
+  readonly seat: number;
+  /** Hex of the stand-in's node id. */
+  readonly node: string;
+  readonly entryKey: string;
+}
 
 export interface LedgerState {
   /** Commits to every record and event so far. */
@@ -20,6 +29,10 @@ export interface LedgerState {
   readonly marks: MarkBook;
   /** Seats whose deadline mark is in. */
   readonly deadlineSeats: readonly number[];
+  /** Who took whose seat, one per epoch that ended, oldest first. */
+  readonly standIns: readonly CadreEntry[];
+  /** Who speaks for whom as the next stand-in, in this epoch. */
+  readonly vouchers: readonly Voucher[];
   /** Records that count for at least one shard, in the order of execution. */
   readonly seals: readonly CheckedSeal[];
   readonly reveals: readonly CheckedReveal[];
@@ -55,6 +68,8 @@ export function ledgerGenesis(plan: OpenPlan): LedgerState {
     table,
     marks: new MarkBook(shards * slotCount),
     deadlineSeats: [],
+    standIns: [],
+    vouchers: [],
     seals: [],
     reveals: [],
     disputes: [],

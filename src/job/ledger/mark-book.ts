@@ -36,6 +36,11 @@ export class MarkBook {
     return true;
   }
 
+  /** What a seat said counts no more: somebody else sits there. */
+  forget(seat: number): void {
+    for (const phase of ['seal', 'reveal'] as const) this.#bits.delete(`${phase}/${seat}`);
+  }
+
   /** Distinct seats that have set this bit. */
   count(phase: MarkPhase, bit: number): number {
     let count = 0;

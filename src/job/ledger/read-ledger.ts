@@ -8,7 +8,7 @@ import type { CheckedReveal, CheckedSeal } from './check-record.ts';
 import type { DisputeEvent, RetryReason } from './events.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { ResultLeaf } from './results.ts';
-import { PHASES, STANDINGS } from './shard-table.ts';
+import { PHASES, STANDINGS, type Standing } from './shard-table.ts';
 
 type StandingName = keyof typeof STANDINGS;
 
@@ -107,6 +107,19 @@ export function receiptsOf(plan: OpenPlan, state: LedgerState, shard: number): R
     .sort((a, b) => a.worker - b.worker);
 }
 
+/** Shards of one worker and wave whose seal sets closed with it inside. */
+export type ClosedSet = Omit<Awaited, 'phase'>;
+
+/** All of them, in order of first occurrence. */
+export function closedSetsOf(plan: OpenPlan, state: LedgerState): ClosedSet[] {
+  const wasClosed: ReadonlySet<number> = new Set([
+    STANDINGS.closed,
+    STANDINGS.revealed,
+    STANDINGS.withheld,
+  ]);
+  return groupSlots(plan, state, (standing) => (wasClosed.has(standing) ? 'closed' : undefined));
+}
+
 /** Someone the ledger waits for: what a member's timers run on. */
 export interface Awaited {
   readonly phase: 'seal' | 'reveal';
@@ -119,13 +132,26 @@ export interface Awaited {
 
 /** Everything awaited now, grouped by phase, wave and worker, in order of first occurrence. */
 export function awaitedOf(plan: OpenPlan, state: LedgerState): Awaited[] {
-  const { table } = state;
-  const groups = new Map<string, Awaited & { readonly shards: number[] }>();
+  return groupSlots(plan, state, (standing) => {
+    if (standing === STANDINGS.entitled) return 'seal';
+    return standing === STANDINGS.closed ? 'reveal' : undefined;
+  });
+}
+
+/** Slots of the phases that `phaseOf` gives, by phase, wave and worker. */
+function groupSlots<P extends string>(
+  plan: OpenPlan,
+  { table }: LedgerState,
+  phaseOf: (standing: Standing) => P | undefined,
+): (Omit<Awaited, 'phase'> & { readonly phase: P })[] {
+  const groups = new Map<
+    string,
+    Omit<Awaited, 'phase' | 'shards'> & { phase: P; shards: number[] }
+  >();
   for (let shard = 0; shard < table.shardCount; shard++) {
     for (let slot = 0; slot < table.used(shard); slot++) {
-      const standing = table.standing(shard, slot);
-      if (standing !== STANDINGS.entitled && standing !== STANDINGS.closed) continue;
-      const phase = standing === STANDINGS.entitled ? 'seal' : 'reveal';
+      const phase = phaseOf(table.standing(shard, slot));
+      if (phase === undefined) continue;
       const wave = table.slotWave(shard, slot);
       const worker = plan.workers[table.candidate(shard, slot)]!;
       const key = `${phase}/${wave}/${worker}`;

@@ -20,6 +20,7 @@ import {
   fieldsAt,
   hexAt,
   numberAt,
+  readEnvelope,
   readFields,
   readSigned,
 } from '../wire-reader.ts';
@@ -85,7 +86,7 @@ export class CadreWatch {
   /** I12: the record of a signed message holds every round that must never be forgotten. */
   sent(machine: SeatMachine, { kind, bytes }: Packet): void {
     if (kind !== 'message') return;
-    const body = bytes.subarray(32);
+    const body = readEnvelope(bytes).message;
     const name = `${machine.index} ${textOf(body)}`;
     if (this.#sent.has(name)) return;
     this.#sent.add(name);

@@ -4,7 +4,7 @@
  */
 import { toHex } from '../../base/bytes.ts';
 import { SeededRandom } from '../seeded-random.ts';
-import { fieldsAt, numberAt, readFields, readSigned } from '../wire-reader.ts';
+import { fieldsAt, numberAt, readEnvelope, readFields, readSigned } from '../wire-reader.ts';
 import { type CadreScenario, findCadreScenario } from './cadre-scenarios.ts';
 import { CadreWeather, HOSTILE_MS } from './cadre-weather.ts';
 import { CadreWorld, type Fault } from './cadre-world.ts';
@@ -163,7 +163,7 @@ function watchDuties(world: CadreWorld): void {
   const duty = new VoteDuty(world.genesisId);
   const nowMs = () => world.clock.monotonicMs();
   world.onArrived = (machine, bytes) => {
-    const message = readFields(bytes.subarray(32));
+    const message = readFields(readEnvelope(bytes).message);
     if (message?.kind !== 'proposal') return;
     const refs = (fieldsAt(message, 'block')?.payloadRefs ?? []) as Uint8Array[];
     const hasPayloads = refs.every((ref) => machine.given.has(toHex(ref)));
@@ -182,7 +182,7 @@ function watchDuties(world: CadreWorld): void {
 function watchForCircles(world: CadreWorld): void {
   const lasso = new Lasso(world.machines.length);
   world.onSent = (machine, bytes) => {
-    const message = readFields(bytes.subarray(32));
+    const message = readFields(readEnvelope(bytes).message);
     if (message === undefined || !lasso.sent(machine.index, message)) return;
     world.faults.push('liveness: the cadre runs in circles');
   };

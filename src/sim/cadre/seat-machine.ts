@@ -13,6 +13,7 @@ import type { SeededRandom } from '../seeded-random.ts';
 import { type DiskModel, SimDisk } from '../sim-disk.ts';
 import type { SimNetwork } from '../sim-network.ts';
 import type { ClockSkew } from '../virtual-clock.ts';
+import { readEnvelope } from '../wire-reader.ts';
 import type { FastSigner } from './cadre-keys.ts';
 import type { CadreWorld } from './cadre-world.ts';
 import type { Lie } from './liar.ts';
@@ -31,6 +32,9 @@ export interface SeatMachineInit {
   /** Forgets its log whenever it starts, and takes its key for new. */
   readonly isAmnesiac: boolean;
 }
+
+/** A cadre alone stays in its first epoch. */
+const NO_EPOCH = Uint8Array.of(0);
 
 export class SeatMachine {
   readonly index: number;
@@ -188,7 +192,7 @@ export class SeatMachine {
   }
 
   #receive(driver: ConsensusDriver<Tally>, peer: string, bytes: Uint8Array): void {
-    const body = bytes.subarray(32);
+    const body = readEnvelope(bytes).message;
     const { lie } = this.#init;
     if (lie?.hear !== undefined) {
       const message = decodeMessage(body);
@@ -215,7 +219,7 @@ export class SeatMachine {
 
   /** To every machine that has this seat, as far as the round lets it pass. */
   #carry(seat: number, body: Uint8Array, about: { kind: Message['kind']; round: number }): void {
-    const bytes = concatBytes([this.#init.seats.planId, body]);
+    const bytes = concatBytes([this.#init.seats.planId, NO_EPOCH, body]);
     for (const target of this.#world.machinesOf(seat)) {
       if (!this.#world.rounds.lets(about.round, this.index, target.index, about.kind)) continue;
       this.#network!.send(target.peerId, 'consensus', bytes);

@@ -29,7 +29,7 @@ export function makeCommit(recipe: Recipe, init: CommitInit): CommitCert {
   const view: Pick<RosterView, 'at'> = { at: (position) => swarm.adverts[position] };
   const columns = new ResultColumns(packResults(init.outputs, init.leaves));
   const plain: CommitCert = {
-    epoch: 0,
+    epoch: recipe.standIns?.length ?? 0,
     round: 2,
     height: 2,
     blockId: labelled('block'),

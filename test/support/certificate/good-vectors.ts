@@ -10,8 +10,16 @@ import { signInvitation } from '../../../src/swarm/admission.ts';
 import { TAGS } from '../../../src/wire/tags.ts';
 import { type MadeCertificate, makeCertificate } from '../certificate-factory.ts';
 import { unwrap } from '../job-factory.ts';
-import { authority, labelled, NETWORK } from './recipe.ts';
+import { epochRecipes } from './epoch-vectors.ts';
+import { authority, labelled, NETWORK, type Recipe } from './recipe.ts';
 import { FULL, type GoodVector, SMALL, WIDE, withHeaders, withPart } from './vector.ts';
+
+/** Only with the nodes that it needs. */
+function inPart(recipe: Recipe): MadeCertificate {
+  const made = makeCertificate(recipe);
+  const certificate = withPart(made.certificate);
+  return { ...made, certificate, bytes: encodeCertificate(certificate) };
+}
 
 export function goodVectors(): GoodVector[] {
   const matrix = {
@@ -19,8 +27,6 @@ export function goodVectors(): GoodVector[] {
     shape: [3, 4],
   };
   const other = { data: Float32Array.from({ length: 20 }, (_, i) => 5 - i), shape: [4, 5] };
-  const part = makeCertificate({ ...WIDE, label: 'part' });
-  const partCertificate = withPart(part.certificate);
   return [
     { name: 'one seat, one replica', made: makeCertificate(SMALL) },
     { name: 'four seats, three replicas', made: makeCertificate({ label: 'good' }) },
@@ -38,10 +44,9 @@ export function goodVectors(): GoodVector[] {
         inputs: { a: matrix, b: other },
       }),
     },
-    {
-      name: 'part of the roster',
-      made: { ...part, certificate: partCertificate, bytes: encodeCertificate(partCertificate) },
-    },
+    { name: 'part of the roster', made: inPart({ ...WIDE, label: 'part' }) },
+    { name: 'a seat given to a stand-in', made: makeCertificate(epochRecipes.CHANGED) },
+    { name: 'two seats given away, part of the roster', made: inPart(epochRecipes.TWICE) },
     {
       name: 'unknown kernel, cut in columns',
       made: unknownKernel([4, 16], (shard) => ({ offset: [0, 8 * shard], shape: [4, 8] })),

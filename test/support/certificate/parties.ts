@@ -104,6 +104,8 @@ export interface Seats {
   readonly entries: readonly CadreEntry[];
   readonly keys: readonly Signer[];
   readonly seated: ReadonlySet<number>;
+  /** Nodes that rank after the seated ones, by rank. */
+  readonly spare: readonly Signer[];
 }
 
 export function makeSeats(recipe: Recipe, plan: Plan, swarm: Swarm): Seats {
@@ -117,7 +119,9 @@ export function makeSeats(recipe: Recipe, plan: Plan, swarm: Swarm): Seats {
     capable.map((position) => swarm.adverts[position]!.advert),
   ).map((index) => capable[index]!);
   const skipped = new Set(recipe.skipped ?? []);
-  const chosen = order.filter((_, rank) => !skipped.has(rank)).slice(0, recipe.cadre ?? 4);
+  const left = order.filter((_, rank) => !skipped.has(rank));
+  const chosen = left.slice(0, recipe.cadre ?? 4);
+  const spare = left.slice(chosen.length).map((position) => swarm.signers[position]!);
   const keys = chosen.map((_, seat) => namedSigner(`${label}/key/${seat}`));
   const entries = chosen.map((position, seat) => {
     const node = swarm.adverts[position]!.advert.node;
@@ -128,5 +132,5 @@ export function makeSeats(recipe: Recipe, plan: Plan, swarm: Swarm): Seats {
     const signature = signTagged(inRoster ?? outsider, TAGS.signCadreEntry, body);
     return recipe.bend?.signedEntry?.({ ...entry, signature }) ?? { ...entry, signature };
   });
-  return { entries, keys, seated: new Set(chosen) };
+  return { entries, keys, seated: new Set(chosen), spare };
 }

@@ -29,6 +29,11 @@ export interface Bends {
   entry?(entry: Omit<CadreEntry, 'signature'>): Omit<CadreEntry, 'signature'>;
   /** After it is signed, before the cadre root. */
   signedEntry?(entry: CadreEntry): CadreEntry;
+  /** Before a stand-in's entry is signed, by itself or by this one. */
+  standIn?(entry: Omit<CadreEntry, 'signature'>): Omit<CadreEntry, 'signature'>;
+  readonly standInSigner?: Signer;
+  /** Of an epoch that ended, before it is signed. */
+  epochCommit?(commit: CommitCert): CommitCert;
   leaf?(leaf: AcceptedShard, shard: number): AcceptedShard;
   outputs?(outputs: readonly ArraySpec[]): readonly ArraySpec[];
   seal?(seal: SealRecord): SealRecord;
@@ -51,6 +56,10 @@ export interface Recipe {
   readonly outputs?: Readonly<Record<string, Uint8Array>>;
   /** Cadre ranks that were unreachable. */
   readonly skipped?: readonly number[];
+  /** Seats that were given away, oldest first. */
+  readonly standIns?: readonly number[];
+  /** Seats that vote for the end of an epoch; default: all. */
+  readonly epochVotes?: readonly number[];
   /** Seats that vote; default: all. */
   readonly votes?: readonly number[];
   /** Leaves receipts out when false. */

@@ -62,7 +62,7 @@ export const edited = (
 
 /** The certificate with only the nodes that it needs. */
 export function withPart(certificate: Certificate): Certificate {
-  const { roster, cadre, job, plan } = certificate;
+  const { roster, cadre, epochs, job, plan } = certificate;
   if (roster.kind === 'part') return certificate;
   const positions = new Set<number>();
   const view = new DataView(certificate.results.workers.slice().buffer);
@@ -70,6 +70,7 @@ export function withPart(certificate: Certificate): Certificate {
   return {
     ...certificate,
     roster: partOfRoster({
+      epochs,
       package: {
         job,
         plan,

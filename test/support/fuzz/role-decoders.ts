@@ -11,6 +11,7 @@ import { CadreWatch } from '../../../src/roles/cadre-watch.ts';
 import { composeRoles } from '../../../src/roles/compose-roles.ts';
 import { detachInputs } from '../../../src/roles/detach-inputs.ts';
 import { encodeMessage, type JobAnswer } from '../../../src/roles/job-messages.ts';
+import { judgesOf } from '../../../src/roles/judges.ts';
 import { locateComputation } from '../../../src/roles/locate-computation.ts';
 import { learnAddresses, locateJob } from '../../../src/roles/locate-job.ts';
 import { PlanCache } from '../../../src/roles/plan-cache.ts';
@@ -191,6 +192,7 @@ function answerDecoders(): Decoder[] {
             onProgress: () => void heard.known++,
           },
           plan,
+          judgesOf(plan),
         );
         // One question to each; that a lost cadre is noticed is for its own tests.
         watch.start(0);

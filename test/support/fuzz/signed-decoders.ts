@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { concatBytes, fromHex } from '../../../src/base/bytes.ts';
 import { accept } from '../../../src/base/verdict.ts';
 import { checkInput, checkOutput } from '../../../src/certificate/check-arrays.ts';
+import { epochLinkShape } from '../../../src/certificate/epochs.ts';
 import { decodeCertificate, encodeCertificate } from '../../../src/certificate/format.ts';
 import { openCertificate } from '../../../src/certificate/open.ts';
 import { scanEncoding } from '../../../src/certificate/scan.ts';
@@ -21,15 +22,20 @@ import { openDraft, openPlan } from '../../../src/job/open-plan.ts';
 import { planPackageShape } from '../../../src/job/plan.ts';
 import { packShards, unpackShards } from '../../../src/job/shard-list.ts';
 import { bytesOfArray } from '../../../src/kernel/nd-array.ts';
+import { openEnvelope, sealEnvelope } from '../../../src/roles/envelope.ts';
+import { openHandover } from '../../../src/roles/handover.ts';
 import { checkSentRecord } from '../../../src/roles/judges.ts';
 import { ledgerApplication, payloadOf } from '../../../src/roles/ledger-application.ts';
+import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import { checkAdvert, decodeAdvert } from '../../../src/swarm/check-advert.ts';
 import { decodeCanonical, encodeCanonical } from '../../../src/wire/cbor.ts';
 import { LIMITS } from '../../../src/wire/limits.ts';
+import { bytesUpTo, list, struct } from '../../../src/wire/shape.ts';
 import { electorate, makeBlock, makeCommitCert, penOf } from '../../unit/consensus/fixtures.ts';
 import { checkTextPayload, tallyApplication } from '../../unit/consensus/world.ts';
 import { ISSUED_MS, NETWORK, signedOf, signerNumber } from '../adverts.ts';
 import { goodVectors } from '../certificate-vectors.ts';
+import { firstEpoch, giveAway, type TestEpoch } from '../epochs.ts';
 import {
   cancelOf,
   deadlineOf,
@@ -47,6 +53,7 @@ export function signedDecoders(): Decoder[] {
     ...certificateDecoders(),
     ...advertDecoders(),
     ...jobDecoders(),
+    ...epochDecoders(),
     ...messageDecoders(),
     ...logDecoders(),
   ];
@@ -132,6 +139,42 @@ function advertDecoders(): Decoder[] {
         outcomeOf(checkAdvert(input, { network: NETWORK, wallMs: ISSUED_MS }), () => ({
           signed: input,
         })),
+    },
+  ];
+}
+
+const changing = makeJob({ nodes: 8, shards: 2, policy: { replicas: 2, cadre: 4 } });
+
+/** After one epoch and after two. */
+function handovers(): TestEpoch[] {
+  const once = giveAway(changing, firstEpoch(changing), 2);
+  return [once, giveAway(changing, once, 0)];
+}
+
+function epochDecoders(): Decoder[] {
+  const { planId } = changing.plan;
+  return [
+    {
+      covers: ['roles/handover.ts: openHandover'],
+      form: 'cbor',
+      seeds: handovers().map(({ links, history }) => encodeCanonical({ links, history })),
+      share: 0.2,
+      decode: async (input) => {
+        const shape = struct({ links: list(epochLinkShape, 8), history: bytesUpTo(1 << 20) });
+        const decoded = decodeCanonical(input, shape, 1 << 20);
+        if (!decoded.ok) return 'refused';
+        const clock = new VirtualClock();
+        return outcomeOf(await clock.run(openHandover(changing.plan, decoded.value, clock)));
+      },
+    },
+    {
+      covers: ['roles/envelope.ts: openEnvelope'],
+      form: 'bytes',
+      seeds: [sealEnvelope({ planId, epoch: 3, message: new Uint8Array(9) })],
+      decode: (input) => {
+        const envelope = openEnvelope(input);
+        return envelope === undefined ? 'refused' : { again: sealEnvelope(envelope) };
+      },
     },
   ];
 }

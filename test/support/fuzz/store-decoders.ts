@@ -29,6 +29,7 @@ import { encodeFileHeader, encodeFrame } from '../../../src/store/wal-frames.ts'
 import { LogWorkStore } from '../../../src/store/work-store.ts';
 import { encodeCanonical } from '../../../src/wire/cbor.ts';
 import { storedJob } from '../../conformance/job-store.ts';
+import { firstEpoch, giveAway } from '../epochs.ts';
 import { digestOf, makeJob } from '../job-factory.ts';
 import { silentLogger } from '../real-ports.ts';
 import type { Decoder, Outcome } from './decoder.ts';
@@ -50,10 +51,18 @@ const {
   policy: { replicas: 1, cadre: 1 },
 }).plan;
 
+/** What a later epoch's log holds after the plan: links, and the history in parts. */
+function changedPlan(): Uint8Array[] {
+  const made = makeJob({ nodes: 8, shards: 2, policy: { replicas: 2, cadre: 4 } });
+  const { links, history } = giveAway(made, firstEpoch(made), 2);
+  return [encodeCanonical({ v: 1, kind: 'handover', links, parts: 1 }), history];
+}
+
 function logDecoders(): Decoder[] {
   const plan = encodeCanonical({
     ...{ v: 1, planId, keySeed: new Uint8Array(32), package: pkg, detached: true },
   });
+  const changed = changedPlan();
   const work = encodeCanonical({ kind: 'plan', v: 1, planId, takenMs: 5, package: pkg });
   const shards = Uint8Array.of(0, 0, 0, 1);
   const done = [
@@ -70,10 +79,17 @@ function logDecoders(): Decoder[] {
     works: ['store/work-store.ts: LogWorkStore'],
   } as const;
   return [
-    { covers: covers.plans, form: 'bytes', seeds: [logOf(plan)], decode: plans },
+    {
+      ...{ covers: covers.plans, form: 'bytes' },
+      ...{ seeds: [logOf(plan), logOf(plan, ...changed)], decode: plans },
+    },
     { covers: covers.works, form: 'bytes', seeds: [logOf(work, ...done)], decode: works },
     // Records inside a log that is whole: what no checksum stops.
     { covers: covers.plans, form: 'cbor', seeds: [plan], decode: (one) => plans(logOf(one)) },
+    {
+      ...{ covers: covers.plans, form: 'cbor', seeds: changed.slice(0, 1) },
+      decode: (one) => plans(logOf(plan, one, ...changed.slice(1))),
+    },
     { covers: covers.works, form: 'cbor', seeds: [work], decode: (one) => works(logOf(one)) },
     { covers: covers.works, form: 'cbor', seeds: done, decode: (one) => works(logOf(work, one)) },
   ];
@@ -100,6 +116,7 @@ async function recovered(
   const store = new Store({
     list: async () => [name],
     open: (_, options = {}) => openLog(file, options),
+    replace: () => Promise.reject(new Error('no epoch begins here')),
     remove: async () => {
       isThere = false;
     },

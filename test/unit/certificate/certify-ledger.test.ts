@@ -83,7 +83,7 @@ function certify(state: LedgerState, blocks = 0): Uint8Array {
     signers: new Uint8Array(0),
     sigs: new Uint8Array(0),
   };
-  return certifyLedger(plan, state, { commit: voteFor(body, made.voters), headers });
+  return certifyLedger(plan, state, { commit: voteFor(body, made.voters), headers, epochs: [] });
 }
 
 test('a finished ledger becomes a certificate that holds, with all receipts', async () => {

@@ -43,6 +43,7 @@ test('settings come out with their types', async () => {
     bootstrap: [],
     roles: 'worker',
     share: 0.25,
+    storeBytes: 64 * 2 ** 30,
     memory: undefined,
     hours: undefined,
     gpu: false,

@@ -4,6 +4,7 @@ import type { KadreError } from '../../../src/base/errors.ts';
 import { type PeerId, peerIdOf } from '../../../src/base/ids.ts';
 import { CadreWatch } from '../../../src/roles/cadre-watch.ts';
 import { encodeMessage, refusedAnswer } from '../../../src/roles/job-messages.ts';
+import { judgesOf } from '../../../src/roles/judges.ts';
 import { SimHub } from '../../../src/sim/sim-hub.ts';
 import type { SimNetwork } from '../../../src/sim/sim-network.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
@@ -31,6 +32,7 @@ function watching(cadre = 4) {
       onProgress: () => {},
     },
     plan,
+    judgesOf(plan),
   );
   watch.start();
   return { clock, members, errors, watch, asked, outcomes, plan };

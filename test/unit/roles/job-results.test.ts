@@ -7,6 +7,7 @@ import { blobRoot } from '../../../src/blob/tree.ts';
 import type { FinishedJob } from '../../../src/roles/finished-job.ts';
 import { encodeMessage } from '../../../src/roles/job-messages.ts';
 import { fetchCertificate } from '../../../src/roles/job-results.ts';
+import { JudgeList } from '../../../src/roles/judges.ts';
 import { SeededRandom } from '../../../src/sim/seeded-random.ts';
 import { SimJob } from '../../../src/sim/sim-job.ts';
 import { SimWorld } from '../../../src/sim/sim-world.ts';
@@ -35,7 +36,12 @@ async function fetch(answer: (atMs: number) => Uint8Array) {
       return encodeMessage({ t: 'certificate', root, size: content.length, content });
     },
   } as unknown as Network;
-  const fetching = fetchCertificate({ network, clock }, finished.plan, { judges: [] }, {});
+  const fetching = fetchCertificate(
+    { network, clock },
+    new JudgeList(finished.plan),
+    { judges: [] },
+    {},
+  );
   try {
     return { results: await clock.run(fetching), requests, ms: clock.monotonicMs() };
   } catch (cause) {

@@ -20,6 +20,7 @@ function archive(plansMax: number, blobs = new MemoryBlobStore()) {
   const removed: number[] = [];
   const store = {
     create: () => assert.fail('never made here'),
+    begin: () => assert.fail('never made here'),
     recover: async () => [],
     remove: async (planId: Uint8Array) => {
       removed.push(planId[0]!);

@@ -1,4 +1,4 @@
-/** `npm run train:results` on data made here: it measures, holds bars, and fails when one is missed. */
+/** `npm run train:results` on data made here: it measures, and fails when a bar is missed. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -3,10 +3,11 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { toHex } from '../../../src/base/bytes.ts';
+import { equalBytes, toHex } from '../../../src/base/bytes.ts';
+import { CHUNK_BYTES } from '../../../src/blob/chunks.ts';
 import { blobLeaves, blobRoot, LEAF_BYTES } from '../../../src/blob/tree.ts';
 import { DiskBlobStore } from '../../../src/store/disk-blob-store.ts';
-import { blob } from '../../conformance/blob-store.ts';
+import { blob, chunkOf } from '../../conformance/blob-store.ts';
 
 interface Bench {
   readonly directory: string;
@@ -124,6 +125,66 @@ describe('disk blob store', () => {
     assert.deepEqual(await readdir(join(directory, 'aside')), []);
     const [ref] = await store.putMany([blob(5)]);
     assert.deepEqual(await store.read(ref!.root, 0, 5), blob(5));
+  });
+
+  it('keeps chunks over a restart, and what a crash cut short goes', async (t) => {
+    const { directory, open } = await bench(t);
+    const content = blob(3 * CHUNK_BYTES + 5);
+    const { root } = chunkOf(content, 0).ref;
+    const store = await open();
+    for (const index of [0, 3]) await store.putChunk(chunkOf(content, index));
+    const folder = join(directory, 'chunks', toHex(root));
+    // A chunk cut short, one that no such blob has, and a blob that lost its leaf hashes first.
+    await writeFile(join(folder, '1'), content.subarray(0, 100));
+    await writeFile(join(folder, '77'), content.subarray(0, CHUNK_BYTES));
+    const dying = blob(CHUNK_BYTES + 1, 9);
+    await store.putChunk(chunkOf(dying, 1));
+    await rm(join(directory, 'chunks', toHex(blobRoot(dying)), `${dying.length}.leaves`));
+    const again = await open();
+    assert.equal(again.part(blobRoot(dying)), undefined);
+    assert.deepEqual(await readdir(join(directory, 'chunks')), [toHex(root)]);
+    const part = again.part(root)!;
+    assert.deepEqual([0, 1, 2, 3].map(part.has), [true, false, false, true]);
+    assert.equal(again.usage.bytes, CHUNK_BYTES + 5);
+    for (const index of [1, 2]) await again.putChunk(chunkOf(content, index));
+    const whole = await again.read(root, 0, content.length);
+    assert.ok(equalBytes(whole!, content));
+  });
+
+  it('never serves a flipped bit from a chunk: only that chunk is forgotten', async (t) => {
+    const { directory, open, events } = await bench(t);
+    const content = blob(2 * CHUNK_BYTES);
+    const { root } = chunkOf(content, 0).ref;
+    const store = await open();
+    for (const index of [0, 1]) await store.putChunk(chunkOf(content, index));
+    await flip(join(directory, 'chunks', toHex(root), '1'), 70_000);
+    assert.ok(await store.read(root, CHUNK_BYTES, LEAF_BYTES), 'its first leaf is sound');
+    assert.equal(await store.read(root, CHUNK_BYTES + LEAF_BYTES, 10), undefined);
+    assert.deepEqual(events, ['blob-damaged']);
+    assert.deepEqual([0, 1].map(store.part(root)!.has), [true, false]);
+    await store.putChunk(chunkOf(content, 1));
+    assert.ok(equalBytes((await store.read(root, 0, content.length))!, content));
+    await flip(join(directory, 'chunks', toHex(root), `${content.length}.leaves`), 40);
+    const again = await open();
+    assert.ok(await again.leaves(root), 'made again from the chunks');
+  });
+
+  it('leaves no file behind when it makes room', async (t) => {
+    const { directory } = await bench(t);
+    const logger = { log: () => undefined };
+    const store = await DiskBlobStore.open(
+      { logger },
+      { directory, bytesMax: 2 * CHUNK_BYTES, keptMs: 0 },
+    );
+    await store.put(blob(CHUNK_BYTES, 1));
+    await store.putMany([blob(10, 2)]);
+    await store.putChunk(chunkOf(blob(CHUNK_BYTES - 10, 3), 0));
+    await store.put(blob(2 * CHUNK_BYTES, 4));
+    assert.equal(store.usage.bytes, 2 * CHUNK_BYTES);
+    assert.deepEqual(await readdir(join(directory, 'chunks')), []);
+    assert.deepEqual(await readdir(join(directory, 'packs')), []);
+    const files = await readdir(join(directory, 'files'), { recursive: true });
+    assert.equal(files.filter((name) => name.length > 60).length, 2, 'one blob, its leaf hashes');
   });
 
   it('reports a disk that refuses, without leaving a readable half', async (t) => {

@@ -110,6 +110,7 @@ test('a log that is there already is neither written to nor left open', async (t
   const watched: LogFolder = {
     list: () => disk.list(),
     remove: (name) => disk.remove(name),
+    replace: (name, records) => disk.replace(name, records),
     open: async (name, options) => {
       const opened = await disk.open(name, options);
       open.add(opened.wal);
