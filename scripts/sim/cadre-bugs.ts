@@ -172,4 +172,13 @@ export const CADRE_BUGS: readonly PlantedBug[] = [
     replace: '',
     scenario: 'cadre:quiet',
   },
+  // As `commit-vote-after-timing-out`, where nothing is drawn.
+  {
+    name: 'twins-commit-what-was-given-up',
+    area: 'consensus',
+    file: 'src/consensus/safety-rules.ts',
+    find: "if (qc.round <= safety.highestTimeoutRound) return refuse('timed-out', 'ignore');",
+    replace: '',
+    scenario: 'cadre:all-twins',
+  },
 ];

@@ -22,6 +22,8 @@ export interface CadreScenario {
   readonly hostileRounds: number;
   /** Those rounds hide certificates with one machine after the other, and do nothing else. */
   readonly hides?: boolean;
+  /** A seed is a number in an enumeration (`all-twins.ts`), and chance decides nothing else. */
+  readonly isEnumerated?: boolean;
   /** Of every packet. */
   readonly lossMax: number;
 }
@@ -84,6 +86,13 @@ export const CADRE_SCENARIOS: readonly CadreScenario[] = [
     what: 'up to f seats run twice with one key, and the network takes sides in every round',
     lies: ['twins'],
     hostileRounds: 0.9,
+  },
+  {
+    ...QUIET,
+    name: 'cadre:all-twins',
+    what: 'every way to keep one pair of twins and three others on two sides for three rounds',
+    lies: ['twins'],
+    isEnumerated: true,
   },
   {
     ...QUIET,

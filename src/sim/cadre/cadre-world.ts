@@ -5,7 +5,7 @@
  */
 import { toHex, utf8 } from '../../base/bytes.ts';
 import type { Commit } from '../../consensus/effects.ts';
-import { type CadreSeats, genesisId } from '../../consensus/seats.ts';
+import { type CadreSeats, type Domain, genesisId } from '../../consensus/seats.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
 import { ConsensusWatch } from '../consensus-watch.ts';
 import { SeededRandom } from '../seeded-random.ts';
@@ -39,6 +39,12 @@ export interface CadreWorldInit {
   readonly delayMsMax: number;
   /** Wall clocks and rates of machines differ. */
   readonly drift: number;
+}
+
+/** What the signatures of a world's seats are bound to; it decides who leads when. */
+export function domainOf(seed: number): Domain {
+  const planId = sha256(utf8(`cadre plan ${seed}`));
+  return { planId, epoch: 0, cadreRoot: sha256(utf8(`cadre root ${seed}`)) };
 }
 
 export class CadreWorld {
@@ -150,12 +156,11 @@ export class CadreWorld {
   }
 
   #seats({ seed, faults }: CadreWorldInit): Omit<CadreSeats, 'self'> {
-    const planId = sha256(utf8(`cadre plan ${seed}`));
     const seats = faults.map((_, seat) => {
       const key = this.keys.signer(seed, seat).publicKey;
       return { nodeId: key, peerId: `seat-${seat}`, key };
     });
-    return { planId, epoch: 0, cadreRoot: sha256(utf8(`cadre root ${seed}`)), seats };
+    return { ...domainOf(seed), seats };
   }
 
   #addSeat(seats: CadreSeats, init: CadreWorldInit): void {

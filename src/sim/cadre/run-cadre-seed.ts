@@ -5,9 +5,10 @@
 import { toHex } from '../../base/bytes.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { fieldsAt, numberAt, readEnvelope, readFields, readSigned } from '../wire-reader.ts';
+import { stageTwins, TWIN_ROUNDS, type TwinScenario, twinScenarios } from './all-twins.ts';
 import { type CadreScenario, findCadreScenario } from './cadre-scenarios.ts';
 import { CadreWeather, HOSTILE_MS } from './cadre-weather.ts';
-import { CadreWorld, type Fault } from './cadre-world.ts';
+import { CadreWorld, domainOf, type Fault } from './cadre-world.ts';
 import { Lasso } from './lasso.ts';
 import { drawnRules, hidingRules, RoundNet } from './round-net.ts';
 import { VoteDuty } from './vote-duty.ts';
@@ -46,6 +47,7 @@ const HOP_EXTRA_MS = 5;
 export async function runCadreSeed(options: CadreOptions): Promise<CadreReport> {
   const scenario = findCadreScenario(options.scenario);
   if (scenario === undefined) throw new RangeError(`no scenario ${options.scenario}`);
+  if (scenario.isEnumerated) return runTwins(options, scenario);
   const random = new SeededRandom(options.seed);
   const seats = options.nodes > 0 ? options.nodes : random.pick([4, 4, 4, 5, 6, 7]);
   const faults = drawFaults(random, scenario, seats);
@@ -62,7 +64,23 @@ export async function runCadreSeed(options: CadreOptions): Promise<CadreReport> 
     faults,
     delayMsMax,
     weather: new CadreWeather(world, scenario),
+    submit: submitSome,
   });
+}
+
+/** One world for all: only the twins' place and the sides differ. */
+const TWINS_SEED = 1;
+let twins: readonly TwinScenario[] | undefined;
+
+/** Seed 1 is the first of the enumeration; after the last it begins anew. */
+function runTwins(options: CadreOptions, scenario: CadreScenario): Promise<CadreReport> {
+  twins ??= twinScenarios();
+  const chosen = twins[(options.seed - 1) % twins.length]!;
+  const { faults, rules } = stageTwins(chosen, domainOf(TWINS_SEED));
+  const rounds = new RoundNet(rules);
+  const world = new CadreWorld({ seed: TWINS_SEED, faults, rounds, delayMsMax: 2, drift: 0 });
+  const weather = new CadreWeather(world, scenario);
+  return runWorld(world, { options, faults, delayMsMax: 2, weather, submit: submitAll });
 }
 
 interface Run {
@@ -70,19 +88,21 @@ interface Run {
   readonly faults: readonly Fault[];
   readonly delayMsMax: number;
   readonly weather: CadreWeather;
+  /** Gives machines payloads; the texts that must become final. */
+  readonly submit: (world: CadreWorld) => string[];
 }
 
 /** Runs a made world to its end and judges it. */
 export async function runWorld(world: CadreWorld, run: Run): Promise<CadreReport> {
   const { clock } = world;
-  const { options, faults, delayMsMax, weather } = run;
+  const { options, faults, delayMsMax, weather, submit } = run;
   const runsAway = () => clock.fired > TIMERS_MAX;
   const isBroken = () => world.faults.length > 0 || runsAway();
   for (const machine of world.machines) machine.start();
   // Nobody owes a vote to a leader that may have told others something else.
   if (faults.every((fault) => fault === undefined)) watchDuties(world);
   weather.begin();
-  const texts = submitSome(world);
+  const texts = submit(world);
   await clock.runUntil(HOSTILE_MS, isBroken);
   const boundMs = livenessBoundMs({ faults, delayMsMax, round: roundsSoFar(world) });
   watchForCircles(world);
@@ -122,6 +142,17 @@ function drawFaults(random: SeededRandom, { lies }: CadreScenario, seats: number
   const count = Math.max(random.integer(2), 1 + random.integer(Math.floor((seats - 1) / 3)));
   for (let i = 0; i < count; i++) faults[random.integer(seats)] = random.pick(lies);
   return faults;
+}
+
+/** Enough for every round that the network takes sides in, to all machines at once. */
+function submitAll(world: CadreWorld): string[] {
+  const texts = Array.from({ length: TWIN_ROUNDS + 1 }, (_, i) => `text ${i}`);
+  for (const [i, text] of texts.entries()) {
+    world.clock.setTimer(10 * i + 10, () => {
+      for (const machine of world.machines) machine.submit(text);
+    });
+  }
+  return texts;
 }
 
 /** Payloads at any moments of the hostile time, each to most machines. */

@@ -8,7 +8,8 @@
 //        | NAMESPACE,INSIDE,OUTSIDE,nat the host INSIDE behind a router whose address is OUTSIDE
 //        | NAMESPACE,INSIDE,OUTSIDE,symmetric
 //
-// Prints "ready" when all interfaces are up; ends with its stdin. UDP and TCP are translated, all
+// Prints "ready" when all interfaces are up; ends with its stdin. Lines on it: "block I J" drops
+// what site I sends to site J from then on, counted from 0, "open" nothing any more. UDP and TCP are translated, all
 // else between hosts is dropped, as such routers do with what nobody asked for.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -201,6 +202,23 @@ std::vector<Site> Parse(int argc, char** argv) {
 
 }  // namespace
 
+using Blocked = std::set<std::pair<size_t, size_t>>;
+
+// Reads what stdin has; false when the test is gone.
+bool Obey(Blocked& blocked) {
+  static std::string line;
+  char bytes[4096];
+  const ssize_t size = read(0, bytes, sizeof bytes);
+  if (size <= 0) return false;
+  line.append(bytes, static_cast<size_t>(size));
+  for (size_t end; (end = line.find('\n')) != std::string::npos; line.erase(0, end + 1)) {
+    size_t from, to;
+    if (line.compare(0, end, "open") == 0) blocked.clear();
+    if (sscanf(line.c_str(), "block %zu %zu", &from, &to) == 2) blocked.insert({from, to});
+  }
+  return true;
+}
+
 int main(int argc, char** argv) {
   if (argc < 5) return 2;
   const int64_t latency_us = atoll(argv[1]) * 1000;
@@ -215,6 +233,7 @@ int main(int argc, char** argv) {
   for (const Site& site : sites) polls.push_back({site.tun, POLLIN, 0});
   polls.push_back({0, POLLIN, 0});
   std::priority_queue<Waiting> waiting;
+  Blocked blocked;
   uint64_t order = 0;
   std::vector<uint8_t> buffer(65536);
   for (;;) {
@@ -222,8 +241,7 @@ int main(int argc, char** argv) {
     const int64_t wait_us = waiting.empty() ? 1000000 : waiting.top().due_us - NowUs();
     if (wait_us > 0) pause = {wait_us / 1000000, wait_us % 1000000 * 1000};
     if (ppoll(polls.data(), polls.size(), &pause, nullptr) < 0) Die("ppoll");
-    // Nothing is ever written there: readable means that the test is gone.
-    if (polls.back().revents != 0) return 0;
+    if (polls.back().revents != 0 && !Obey(blocked)) return 0;
     for (size_t i = 0; i < sites.size(); ++i) {
       if ((polls[i].revents & POLLIN) == 0) continue;
       const ssize_t size = read(sites[i].tun, buffer.data(), buffer.size());
@@ -234,6 +252,7 @@ int main(int argc, char** argv) {
         Endpoint to = packet.to;
         if (target.outside != to.first || !Arrive(target, packet.protocol, from, to)) continue;
         if (static_cast<unsigned>(rand_r(&seed)) % 1000 < loss) break;
+        if (blocked.count({i, static_cast<size_t>(&target - sites.data())}) != 0) break;
         Rewrite(packet, from, to);
         waiting.push({NowUs() + latency_us, ++order, target.tun,
                       std::vector<uint8_t>(buffer.begin(), buffer.begin() + size)});

@@ -71,6 +71,16 @@ export class Internet {
     return ['ip', ['netns', 'exec', this.#space(site), ...command]];
   }
 
+  /** What one site sends to another is dropped from now on. */
+  block(from: string, to: string): void {
+    const indexOf = (wanted: string) => this.#init.sites.findIndex(({ name }) => name === wanted);
+    this.#router?.stdin?.write(`block ${indexOf(from)} ${indexOf(to)}\n`);
+  }
+
+  unblockAll(): void {
+    this.#router?.stdin?.write('open\n');
+  }
+
   async stop(): Promise<void> {
     const router = this.#router;
     if (router !== undefined && router.exitCode === null) {

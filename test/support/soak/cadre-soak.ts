@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -17,7 +18,9 @@ import type { CadreSeats } from '../../../src/consensus/seats.ts';
 import { checksOfCommitCert } from '../../../src/consensus/signature-checks.ts';
 import { ed25519Verifier, generateSeed, signerFromSeed } from '../../../src/crypto/node/keys.ts';
 import { systemClock, systemRandom } from '../../../src/crypto/node/system-ports.ts';
+import type { LieName } from '../../../src/sim/cadre/lies.ts';
 import type { SeededRandom } from '../../../src/sim/seeded-random.ts';
+import { Internet } from '../netns/internet.ts';
 import type { FinalBlock, MemberOrder, MemberReport } from './soak-messages.ts';
 
 const MEMBER = new URL('member-main.ts', import.meta.url);
@@ -34,8 +37,19 @@ export interface SoakEnd {
   readonly texts: number;
   readonly kills: number;
   readonly stops: number;
+  /** Times that links were blocked, in one direction or both. */
+  readonly splits: number;
+  /** Proven or noticed faults of the member that lies. */
+  readonly blames: number;
   /** What must never be; [] when all went well. */
   readonly faults: readonly string[];
+}
+
+export interface SoakOptions {
+  /** One member, drawn, tells this lie. */
+  readonly lie?: LieName;
+  /** Members are hosts of their own, with loss and splits between them. */
+  readonly internet?: { readonly latencyMs: number; readonly lossPerMille: number };
 }
 
 interface Member {
@@ -56,33 +70,48 @@ export class CadreSoak {
   readonly #pending = new Set<string>();
   readonly #checks: Promise<void>[] = [];
   readonly #harms: Promise<void>[] = [];
+  readonly #options: SoakOptions;
+  #internet: Internet | undefined;
   #texts = 0;
   #kills = 0;
   #stops = 0;
+  #splits = 0;
+  #blames = 0;
 
-  constructor(random: SeededRandom) {
+  constructor(random: SeededRandom, options: SoakOptions = {}) {
     this.#random = random;
+    this.#options = options;
+  }
+
+  /** Those that the invariants are about. */
+  get #honest(): Member[] {
+    return this.#members.filter(({ order }) => order.lie === undefined);
   }
 
   /** Runs the whole soak: `forMs` of harm, then peace until everybody has everything. */
   async run(seatCount: number, forMs: number): Promise<SoakEnd> {
     const resubmit = setInterval(() => this.#submit(), RESUBMIT_MS);
     try {
+      await this.#connect(seatCount);
       for (const order of await this.#orders(seatCount)) await this.#addMember(order);
       const endMs = performance.now() + forMs;
       while (performance.now() < endMs && this.#faults.length === 0) {
         this.#write();
         if (this.#random.chance(0.4)) this.#harm();
+        if (this.#internet !== undefined && this.#random.chance(0.1)) this.#split(this.#internet);
         await sleep(systemClock, this.#random.integer(200));
       }
       await Promise.all(this.#harms);
       await this.#awaitEnd();
       await Promise.all(this.#checks);
-      const counts = { kills: this.#kills, stops: this.#stops, texts: this.#texts };
+      const harm = { kills: this.#kills, stops: this.#stops, splits: this.#splits };
+      const counts = { ...harm, texts: this.#texts, blames: this.#blames };
       return { blocks: this.#chain.size, ...counts, faults: this.#faults };
     } finally {
       clearInterval(resubmit);
       for (const { child } of this.#members) child.kill('SIGKILL');
+      await Promise.all(this.#members.map(({ child }) => ended(child)));
+      await this.#internet?.stop();
       await rm(this.#folder, { recursive: true, force: true });
     }
   }
@@ -102,7 +131,7 @@ export class CadreSoak {
 
   /** Usually at most f at once; now and then more, when nothing can become final for a while. */
   #harm(): void {
-    const free = this.#members.filter(({ isFree }) => isFree);
+    const free = this.#honest.filter(({ isFree }) => isFree);
     const away = this.#members.length - free.length;
     const isTooMany = away >= Math.floor((this.#members.length - 1) / 3);
     if (free.length === 0 || (isTooMany && !this.#random.chance(0.2))) return;
@@ -114,6 +143,31 @@ export class CadreSoak {
         member.isFree = true;
       }),
     );
+  }
+
+  /** One direction between two members, or everything of one, for a while; then the next. */
+  #split(internet: Internet): void {
+    this.#splits += 1;
+    internet.unblockAll();
+    const sites = this.#members.map((_, seat) => siteOf(seat));
+    const from = this.#random.pick(sites);
+    const isRolling = this.#random.chance(0.5);
+    const others = isRolling ? sites : [this.#random.pick(sites)];
+    for (const to of others) {
+      if (to === from) continue;
+      internet.block(from, to);
+      if (isRolling && this.#random.chance(0.5)) internet.block(to, from);
+    }
+  }
+
+  async #connect(seatCount: number): Promise<void> {
+    const { internet } = this.#options;
+    if (internet === undefined) return;
+    const sites = Array.from({ length: seatCount }, (_, seat) => {
+      return { name: siteOf(seat), address: addressOf(seat) };
+    });
+    this.#internet = new Internet({ sites, ...internet });
+    await this.#internet.start();
   }
 
   async #kill(member: Member): Promise<void> {
@@ -133,10 +187,11 @@ export class CadreSoak {
   }
 
   async #awaitEnd(): Promise<void> {
+    this.#internet?.unblockAll();
     this.#write();
     const endMs = performance.now() + END_MS;
     const isDone = () =>
-      this.#pending.size === 0 && this.#members.every(({ height }) => height === this.#chain.size);
+      this.#pending.size === 0 && this.#honest.every(({ height }) => height === this.#chain.size);
     while (!isDone() && this.#faults.length === 0) {
       await sleep(systemClock, 50);
       if (performance.now() < endMs) continue;
@@ -154,22 +209,28 @@ export class CadreSoak {
 
   #start(member: Member): Promise<ChildProcess> {
     member.height = 0;
-    const child = fork(MEMBER, {
-      execArgv: ['--conditions=kadre-source', '--disable-warning=ExperimentalWarning'],
-      serialization: 'advanced',
-    });
+    const flags = ['--conditions=kadre-source', '--disable-warning=ExperimentalWarning'];
+    const command = [process.execPath, ...flags];
+    const site = siteOf(member.order.self);
+    const [execPath, execArgv] = this.#internet?.on(site, command) ?? [process.execPath, flags];
+    const child = fork(MEMBER, { execPath, execArgv, serialization: 'advanced' });
     child.send(member.order);
     return new Promise((resolve) => {
       child.once('exit', () => resolve(child));
       child.on('message', (report: MemberReport) => {
         if (report.kind === 'ready') resolve(child);
-        else this.#heard(member, report);
+        else if (member.order.lie === undefined) this.#heard(member, report);
       });
     });
   }
 
   #heard(member: Member, report: Exclude<MemberReport, { kind: 'ready' }>): void {
     const who = `member ${member.order.self}`;
+    if (report.kind === 'blames') {
+      if (this.#members[report.seat]?.order.lie !== undefined) this.#blames += 1;
+      else this.#faults.push(`${who} blames honest seat ${report.seat}: ${report.reason}`);
+      return;
+    }
     if (report.kind === 'broken') {
       this.#faults.push(`${who} ${report.reason}`);
       return;
@@ -224,13 +285,26 @@ export class CadreSoak {
     const names = { planId: systemRandom.bytes(32), cadreRoot: systemRandom.bytes(32) };
     const seats = { ...names, epoch: 0, seats: entries };
     const ports = await freePorts(seatCount);
+    const hostOf = (seat: number) => (this.#internet === undefined ? '127.0.0.1' : addressOf(seat));
     const addresses = entries.map(
-      ({ peerId }, seat) => `/ip4/127.0.0.1/tcp/${ports[seat]}/p2p/${peerId}`,
+      ({ peerId }, seat) => `/ip4/${hostOf(seat)}/tcp/${ports[seat]}/p2p/${peerId}`,
     );
+    const liar = this.#options.lie === undefined ? -1 : this.#random.integer(seatCount);
     return seeds.map((seed, self) => {
-      return { self, seats, addresses, seed, folder: join(this.#folder, `member-${self}`) };
+      const folder = join(this.#folder, `member-${self}`);
+      const order = { self, seats, addresses, seed, folder };
+      return self === liar ? { ...order, lie: this.#options.lie! } : order;
     });
   }
+}
+
+const siteOf = (seat: number): string => `m${seat}`;
+/** Of TEST-NET-3's neighbours: nobody's in any namespace but these. */
+const addressOf = (seat: number): string => `198.51.100.${seat + 1}`;
+
+function ended(child: ChildProcess): Promise<unknown> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return once(child, 'exit');
 }
 
 /** Ports that nobody listens on: members come back to theirs. */
