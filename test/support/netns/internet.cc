@@ -9,8 +9,8 @@
 //        | NAMESPACE,INSIDE,OUTSIDE,symmetric
 //
 // Prints "ready" when all interfaces are up; ends with its stdin. Lines on it: "block I J" drops
-// what site I sends to site J from then on, counted from 0, "open" nothing any more. UDP and TCP are translated, all
-// else between hosts is dropped, as such routers do with what nobody asked for.
+// what site I sends to site J from then on, counted from 0, "open" nothing any more. UDP and TCP
+// are translated, all else between hosts is dropped, as such routers do with what nobody asked for.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if.h>
