@@ -102,7 +102,7 @@ function checkExpected(chain: OpenChain, options: VerifyChainOptions): Refusal |
   }
   if (model === undefined) return undefined;
   if (state === undefined) {
-    return refuse('state-needed', 'reject', 'a model is checked against the state it comes from');
+    return refuse('state-needed', 'reject', 'a model is checked with the state that it is of');
   }
   const { elements, fractionBits } = training.first.context.schema;
   const expected = modelOfState(state, elements, fractionBits);

@@ -53,8 +53,14 @@ export interface LocalUpdate {
   readonly loss?: number;
 }
 
-/** Trains the given parameters on data that stays here. */
-export type LocalTraining = (model: Float32Array, context: LocalContext) => Promise<LocalUpdate>;
+/**
+ * Trains the given parameters, which are its own copy, on data that stays here: what they changed
+ * by, or that and how much it counts.
+ */
+export type LocalTraining = (
+  model: Float32Array,
+  context: LocalContext,
+) => Promise<Float32Array | LocalUpdate>;
 
 export interface TrainingClientInit {
   /** 32 bytes. */
@@ -189,14 +195,15 @@ export class TrainingClient {
     } catch (cause) {
       return lost(cause);
     }
-    const trained = await train(model, { round, plan: training.plan, signal: options.signal });
-    const { context, place } = machineOf(training, open);
+    const context = { round, plan: training.plan, signal: options.signal };
+    const trained = updateOf(await train(model, context), model.length);
+    const { context: roundContext, place } = machineOf(training, open);
     const spec = parseCodec(training.plan.codec);
     const previous = memory.previous === undefined ? {} : { previous: memory.previous };
     const message = compress(trained.delta, memory.feedback, {
       spec,
       codec: training.first.codec,
-      context: { ...context, ditherKey: this.#components.random.bytes(32), ...previous },
+      context: { ...roundContext, ditherKey: this.#components.random.bytes(32), ...previous },
     });
     memory.next = message.memory;
     memory.previous = message.bytes;
@@ -247,6 +254,20 @@ export class TrainingClient {
       throw cause;
     }
   }
+}
+
+/** Errors: BAD_UPDATE for what is no update: it comes from a function that users write. */
+export function updateOf(trained: unknown, length: number): LocalUpdate {
+  const update = trained instanceof Float32Array ? { delta: trained } : (trained as LocalUpdate);
+  const { delta, weight = 1 } = update ?? {};
+  const problem =
+    delta instanceof Float32Array && delta.length === length
+      ? weight > 0 && Number.isFinite(weight)
+        ? undefined
+        : `a weight is more than 0, not ${weight}`
+      : `train returns a Float32Array of ${length} changes, or { delta, weight, loss }`;
+  if (problem === undefined) return update;
+  throw new KadreError({ code: 'BAD_UPDATE' }, problem);
 }
 
 function freshFor({ plan, first }: OpenTraining): Memory {

@@ -99,12 +99,25 @@ test('a client may train whatever way it likes, on a model of its own', async ()
     (target: number): LocalTraining =>
     async (at) => ({ delta: at.map((value) => target - value), weight: 2 });
   const { data: _, ...rest } = OPTIONS;
-  const { rounds } = await run([towards(1), towards(2), towards(3)], { ...rest, model });
+  // A change alone counts once, the others twice: their mean is the same.
+  const alone: LocalTraining = async (at) => at.map((value) => 2 - value);
+  const { rounds } = await run([towards(1), alone, towards(3)], { ...rest, model });
   assert.deepEqual(
     [...rounds.at(-1)!.model].map((value) => Math.round(100 * value)),
     [200, 200, 200, 200],
   );
   assert.equal(rounds.at(-1)!.accuracy, undefined);
+});
+
+test('what a function returns is an update or BAD_UPDATE', () => {
+  const delta = Float32Array.of(1, 2);
+  assert.deepEqual(updateOf(delta, 2), { delta });
+  assert.deepEqual(updateOf({ delta, weight: 0.5, loss: 1 }, 2), { delta, weight: 0.5, loss: 1 });
+  const wrong = [undefined, null, [1, 2], new Float64Array(2), { delta: [1, 2] }, {}];
+  const short = [Float32Array.of(1), { delta, weight: 0 }, { delta, weight: Number.NaN }];
+  for (const returned of [...wrong, ...short, { delta, weight: Infinity }]) {
+    assert.throws(() => updateOf(returned, 2), { code: 'BAD_UPDATE' });
+  }
 });
 
 test('a client that cannot write its update down fails, and the others go on', async () => {
