@@ -1,7 +1,7 @@
 /**
  * A model that Kadre knows nothing of: three parties fit one curve to points that each keeps to
- * itself. Only compressed, signed changes of its coefficients leave them; every round is a certified
- * job, and the chain of certificates is checked at the end, which anybody could do.
+ * itself. Only compressed, signed changes of its coefficients leave them; every round is a
+ * certified job, and the chain of certificates is checked at the end, which anybody could do.
  *
  *   npm run example -- train-own-model
  */

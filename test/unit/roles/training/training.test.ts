@@ -6,7 +6,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Examples } from '../../../../src/federated/model/model.ts';
 import { openChain } from '../../../../src/federated/round/check-chain.ts';
-import type { ClientEvent, LocalTraining } from '../../../../src/roles/training/client.ts';
+import {
+  type ClientEvent,
+  type LocalTraining,
+  updateOf,
+} from '../../../../src/roles/training/client.ts';
 import type { TrainedRound, TrainOptions } from '../../../../src/sdk/train.ts';
 import { VirtualSwarm } from '../../../support/virtual-swarm.ts';
 
