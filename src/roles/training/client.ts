@@ -10,7 +10,7 @@ import { sleep, throwIfAborted } from '../../base/signals.ts';
 import { fetchRanges } from '../../blob/fetch.ts';
 import { parseCodec } from '../../federated/codec/codec-spec.ts';
 import { compress, type FeedbackMemory, freshMemory } from '../../federated/feedback.ts';
-import { toFloat32 } from '../../federated/fixed-point.ts';
+import { toFloats } from '../../federated/fixed-point.ts';
 import { rowsOfState } from '../../federated/round/round-state.ts';
 import { signStatement } from '../../federated/round/statement.ts';
 import {
@@ -230,7 +230,7 @@ export class TrainingClient {
     const row = [{ offset: 0, length: 4 * elements }];
     const [content] = await fetchRanges(this.#components.network, source, row, options);
     const fixed = new Int32Array(content!.buffer, content!.byteOffset, elements);
-    return Float32Array.from(fixed, (value) => toFloat32(value, fractionBits));
+    return toFloats(fixed, fractionBits);
   }
 
   /** An error is an answer here: coordinators come back. */

@@ -96,6 +96,38 @@ test('updates larger than their share are sent small, and what is left over is n
   assert.ok(openChain(chain).ok);
 });
 
+test('of a large model 250 times less is sent up, whatever a client sends counted', async () => {
+  const elements = 300_000;
+  const wave =
+    (client: number): LocalTraining =>
+    async (at) =>
+      at.map((_, k) => Math.sin(k * k + client) * Math.exp((k % 1000) / -200));
+  const swarm = await VirtualSwarm.start(4);
+  const training = await swarm.client.train({
+    ...{ clients: 2, rounds: 2, aggregator: 'mean', codec: 'topk:keep=1%,values=2' },
+    ...{ replicas: 2, agree: 2, cadre: 1 },
+    model: {
+      tensors: [{ name: 'w', shape: [500, 600] }],
+      initial: new Float32Array(elements),
+    },
+  });
+  const guests = [await swarm.guest(20), await swarm.guest(21)];
+  const joined = guests.map(async (guest, i) => {
+    for await (const _ of swarm.swarmOf(guest).join(training.id, { train: wave(i) }));
+  });
+  let up = 0;
+  const collect = (async () => {
+    for await (const { bytes } of training) up += bytes.up;
+  })();
+  await swarm.run(Promise.all([collect, ...joined]));
+  const sent = guests.map(({ signer }) => swarm.sentBytes.get(signer.peerId)!);
+  const all = sent.reduce((sum, bytes) => sum + bytes);
+  const dense = 4 * elements * 2 * guests.length;
+  assert.ok(up < all && all < 1.1 * up, `reported ${up}, sent ${all}`);
+  assert.ok(dense / all >= 250, `${dense / all}`);
+  await swarm.stop();
+});
+
 test('a client may train whatever way it likes, on a model of its own', async () => {
   const tensors = [{ name: 'w', shape: [4] }];
   const model = { tensors, initial: new Float32Array(4) };
