@@ -29,6 +29,7 @@ export type {
   LocalTraining,
   LocalUpdate,
 } from './roles/training/client.ts';
+export type { Averaged, AverageOptions, Topology } from './sdk/average.ts';
 export { connect } from './sdk/connect.ts';
 export type {
   CustomModel,
