@@ -43,6 +43,7 @@ const TASKS = {
   'kill-points': { entry: 'test/kill/main.ts', native: true },
   'gpu-check': { entry: 'scripts/gpu-check.ts', native: true },
   sim: { entry: 'scripts/sim.ts', native: false },
+  'train:results': { entry: 'scripts/train-results.ts', native: false },
   'sim:bugs': { entry: 'scripts/sim-bugs.ts', native: false },
 };
 

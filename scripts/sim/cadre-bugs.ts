@@ -163,4 +163,13 @@ export const CADRE_BUGS: readonly PlantedBug[] = [
     replace: 'const wrong = differenceOf({ ...result.value, stateRoot: block.stateRoot }, block);',
     scenario: 'cadre:byzantine',
   },
+  // What a quorum certified is remembered for ever.
+  {
+    name: 'certified-rounds-kept',
+    area: 'consensus',
+    file: 'src/consensus/certificates.ts',
+    find: 'draft.certified = new Map([...draft.certified].filter(([round]) => round > tip.round));',
+    replace: '',
+    scenario: 'cadre:quiet',
+  },
 ];

@@ -9,6 +9,7 @@ import type { SignatureScheme } from '../crypto/portable/signature-scheme.ts';
 import type { Application, Payload } from './application.ts';
 import type { Commit } from './effects.ts';
 import type { HeldEvidence } from './evidence.ts';
+import type { Occupancy } from './occupancy.ts';
 import type { PacemakerOptions } from './pacemaker.ts';
 import type { ReplicaState } from './replica-state.ts';
 import type { CadreSeats } from './seats.ts';
@@ -58,9 +59,7 @@ export interface ConsensusDriver<S> {
   submit(payload: Payload): void;
   /** A message from an authenticated member; never throws. */
   receive(from: number, message: Uint8Array): void;
-  /** Sends our certificates to a member, e.g. when its connection is back. */
-  greet(seat: number): void;
-  /** The same, as bytes: for one that has no seat in this epoch. */
+  /** Our certificates, as a message to anybody: also to one that has no seat in this epoch. */
   greeting(): Uint8Array;
   /** Asks a member for something that every running one answers. */
   probe(seat: number): void;
@@ -72,5 +71,7 @@ export interface ConsensusDriver<S> {
   /** What is held and not final. */
   readonly pending: readonly Payload[];
   readonly round: number;
+  /** How full everything is that others can fill. */
+  readonly occupancy: Occupancy;
   readonly signing: ReplicaState<S>['signing'];
 }

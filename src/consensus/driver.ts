@@ -21,6 +21,7 @@ import {
   type MessageOf,
   PAYLOAD_BYTES_MAX,
 } from './messages.ts';
+import { type Occupancy, occupancyOf } from './occupancy.ts';
 import { PACEMAKER_DEFAULTS } from './pacemaker.ts';
 import { recover } from './recovery.ts';
 import { step, syncInfoOf } from './replica.ts';
@@ -59,6 +60,7 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #signatures: SignatureCache;
   readonly #server: SyncServer<S>;
   readonly #client: SyncClient;
+  readonly #fillable: readonly { readonly occupancy: Occupancy }[];
   readonly #snapshots: SyncSnapshots;
   readonly #probation: Probation;
   readonly #roundTrips: RoundTrips;
@@ -126,6 +128,8 @@ class Driver<S> implements ConsensusDriver<S> {
       },
       onFailed: (cause) => this.#fatal(asKadreError(cause, 'STOPPED', 'consensus failed')),
     });
+    const answering = [this.#client, this.#server, this.#inbox, seen];
+    this.#fillable = [...answering, this.#roundTrips, this.#signatures];
   }
 
   #makeSnapshots(evidence: SyncEvidence): SyncSnapshots {
@@ -181,6 +185,11 @@ class Driver<S> implements ConsensusDriver<S> {
     return roundOf(this.#state);
   }
 
+  get occupancy(): Occupancy {
+    const own = { earlyMessages: this.#early.length };
+    return Object.assign(own, occupancyOf(this.#state), ...this.#fillable.map((p) => p.occupancy));
+  }
+
   get signing(): ReplicaState<S>['signing'] {
     return this.#state.signing;
   }
@@ -225,10 +234,6 @@ class Driver<S> implements ConsensusDriver<S> {
       return;
     }
     this.#take({ kind: 'payload', payload });
-  }
-
-  greet(seat: number): void {
-    if (this.#phase === 'running') this.#send(seat, syncInfoOf(this.#state));
   }
 
   greeting(): Uint8Array {

@@ -4,6 +4,7 @@
  * it. A quorum's answer counts, so that f seats which answer late on purpose stretch nothing. Pure
  * but for its own memory; the caller tells the time. Design consensus.md section 1.6.
  */
+import type { Occupancy } from './occupancy.ts';
 import type { PacemakerOptions } from './pacemaker.ts';
 import { quorumOf } from './seats.ts';
 
@@ -24,6 +25,10 @@ export class RoundTrips {
   constructor(seatCount: number) {
     this.#seatCount = seatCount;
     this.#samples = Array.from({ length: seatCount }, () => []);
+  }
+
+  get occupancy(): Occupancy {
+    return { proposalsAwaited: this.#askedMs.size };
   }
 
   asked(blockKey: string, nowMs: number): void {

@@ -63,6 +63,10 @@ export class FinalArchive<S> {
     this.#forgetBelow(eraStart(eraOf(height) - ERAS_KEPT));
   }
 
+  get blockCount(): number {
+    return this.#blocks.size;
+  }
+
   block(key: string): Block | undefined {
     return this.#blocks.get(key);
   }

@@ -17,6 +17,7 @@ import {
   type MessageOf,
   PAYLOADS_PER_REQUEST_MAX,
 } from './messages.ts';
+import type { Occupancy } from './occupancy.ts';
 import { walkEnd } from './snapshot.ts';
 import type { Block } from './types.ts';
 
@@ -96,6 +97,10 @@ export class SyncClient {
     for (const fetch of [...this.#blocks.values(), ...this.#payloads]) fetch.timer?.cancel();
     this.#blocks.clear();
     this.#payloads.clear();
+  }
+
+  get occupancy(): Occupancy {
+    return { blockFetches: this.#blocks.size, payloadFetches: this.#payloads.size };
   }
 
   fetchBlock(id: Digest, holders: readonly number[]): void {

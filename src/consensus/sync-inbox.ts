@@ -7,6 +7,7 @@ import { type Refusal, refuse } from '../base/verdict.ts';
 import type { HeldEvidence } from './evidence.ts';
 import type { Input } from './inputs.ts';
 import { decodeMessage, type Message, type SignedMessage, type SyncInfo } from './messages.ts';
+import type { Occupancy } from './occupancy.ts';
 import { judge } from './relevance.ts';
 import type { ReplicaState } from './replica-state.ts';
 import { type Check, checksOf, type Electorate } from './signature-checks.ts';
@@ -51,6 +52,11 @@ export class Inbox<S> {
 
   constructor(components: InboxComponents<S>) {
     this.#world = components;
+  }
+
+  get occupancy(): Occupancy {
+    const inflight = [...this.#inflight.values()].reduce((sum, count) => sum + count, 0);
+    return { inflight };
   }
 
   receive(from: number, bytes: Uint8Array): void {

@@ -11,6 +11,7 @@ import {
   type SignedMessage,
   type SyncInfo,
 } from './messages.ts';
+import type { Occupancy } from './occupancy.ts';
 import type { SafetyState } from './safety-rules.ts';
 import { type CadreSeats, quorumOf } from './seats.ts';
 import { type Check, signedPart } from './signature-checks.ts';
@@ -39,6 +40,10 @@ export class SyncSeen {
     if (message.kind === 'proposal' || message.kind === 'sync') return;
     const name = `${message.voter} ${message.kind}`;
     if (message.round >= (this.#newest.get(name)?.round ?? 0)) this.#newest.set(name, message);
+  }
+
+  get occupancy(): Occupancy {
+    return { seen: this.#newest.size };
   }
 
   answerTo(seat: number): Message {

@@ -14,6 +14,7 @@ import {
   PAYLOAD_BYTES_MAX,
   SNAPSHOT_CHUNK_BYTES,
 } from './messages.ts';
+import type { Occupancy } from './occupancy.ts';
 import type { ReplicaState } from './replica-state.ts';
 import { FinalArchive } from './sync-archive.ts';
 import type { Block } from './types.ts';
@@ -45,6 +46,10 @@ export class SyncServer<S> {
     this.#clock = components.clock;
     this.#state = components.state;
     this.#archive = new FinalArchive(components.snapshots);
+  }
+
+  get occupancy(): Occupancy {
+    return { archivedBlocks: this.#archive.blockCount, servedPeers: this.#budgets.size };
   }
 
   /** Keeps a final block and what it refers to. */

@@ -194,16 +194,18 @@ export class MemberEpochs {
 
   /** Also the stand-in, which may know nothing of its seat's epoch yet. */
   #greetAll(): void {
-    const { cadre, driver } = this.#at;
-    const self = peerIdOf(this.#init.self);
-    for (const [seat, { node }] of cadre.seats.entries()) {
-      if (peerIdOf(node) !== self) driver.greet(seat);
-    }
+    const peers = this.#at.cadre.seats.map(({ node }) => peerIdOf(node));
+    for (const peer of peers) if (peer !== peerIdOf(this.#init.self)) this.#greet(peer);
   }
 
   /** Its next message from there shows it that it is behind. */
   #tellNewer(peer: PeerId): void {
     if (this.#isChanging || !this.#isDue(peer)) return;
+    this.#greet(peer);
+  }
+
+  /** Shows a peer how far we are. */
+  #greet(peer: PeerId): void {
     const { planId } = this.#init.plan;
     const { cadre, driver } = this.#at;
     const bytes = sealEnvelope({ planId, epoch: cadre.epoch, message: driver.greeting() });

@@ -391,7 +391,10 @@ export class RequesterJob {
     };
   }
 
+  /** Only of the plan's workers: anybody can say something. */
   #computed(from: PeerId, micros: number): void {
+    const isWorker = this.#plan?.workers.some((at) => peerIdOf(this.#plan!.nodes[at]!) === from);
+    if (isWorker !== true) return;
     this.#marks.computedMs = this.#components.clock.monotonicMs();
     this.#kernelMs.set(from, (this.#kernelMs.get(from) ?? 0) + micros / 1000);
   }

@@ -1,6 +1,6 @@
 /**
  * Whole rounds on data made on the spot: the default rule holds against every fixture, and the mean
- * does not. Small and quick; scripts/federated-experiment.ts measures on real digits.
+ * does not. Small and quick; scripts/train-results.ts measures on real digits.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -29,6 +29,10 @@ export class SignatureCache {
     this.#entriesMax = init.entriesMax;
   }
 
+  get occupancy(): { readonly signaturesCached: number } {
+    return { signaturesCached: this.#held.size };
+  }
+
   /** True when every signature holds; all are checked at once. */
   async check(signatures: readonly (KeyedSignature | KeyedJoined)[]): Promise<boolean> {
     const results = await Promise.all(signatures.map((signature) => this.#holds(signature)));

@@ -3,9 +3,11 @@
  * functions as the network uses, without it: for experiments, tests and the lab.
  */
 import { toHex, u32, utf8 } from '../../base/bytes.ts';
+import { assert } from '../../base/errors.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
-import { toFixed, toFloat32 } from '../fixed-point.ts';
+import { makeSchema } from '../codec/schema.ts';
+import { toFixed, toFloats } from '../fixed-point.ts';
 import type { Examples, Model } from '../model/model.ts';
 import { type LocalResult, pick, type TrainingOptions, trainLocal } from '../model/train-local.ts';
 import { advance, initialState, type ModelState, type Optimiser } from '../optimiser/optimiser.ts';
@@ -14,6 +16,7 @@ import { drawClients } from '../round/participation.ts';
 import { aggregate, type ClientUpdate } from '../rule/aggregate.ts';
 import type { Pipeline } from '../rule/pipeline.ts';
 import type { Attack } from './attack.ts';
+import { RehearsedCodec, type Traffic } from './rehearsed-codec.ts';
 
 export interface RehearsalInit {
   readonly model: Model;
@@ -32,6 +35,8 @@ export interface RehearsalInit {
   readonly faulty: number;
   readonly attack: Attack | undefined;
   readonly seed: number;
+  /** `--codec`; default: updates are sent whole, as integers. */
+  readonly codec?: string;
 }
 
 /** Weight that a client may claim. */
@@ -44,6 +49,7 @@ export class Rehearsal {
   readonly #smoothed = new Map<number, Float32Array>();
   #state: ModelState;
   #reference: Int32Array;
+  readonly #codec: RehearsedCodec | undefined;
   #round = 0;
   #skipped = 0;
 
@@ -54,17 +60,25 @@ export class Rehearsal {
     const fixed = Int32Array.from(start, (value) => toFixed(value, init.fractionBits));
     this.#state = initialState(init.optimiser, fixed, init.fractionBits);
     this.#reference = new Int32Array(fixed.length);
+    const { codec, model, fractionBits } = init;
+    const schema = makeSchema(model.tensors, fractionBits);
+    assert(schema.ok, 'a built-in model has a schema');
+    this.#codec = codec === undefined ? undefined : new RehearsedCodec(codec, schema.value);
   }
 
   /** The model as floats. */
   get parameters(): Float32Array {
-    const { fractionBits } = this.#init;
-    return Float32Array.from(this.#state.model, (value) => toFloat32(value, fractionBits));
+    return toFloats(this.#state.model, this.#init.fractionBits);
   }
 
   /** Rounds whose rule had too few updates. */
   get skipped(): number {
     return this.#skipped;
+  }
+
+  /** All that was sent so far; undefined without a codec. */
+  get traffic(): Traffic | undefined {
+    return this.#codec?.traffic;
   }
 
   /** One round; the mean training loss of its honest clients. */
@@ -121,7 +135,9 @@ export class Rehearsal {
       if (floats.some((value) => !Number.isFinite(value))) return [];
       const count = Math.min(WEIGHT_CAP, Math.max(1, partition[client]!.length));
       const weight = lie?.weight?.(count, WEIGHT_CAP) ?? count;
-      const values = Int32Array.from(floats, (value) => toFixed(value, fractionBits));
+      const values =
+        this.#codec?.send(client, floats, this.#round) ??
+        Int32Array.from(floats, (value) => toFixed(value, fractionBits));
       // One byte string counts once: a liar who copies changes a little.
       if (lie !== undefined && lie.isIdentical === undefined)
         values[0]! -= Math.sign(values[0]!) * client;

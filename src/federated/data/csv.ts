@@ -5,7 +5,8 @@
 import { accept, type Checked } from '../../base/verdict.ts';
 import { badData, type Dataset, datasetOf, VALUES_MAX } from './dataset.ts';
 
-const NUMBER = /^-?\d{1,17}(?:\.\d{1,17})?(?:[eE][+-]?\d{1,3})?$/;
+/** Wide enough for the shortest text of any binary64, as programs print them. */
+const NUMBER = /^-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?$/;
 const LINE_CHARACTERS_MAX = 1_000_000;
 
 /** Reason `bad-data`, with the line's number from 1. */

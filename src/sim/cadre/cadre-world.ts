@@ -15,6 +15,7 @@ import type { LogLine } from '../sim-world.ts';
 import { Trace } from '../trace.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { readFields } from '../wire-reader.ts';
+import { BoundsWatch } from './bounds-watch.ts';
 import { CadreKeys } from './cadre-keys.ts';
 import { CadreWatch } from './cadre-watch.ts';
 import type { Liar, Lie } from './liar.ts';
@@ -50,6 +51,7 @@ export class CadreWorld {
   readonly machines: SeatMachine[] = [];
   readonly watch: ConsensusWatch<SeatMachine>;
   readonly further: CadreWatch;
+  readonly bounds: BoundsWatch;
   /** Hears of every message of an honest member, and of every block that one finalised. */
   onSent: (machine: SeatMachine, bytes: Uint8Array) => void = () => {};
   onArrived: (machine: SeatMachine, bytes: Uint8Array) => void = () => {};
@@ -74,6 +76,7 @@ export class CadreWorld {
     const seats = this.#seats(init);
     this.#genesisId = toHex(genesisId(seats));
     this.further = new CadreWatch({ seats, keys: this.keys, faults: this.watch.faults });
+    this.bounds = new BoundsWatch({ faults: this.watch.faults, seats: init.faults.length });
     for (const self of init.faults.keys()) this.#addSeat({ ...seats, self }, init);
   }
 
@@ -191,7 +194,9 @@ export class CadreWorld {
   }
 
   #arrived({ from, to, bytes }: Packet): void {
-    this.onArrived(this.#byPeer.get(to)!, bytes);
+    const machine = this.#byPeer.get(to)!;
+    if (this.isHonest(machine)) this.bounds.look(machine);
+    this.onArrived(machine, bytes);
     this.trace.add(this.clock.monotonicMs(), `${from}>${to}`, bytes);
   }
 }

@@ -24,6 +24,14 @@ test('comma-separated rows: numbers, the label last', () => {
   assert.deepEqual([parsed.value.featureCount, parsed.value.classCount], [2, 8]);
 });
 
+test('any finite number is read as programs print it', () => {
+  for (const value of [5e-324, 0.0000012345678901234567, 123456789012345680000]) {
+    const parsed = parseCsv(`${value},${value.toFixed(20)},1\n`);
+    assert.ok(parsed.ok, String(value));
+    assert.equal(parsed.value.features[0], Math.fround(value));
+  }
+});
+
 test('standardised features have mean 0 and deviation 1', () => {
   const data = datasetOf(Float32Array.of(1, 3, 5, 7), Int32Array.of(0, 1));
   assert.ok(data.ok);

@@ -21,7 +21,12 @@ test('the package gives exactly the public names', () => {
     'estimatePrice',
     'foldPartials',
   ]);
-  assert.deepEqual(namesOf('kadre/verify'), ['openCertificate', 'verify']);
+  assert.deepEqual(namesOf('kadre/verify'), [
+    'isChain',
+    'openCertificate',
+    'verify',
+    'verifyChain',
+  ]);
   assert.deepEqual(namesOf('kadre/sim'), ['SCENARIOS', 'runSeed', 'testSwarm']);
 });
 
