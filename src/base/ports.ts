@@ -122,6 +122,15 @@ export interface BlobRef {
   readonly bytes: number;
 }
 
+/** Content that lies elsewhere and is read from there, a piece at a time: a file, say. */
+export interface ContentSource {
+  /** For messages: a path, for example. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Exactly these bytes. Errors: INPUT_CHANGED when it is no longer what it was. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 /** Part of a blob that need not be here whole (docs/protocol/blob.md, "Chunks"). */
 export interface BlobChunk {
   readonly ref: BlobRef;

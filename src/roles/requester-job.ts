@@ -201,6 +201,11 @@ export class RequesterJob {
     await this.#giveUp(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled by the requester'));
   }
 
+  /** Ends it like `cancel`; `run` rejects with this reason. */
+  async fail(reason: KadreError): Promise<void> {
+    if (!this.#hasEnded && !this.#cancelled.signal.aborted) await this.#giveUp(reason);
+  }
+
   /** Nobody goes on with it; `run` rejects with the reason. */
   async #giveUp(reason: KadreError): Promise<void> {
     const { signer, clock } = this.#components;

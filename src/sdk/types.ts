@@ -8,7 +8,7 @@ import type { SignalOption } from '../base/ports.ts';
 import type { Reuse } from '../job/reuse.ts';
 import type { JobStage, WhyReport } from '../job/why.ts';
 import type { Dtype, Parameters } from '../kernel/contract.ts';
-import type { NdArray } from '../kernel/nd-array.ts';
+import type { InputArray, NdArray } from '../kernel/nd-array.ts';
 import type { ClientEvent } from '../roles/training/client.ts';
 import type { Averaged, AverageOptions } from './average.ts';
 import type {
@@ -37,7 +37,8 @@ export interface ConnectOptions extends SignalOption {
 }
 
 export interface Work {
-  readonly inputs?: Readonly<Record<string, NdArray>>;
+  /** In memory, or from files (`openArrayFile`). */
+  readonly inputs?: Readonly<Record<string, InputArray>>;
   readonly parameters?: Parameters;
   /** Default: a count that keeps every worker busy, within the kernel's maximum. */
   readonly shards?: number;

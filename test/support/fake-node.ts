@@ -13,6 +13,7 @@ import { quorumOf } from '../../src/consensus/seats.ts';
 import { computationIdOf, jobIdOf } from '../../src/job/spec.ts';
 import { completeRow } from '../../src/job/why.ts';
 import { describeKernel } from '../../src/kernel/describe.ts';
+import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { dtypeOf } from '../../src/kernel/nd-array.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { checkWork } from '../../src/sdk/check-work.ts';
@@ -156,7 +157,8 @@ function makeJob(
     nodes: 10,
     kernel,
     parameters: resolved.parameters,
-    inputs: work.inputs ?? {},
+    // Files this small are read whole.
+    inputs: (work.inputs ?? {}) as Record<string, NdArray>,
     shards: work.shards ?? 1,
     cadre: options.cadre || 4,
     replicas: options.replicas ?? 3,

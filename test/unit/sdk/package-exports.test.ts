@@ -20,6 +20,7 @@ test('the package gives exactly the public names', () => {
     'connect',
     'estimatePrice',
     'foldPartials',
+    'openArrayFile',
   ]);
   assert.deepEqual(namesOf('kadre/verify'), [
     'isChain',
