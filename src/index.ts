@@ -32,6 +32,14 @@ export type {
 } from './roles/training/client.ts';
 export { openArrayFile } from './sdk/array-file.ts';
 export { connect } from './sdk/connect.ts';
+export {
+  combineTree,
+  type GraphOptions,
+  type GraphTask,
+  runGraph,
+  type TaskGraph,
+  type TaskOutput,
+} from './sdk/task-graph.ts';
 export type {
   CustomModel,
   JoinOptions,
