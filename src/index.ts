@@ -31,6 +31,7 @@ export type {
   LocalUpdate,
 } from './roles/training/client.ts';
 export { openArrayFile } from './sdk/array-file.ts';
+export type { Averaged, AverageOptions, Topology } from './sdk/average.ts';
 export { connect } from './sdk/connect.ts';
 export {
   combineTree,

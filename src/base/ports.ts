@@ -45,7 +45,7 @@ export interface SignatureVerifier {
 }
 
 /** The application protocols of a swarm; the network id is added where streams are opened. */
-export type ProtocolName = 'advert' | 'job' | 'consensus' | 'blob' | 'train';
+export type ProtocolName = 'advert' | 'job' | 'consensus' | 'blob' | 'train' | 'average';
 
 export interface ProtocolHandler {
   /** One answer per request. A throw becomes a coded refusal at the caller. */

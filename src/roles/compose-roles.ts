@@ -27,6 +27,7 @@ import { AdvertBook } from '../swarm/advert-book.ts';
 import type { AdvertFacts } from '../swarm/own-advert.ts';
 import { OwnAdvert } from '../swarm/own-advert.ts';
 import { Advertiser } from './advertiser.ts';
+import { Averager } from './averaging/averager.ts';
 import { BlobRetention } from './blob-retention.ts';
 import { CadreService } from './cadre-service.ts';
 import { EndedPlans } from './ended-plans.ts';
@@ -85,6 +86,7 @@ export interface RoleSet {
   readonly cadre: CadreService | undefined;
   readonly advertiser: Advertiser | undefined;
   readonly trainings: TrainingDesk;
+  readonly averager: Averager;
   /** Closed, nothing new is taken on. */
   readonly gate: WorkGate;
   /** In start order. */
@@ -131,6 +133,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     gate,
   });
   const trainings = new TrainingDesk(ports);
+  const averager = new Averager(ports);
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
   const retention = retain(ports, keepMs, { requester, holder, worker, cadre });
   const services = [
@@ -141,6 +144,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     requester,
     protocol,
     trainings,
+    averager,
     advertiser,
   ];
   return {
@@ -151,6 +155,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     cadre,
     advertiser,
     trainings,
+    averager,
     gate,
     services: services.filter((service) => service !== undefined),
   };

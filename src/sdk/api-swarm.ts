@@ -17,6 +17,7 @@ import type { ClientEvent } from '../roles/training/client.ts';
 import { isSameRequirement } from '../swarm/requirement.ts';
 import { ApiClient } from './api-client.ts';
 import { ApiJob, type ApiJobInit, type Expected, expectedOfSpec } from './api-job.ts';
+import type { Averaged } from './average.ts';
 import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import { jobIdPrefix } from './find-job.ts';
 import { mapJobs } from './map-jobs.ts';
@@ -141,6 +142,10 @@ class ApiSwarm implements Swarm {
   async jobs(options: SignalOption = {}): Promise<readonly JobInfo[]> {
     const call = { signal: this.#signal(options.signal) };
     return (await this.#client.json<{ jobs: JobInfo[] }>('jobs', call)).jobs;
+  }
+
+  async average(): Promise<Averaged> {
+    throw notThroughApi();
   }
 
   async train(): Promise<Training> {

@@ -34,6 +34,7 @@ import type { LinkedBlobs } from '../store/linked-blobs.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
 import { offersFor, type Requirement } from '../swarm/requirement.ts';
+import { type Averaged, type AverageOptions, averageWith } from './average.ts';
 import { EmbeddedJob, type EmbeddedJobInit } from './embedded-job.ts';
 import { jobIdPrefix, matchJobId } from './find-job.ts';
 import { jobInfo } from './job-info.ts';
@@ -74,7 +75,7 @@ export interface EmbeddedSwarmComponents {
   readonly blobs: BlobStore;
   /** Where inputs that stay in files are offered from; without it they are read into `blobs`. */
   readonly links?: Pick<LinkedBlobs, 'link' | 'onChanged'>;
-  readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester' | 'trainings'>;
+  readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester' | 'trainings' | 'averager'>;
   /** Runs shards that are checked here. */
   readonly executor: Pick<Executor, 'run'>;
   /** Ends what was started for this swarm; nothing for a node's own. */
@@ -272,6 +273,13 @@ export class EmbeddedSwarm implements Swarm {
     const submit = this.submit.bind(this);
     const components = { ...this.#components, desk: this.#components.roles.trainings, submit };
     return startTraining(components, this.#init.networkId, { ...options, signal });
+  }
+
+  async average(values: Float32Array, options: AverageOptions): Promise<Averaged> {
+    const signal = anySignal(options.signal, this.#closed.signal);
+    throwIfAborted(signal);
+    const { network, roles } = this.#components;
+    return averageWith({ network, averager: roles.averager }, values, { ...options, signal });
   }
 
   join(id: string, options: JoinOptions): AsyncGenerator<ClientEvent, void, undefined> {

@@ -10,6 +10,7 @@ import type { JobStage, WhyReport } from '../job/why.ts';
 import type { Dtype, Parameters } from '../kernel/contract.ts';
 import type { InputArray, NdArray } from '../kernel/nd-array.ts';
 import type { ClientEvent } from '../roles/training/client.ts';
+import type { Averaged, AverageOptions } from './average.ts';
 import type {
   JoinOptions,
   Training,
@@ -294,6 +295,14 @@ export interface Swarm extends AsyncDisposable {
    * for await (const { round, accuracy } of training) console.log(round, accuracy);
    */
   train(options: TrainOptions): Promise<Training>;
+  /**
+   * The weighted mean of a tensor over a group of peers who trust each other, the same bits at
+   * each. All call it with the same options but `weight`. Not through an API.
+   *
+   * @example
+   * const { values } = await swarm.average(mine, { session: 'step 7', members, codec: 'q8' });
+   */
+  average(values: Float32Array, options: AverageOptions): Promise<Averaged>;
   /**
    * Takes part in a training until it ends. Data stays here; leaving the loop leaves the training.
    */

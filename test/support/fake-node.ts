@@ -80,6 +80,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
       handles.set(handle.id, handle);
       return handle;
     },
+    average: async () => assert.fail('no averaging at a fake node'),
     train: async () => assert.fail('no training at a fake node'),
     training: async () => assert.fail('no training at a fake node'),
     join: () => assert.fail('no training at a fake node'),

@@ -2,6 +2,7 @@
  * Every decoder of the repository, once. `findDecoders` says which there are; each is fuzzed here,
  * is reached only through one that is, or is listed with the reason why nobody hostile can feed it.
  */
+import { averagingDecoders } from './averaging-decoders.ts';
 import type { Decoder } from './decoder.ts';
 import { federatedDecoders } from './federated-decoders.ts';
 import { localDecoders } from './local-decoders.ts';
@@ -22,6 +23,7 @@ export function allDecoders(): Decoder[] {
     ...userDecoders(),
     ...federatedDecoders(),
     ...trainingDecoders(),
+    ...averagingDecoders(),
   ];
 }
 
