@@ -34,6 +34,7 @@ export { openArrayFile } from './sdk/array-file.ts';
 export type { Averaged, AverageOptions, Topology } from './sdk/average.ts';
 export { connect } from './sdk/connect.ts';
 export {
+  type Combination,
   combineTree,
   type GraphOptions,
   type GraphTask,

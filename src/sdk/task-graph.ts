@@ -32,14 +32,21 @@ export interface GraphOptions extends SubmitOptions {
   readonly onResult?: (task: string, result: JobResult) => void;
 }
 
+/** How two outputs become one. */
+export interface Combination {
+  readonly combine: (left: TaskOutput, right: TaskOutput) => GraphTask;
+  /** The output of that task which goes on. */
+  readonly output: string;
+}
+
 const CONCURRENCY_DEFAULT = 4;
 const CONCURRENCY_MAX = 64;
 const TASKS_MAX = 65_536;
 
 /**
- * Runs what the wanted results need, each task as soon as its inputs are there, and gives results by
- * task. An output is let go when nothing needs it any more. The first failure ends it: jobs under
- * way are cancelled, and its error says which task it was.
+ * Runs what the wanted results need, each task as soon as its inputs are there, and gives results
+ * by task. An output is let go when nothing needs it any more. The first failure ends it, with the
+ * error of that job; the others that are under way are cancelled.
  *
  * Errors: USAGE for a graph that names what it lacks or goes in a circle, before anything is sent;
  * those of every job.
@@ -91,16 +98,16 @@ export async function runGraph(
  * so that sums of floats have the same bits however many machines take part. Gives the last one.
  *
  * @example
- * const total = combineTree(graph, 'total', parts, (x, y) => ({
- *   kernel: 'map@1', parameters: { expression: 'x+y' }, inputs: { x, y },
- * }), 'out');
+ * const total = combineTree(graph, 'total', parts, {
+ *   combine: (x, y) => ({ kernel: 'map@1', parameters: { expression: 'x+y' }, inputs: { x, y } }),
+ *   output: 'out',
+ * });
  */
 export function combineTree(
   graph: Record<string, GraphTask>,
   name: string,
   parts: readonly TaskOutput[],
-  combine: (left: TaskOutput, right: TaskOutput) => GraphTask,
-  output: string,
+  { combine, output }: Combination,
 ): TaskOutput {
   let level = [...parts];
   if (level.length === 0) throw new KadreError({ code: 'USAGE' }, `\`${name}\` combines nothing`);
@@ -210,7 +217,8 @@ class GraphRun {
   #arrayOf(name: string, task: string, { task: source, output }: TaskOutput): NdArray {
     const array = this.#held.get(source)!.outputs[output];
     if (array !== undefined) return array;
-    const message = `input \`${name}\` of task \`${task}\`: \`${source}\` has no output \`${output}\``;
+    const lack = `\`${source}\` has no output \`${output}\``;
+    const message = `input \`${name}\` of task \`${task}\`: ${lack}`;
     throw new KadreError({ code: 'USAGE' }, message);
   }
 }

@@ -142,12 +142,14 @@ test('a tree combines all parts once, in an order that only their number decides
       graph[`p${i}`] = { kernel: 'sum', inputs: { x: array(2 ** i) } };
       return out(`p${i}`);
     });
-    const { task } = combineTree(graph, 'total', parts, sumOf, 'out');
+    const { task } = combineTree(graph, 'total', parts, { combine: sumOf, output: 'out' });
     assert.equal(Object.keys(graph).length, 2 * count - 1);
     const results = await runGraph(adder().swarm, graph, { wanted: [task] });
     assert.deepEqual(results[task]!.outputs.out!.data, Float32Array.of(2 ** count - 1));
   }
-  assert.throws(() => combineTree({}, 'none', [], sumOf, 'out'), { code: 'USAGE' });
+  assert.throws(() => combineTree({}, 'none', [], { combine: sumOf, output: 'out' }), {
+    code: 'USAGE',
+  });
 });
 
 test('map, then reduce, on a swarm: certified end to end, each input the output before', async () => {
