@@ -98,11 +98,11 @@ test('nobody waits in a circle: of two readers exactly one is before the other',
   const peers = Array.from({ length: 6 }, () => new SimHub().join().self);
   const content = new Uint8Array(9 * CHUNK_BYTES);
   const spread = new InputSpread(planOf(peers[0]!, peers, content));
+  const root = blobRoot(content);
   const index = fc.nat(peers.length - 1);
   fc.assert(
     fc.property(index, index, fc.nat(8), (i, j, chunk) => {
-      const before = (a: PeerId, b: PeerId) =>
-        spread.before(blobRoot(content), chunk, b)!.includes(a);
+      const before = (a: PeerId, b: PeerId) => spread.before(root, chunk, b)!.includes(a);
       assert.equal(
         Number(before(peers[i]!, peers[j]!)) + Number(before(peers[j]!, peers[i]!)),
         i === j ? 0 : 1,
@@ -117,6 +117,42 @@ test('who reads nothing of a chunk has no place in its order', () => {
   const spread = new InputSpread(planOf(peers[0]!, peers, content));
   assert.equal(spread.before(blobRoot(content), 0, new SimHub().join().self), undefined);
   assert.deepEqual(spread.readersOf(blobRoot(Uint8Array.of(1)), 0), []);
+});
+
+test('a chunk has exactly the readers whose first-wave shards read a byte of it', () => {
+  const peers = Array.from({ length: 4 }, () => new SimHub().join().self);
+  const chunks = 12;
+  const content = new Uint8Array(chunks * CHUNK_BYTES);
+  const root = blobRoot(content);
+  const base = planOf(peers[0]!, peers, content);
+  const shard = fc.record({
+    offset: fc.nat(content.length - 1),
+    length: fc.nat(3 * CHUNK_BYTES),
+    workers: fc.uniqueArray(fc.nat(3), { minLength: 1, maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.array(shard, { maxLength: 20 }), (shards) => {
+      const cut = shards.map((one) => {
+        return { ...one, length: Math.min(one.length, content.length - one.offset) };
+      });
+      const plan = {
+        ...base,
+        placement: { firstWave: (at: number) => cut[at]!.workers },
+        kernel: { reads: (_: number, at: number) => [{ input: 'a', ...cut[at]! }] },
+      };
+      const spec = { ...plan.spec, shards: cut.length };
+      const spread = new InputSpread({ ...plan, spec } as unknown as OpenPlan);
+      for (let chunk = 0; chunk < chunks; chunk++) {
+        const [start, end] = [chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES];
+        const expected = new Set<PeerId>();
+        for (const { offset, length, workers } of cut) {
+          const reads = length > 0 && offset < end && offset + length > start;
+          if (reads) for (const worker of workers) expected.add(peers[worker]!);
+        }
+        assert.deepEqual(spread.readersOf(root, chunk).toSorted(), [...expected].toSorted());
+      }
+    }),
+  );
 });
 
 test('six workers that read one input cost its requester one copy', async () => {
