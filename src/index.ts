@@ -33,6 +33,15 @@ export type {
 export { openArrayFile } from './sdk/array-file.ts';
 export type { Averaged, AverageOptions, Topology } from './sdk/average.ts';
 export { connect } from './sdk/connect.ts';
+export {
+  type Combination,
+  combineTree,
+  type GraphOptions,
+  type GraphTask,
+  runGraph,
+  type TaskGraph,
+  type TaskOutput,
+} from './sdk/task-graph.ts';
 export type {
   CustomModel,
   JoinOptions,

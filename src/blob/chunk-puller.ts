@@ -6,7 +6,7 @@
 import { toHex } from '../base/bytes.ts';
 import type { PeerId } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, SignalOption } from '../base/ports.ts';
-import { abortable } from '../base/signals.ts';
+import { abortable, anySignal, throwIfAborted } from '../base/signals.ts';
 import { CHUNK_BYTES, CHUNK_LEAVES, chunkBytes } from './chunks.ts';
 import {
   type BlobSource,
@@ -20,7 +20,7 @@ import { LEAF_BYTES } from './tree.ts';
 export interface ChunkPullerComponents {
   readonly network: FetchNetwork;
   readonly blobs: Pick<BlobStore, 'part' | 'putChunk' | 'leaves'>;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'setTimer'>;
 }
 
 export interface ChunkPullerInit {
@@ -29,13 +29,17 @@ export interface ChunkPullerInit {
   readonly holdersOf: (chunk: number) => Promise<readonly PeerId[]>;
   /** Chunks of low rank are pulled first. Default: all alike, in order. */
   readonly rankOf?: (chunk: number) => number;
+  /** A holder that takes longer for a chunk is left for the next. Default 20 s. */
+  readonly slowMs?: number;
   /** Ends what is under way, whoever still waits for it. */
   readonly signal: AbortSignal;
 }
 
 /** Chunks of a blob on their way at once; each is in memory until it is stored. */
 const CHUNKS_AT_ONCE = 4;
-/** A holder that could not be reached is asked last for so long. */
+/** Half a megabit per second. */
+const SLOW_MS = 20_000;
+/** A holder that could not be reached, or was slow, is asked last for so long. */
 const AVOID_MS = 10_000;
 
 export class ChunkPuller {
@@ -92,17 +96,43 @@ export class ChunkPuller {
 
   async #pull(index: number): Promise<void> {
     if (this.has(index)) return;
-    const { blobs, network } = this.#components;
-    const { ref, signal } = this.#init;
+    const { blobs } = this.#components;
+    const { ref } = this.#init;
     const leaves = await this.#knownLeaves(index);
-    const content = new Uint8Array(chunkBytes(ref.bytes, index));
+    const source = { ...(await this.#source(index)), leaves };
+    const content = (await this.#swiftly(source, index)) ?? (await this.#fetch(source, index));
+    await blobs.putChunk({ ref, leaves, index, content });
+  }
+
+  /** From the first holder that gives it in good time; who dawdles is asked last for a while. */
+  async #swiftly(source: BlobSource, index: number): Promise<Uint8Array | undefined> {
+    const { clock } = this.#components;
+    const { signal, slowMs = SLOW_MS } = this.#init;
+    // Where there is no choice there is no hurry either.
+    for (const peer of source.holders.length > 1 ? source.holders : []) {
+      const late = new AbortController();
+      const timer = clock.setTimer(slowMs, () => late.abort());
+      try {
+        const one = { ...source, holders: [peer] };
+        return await this.#fetch(one, index, anySignal(signal, late.signal));
+      } catch {
+        throwIfAborted(signal);
+        if (late.signal.aborted) this.#failed({ peer, code: 'PEER_UNREACHABLE' });
+      } finally {
+        timer.cancel();
+      }
+    }
+    return undefined;
+  }
+
+  async #fetch(source: BlobSource, index: number, signal = this.#init.signal): Promise<Uint8Array> {
+    const content = new Uint8Array(chunkBytes(source.ref.bytes, index));
     const count = Math.max(1, Math.ceil(content.length / LEAF_BYTES));
     const runs = [{ first: index * CHUNK_LEAVES, count }];
-    const source = { ...(await this.#source(index)), leaves };
-    for await (const piece of fetchPieces(network, source, runs, { signal })) {
+    for await (const piece of fetchPieces(this.#components.network, source, runs, { signal })) {
       content.set(piece.content, piece.offset - index * CHUNK_BYTES);
     }
-    await blobs.putChunk({ ref, leaves, index, content });
+    return content;
   }
 
   /** Asked for once, of those that have this chunk first of all. */

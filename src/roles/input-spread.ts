@@ -19,10 +19,13 @@ const READERS_MAX = 64;
 /** First chunk times this plus last chunk: a number for each interval of chunks. */
 const INTERVAL_BASE = 2 ** 20;
 
+/** First and last chunk of each interval, one after the other, ascending and disjoint. */
+type Intervals = readonly number[];
+
 export class InputSpread {
   readonly #plan: OpenPlan;
   /** By root in hex: intervals of chunks by candidate. */
-  readonly #intervals = new Map<string, ReadonlyMap<number, ReadonlySet<number>>>();
+  readonly #intervals = new Map<string, ReadonlyMap<number, Intervals>>();
 
   constructor(plan: OpenPlan) {
     this.#plan = plan;
@@ -52,7 +55,7 @@ export class InputSpread {
     return peerIdOf(nodes[workers[candidate]!]!);
   }
 
-  #intervalsOf(root: Digest): ReadonlyMap<number, ReadonlySet<number>> {
+  #intervalsOf(root: Digest): ReadonlyMap<number, Intervals> {
     const key = toHex(root);
     const known = this.#intervals.get(key);
     if (known !== undefined) return known;
@@ -61,10 +64,10 @@ export class InputSpread {
     return intervals;
   }
 
-  #computeIntervals(key: string): Map<number, Set<number>> {
+  #computeIntervals(key: string): Map<number, Intervals> {
     const { spec, kernel, placement } = this.#plan;
     const intervals = new Map<number, Set<number>>();
-    if (spec.shards > SHARDS_MAX) return intervals;
+    if (spec.shards > SHARDS_MAX) return new Map();
     // One blob may be several inputs.
     const inputs = spec.inputs.filter(({ root }) => toHex(root) === key);
     const names = new Set(inputs.map(({ name }) => name));
@@ -80,14 +83,31 @@ export class InputSpread {
       }
     }
     // By candidate, so that everybody has the same order.
-    return new Map([...intervals].sort(([a], [b]) => a - b));
+    const ordered = [...intervals].sort(([a], [b]) => a - b);
+    return new Map(ordered.map(([candidate, own]) => [candidate, mergedIntervals(own)]));
   }
 }
 
-function holds(intervals: ReadonlySet<number>, chunk: number): boolean {
-  for (const interval of intervals) {
+/** As numbers of intervals; merged where they overlap or touch, ascending. */
+function mergedIntervals(numbers: ReadonlySet<number>): Intervals {
+  const bounds: number[] = [];
+  for (const interval of [...numbers].sort((a, b) => a - b)) {
     const first = Math.floor(interval / INTERVAL_BASE);
-    if (first <= chunk && chunk <= interval % INTERVAL_BASE) return true;
+    const last = interval % INTERVAL_BASE;
+    const end = bounds.at(-1);
+    if (end !== undefined && first <= end + 1) bounds[bounds.length - 1] = Math.max(end, last);
+    else bounds.push(first, last);
   }
-  return false;
+  return bounds;
+}
+
+/** Binary search for the last interval that begins at or before the chunk. */
+function holds(bounds: Intervals, chunk: number): boolean {
+  let [low, high] = [0, bounds.length / 2];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bounds[2 * middle]! <= chunk) low = middle + 1;
+    else high = middle;
+  }
+  return low > 0 && chunk <= bounds[2 * low - 1]!;
 }

@@ -94,6 +94,8 @@ export type JobEvent =
       readonly members: readonly string[];
       readonly skipped: readonly number[];
     }
+  /** Those who would sit in the cadre have too many plans: the job waits, and asks again. */
+  | { readonly type: 'queued'; readonly reasons: readonly string[] }
   | { readonly type: 'claimed'; readonly peer: string; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
   /** Enough others hold every input: the job goes on if its requester leaves. */

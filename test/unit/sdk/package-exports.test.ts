@@ -17,10 +17,12 @@ test('the package gives exactly the public names', () => {
   assert.deepEqual(namesOf('kadre'), [
     'ERROR_CODES',
     'KadreError',
+    'combineTree',
     'connect',
     'estimatePrice',
     'foldPartials',
     'openArrayFile',
+    'runGraph',
   ]);
   assert.deepEqual(namesOf('kadre/verify'), [
     'isChain',
