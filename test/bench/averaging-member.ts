@@ -63,15 +63,15 @@ async function obey(order: MemberOrder): Promise<object | undefined> {
 
 // Nobody is left who could give orders.
 process.on('disconnect', () => process.exit());
-process.on('message', async (order: MemberOrder) => {
+async function answer(order: MemberOrder): Promise<void> {
   const startMs = performance.now();
   try {
     const said = await obey(order);
     if (process.connected) process.send!({ said, ms: performance.now() - startMs });
   } catch (cause) {
-    process.send?.({
-      failure: `${cause} ${(cause as Error).cause} ${JSON.stringify((cause as { data?: unknown }).data)}`,
-    });
+    process.send?.({ failure: `${cause} ${(cause as Error).cause ?? ''}` });
   }
-});
+}
+
+process.on('message', (order: MemberOrder) => void answer(order));
 process.send!({ said: { peer: network.self, addresses: network.addresses() }, ms: 0 });
