@@ -101,6 +101,8 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'sim/wire-reader.ts: readFields': 'watches nodes simulated in this very process',
   'sim/wire-reader.ts: readSigned': 'watches nodes simulated in this very process',
   'sim/wire-reader.ts: shardsAt': 'watches nodes simulated in this very process',
+  'sdk/array-file.ts: openArrayFile':
+    'takes the name of a file; its header is read by parseNpyHeader',
   'sdk/read-submission.ts: readSubmission': "the caller's own submission, of typed values",
   'sdk/api-client.ts: ApiClient': "the user's own node; outputs and certificate are verified after",
 };
