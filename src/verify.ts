@@ -17,6 +17,13 @@ import { type OpenedCertificate, openCertificate } from './certificate/open.ts';
 import { quorumOf } from './consensus/seats.ts';
 import { computationIdOf } from './job/spec.ts';
 
+export {
+  type ChainVerdict,
+  isChain,
+  type ValidChain,
+  type VerifyChainOptions,
+  verifyChain,
+} from './federated/round/verify-chain.ts';
 export type { CheckedArray, TrustedNetwork };
 export { type OpenedCertificate, openCertificate };
 

@@ -7,10 +7,20 @@ import { dirname, resolve } from 'node:path';
 import { KadreError } from '../../src/base/errors.ts';
 import { suggestion } from '../../src/base/nearest-name.ts';
 import { type ArraySpec, arrayBytes } from '../../src/kernel/contract.ts';
-import { arrayOfBytes, bytesOfArray, dtypeOf, type NdArray } from '../../src/kernel/nd-array.ts';
+import {
+  arrayOfBytes,
+  bytesOfArray,
+  dtypeOf,
+  type InputArray,
+  type NdArray,
+} from '../../src/kernel/nd-array.ts';
 import { npyHeader, parseNpy } from '../../src/kernel/npy.ts';
+import { openArrayFile } from '../../src/sdk/array-file.ts';
 import type { FileContent } from '../../src/store/atomic-file.ts';
 import { callerFolder } from './parse-arguments.ts';
+
+/** Larger files are read when peers ask for their bytes. */
+const IN_MEMORY_BYTES_MAX = 16 * 2 ** 20;
 
 export interface NamedFile {
   readonly name: string;
@@ -46,6 +56,13 @@ export async function readArray(named: NamedFile): Promise<NdArray> {
   }
   const { dtype, shape, data } = parsed.value;
   return arrayOfBytes({ dtype, shape }, data);
+}
+
+/** As `readArray`; what is large stays in its file. Errors: MALFORMED_FILE. */
+export async function openArray(named: NamedFile): Promise<InputArray> {
+  const kind = await stat(named.file).catch(() => undefined);
+  if (kind?.isFile() !== true || kind.size <= IN_MEMORY_BYTES_MAX) return readArray(named);
+  return openArrayFile(named.file);
 }
 
 async function readBytes({ name, given, file }: NamedFile): Promise<Uint8Array> {

@@ -7,11 +7,11 @@ import { asKadreError, KadreError } from '../../src/base/errors.ts';
 import { abortable, throwIfAborted } from '../../src/base/signals.ts';
 import type { Reuse } from '../../src/job/reuse.ts';
 import type { Parameters } from '../../src/kernel/contract.ts';
-import type { NdArray } from '../../src/kernel/nd-array.ts';
+import type { InputArray } from '../../src/kernel/nd-array.ts';
 import { checkWork, requireKernel, requirementOf } from '../../src/sdk/check-work.ts';
 import { loadNetwork } from '../../src/sdk/load-network.ts';
 import type { JobHandle, JobResult, SubmitOptions, Swarm } from '../../src/sdk/types.ts';
-import { checkTargets, namedFiles, readArray } from '../cli/array-files.ts';
+import { checkTargets, namedFiles, openArray } from '../cli/array-files.ts';
 import type { Command, CommandContext } from '../cli/command.ts';
 import { parseParameters } from '../cli/parameter-text.ts';
 import type { Arguments } from '../cli/parse-arguments.ts';
@@ -30,7 +30,7 @@ const HAND_OVER_MS = 3000;
 export interface LocalJob extends ResultFiles {
   readonly kernel: string;
   readonly parameters: Parameters;
-  readonly inputs: Readonly<Record<string, NdArray>>;
+  readonly inputs: Readonly<Record<string, InputArray>>;
   readonly shards: number | undefined;
   readonly options: SubmitOptions;
 }
@@ -126,9 +126,9 @@ export async function readLocalJob(context: CommandContext): Promise<LocalJob> {
     const advice = 'leave --cert out, or choose a cadre of 1 or more';
     throw new KadreError({ code: 'USAGE', advice }, '--cadre 0 makes no certificate to write');
   }
-  const inputs: Record<string, NdArray> = {};
+  const inputs: Record<string, InputArray> = {};
   for (const named of namedFiles(given.list('in'), 'in')) {
-    inputs[named.name] = await readArray(named);
+    inputs[named.name] = await openArray(named);
   }
   const shards = given.number('shards');
   const work = { parameters, inputs, ...(shards === undefined ? {} : { shards }) };

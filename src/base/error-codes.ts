@@ -61,6 +61,12 @@ export const ERROR_CODES = {
     'an input file cannot be read or does not parse strictly',
     'write the array again, e.g. numpy.save of a C-ordered array',
   ),
+  INPUT_CHANGED: row(
+    4,
+    true,
+    'an input file was written to, or went away, while a job read it',
+    'leave the file alone until the job has ended, and submit it again',
+  ),
   CERTIFICATE_UNREADABLE: row(
     2,
     false,

@@ -45,7 +45,7 @@ export interface SignatureVerifier {
 }
 
 /** The application protocols of a swarm; the network id is added where streams are opened. */
-export type ProtocolName = 'advert' | 'job' | 'consensus' | 'blob' | 'train';
+export type ProtocolName = 'advert' | 'job' | 'consensus' | 'blob' | 'train' | 'average';
 
 export interface ProtocolHandler {
   /** One answer per request. A throw becomes a coded refusal at the caller. */
@@ -120,6 +120,15 @@ export interface BlobRef {
   /** Commits to size and every byte (docs/protocol/blob.md). */
   readonly root: Digest;
   readonly bytes: number;
+}
+
+/** Content that lies elsewhere and is read from there, a piece at a time: a file, say. */
+export interface ContentSource {
+  /** For messages: a path, for example. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Exactly these bytes. Errors: INPUT_CHANGED when it is no longer what it was. */
+  read(offset: number, length: number): Promise<Uint8Array>;
 }
 
 /** Part of a blob that need not be here whole (docs/protocol/blob.md, "Chunks"). */

@@ -26,6 +26,10 @@ export interface BlobSource {
   /** In order of preference; each is tried a few times at most. */
   readonly holders: readonly PeerId[];
   readonly ref: BlobRef;
+  /** The blob's leaf hashes, where they are known; else the first holder is asked for them. */
+  readonly leaves?: Uint8Array;
+  /** Hears of each holder that was left for the next. */
+  readonly onFailure?: (failure: HolderFailure) => void;
 }
 
 export interface ByteRange {
@@ -107,31 +111,53 @@ export async function* fetchPieces(
   runs: readonly LeafRun[],
   options: SignalOption = {},
 ): AsyncGenerator<VerifiedPiece, void> {
-  const { holders, ref } = source;
   // First of all: a claimed size decides how much is laid out for it.
-  if (!isFetchable(ref)) throw unavailable(ref, []);
+  if (!isFetchable(source.ref)) throw unavailable(source.ref, []);
   const pieces = [...piecesOf(mergeRuns(runs))];
-  const progress: Progress = { pieces, done: 0, hashes: undefined };
+  if (pieces.length === 0) return;
+  yield* fromHolders(network, source, { pieces, done: 0, hashes: source.leaves }, options);
+}
+
+/** The leaf hashes of a blob, 32 bytes each, which lead to its root. Same errors as above. */
+export async function fetchLeaves(
+  network: FetchNetwork,
+  source: BlobSource,
+  options: SignalOption = {},
+): Promise<Uint8Array> {
+  if (!isFetchable(source.ref)) throw unavailable(source.ref, []);
+  const progress: Progress = { pieces: [], done: 0, hashes: undefined };
+  for await (const _ of fromHolders(network, source, progress, options));
+  return progress.hashes!;
+}
+
+async function* fromHolders(
+  network: FetchNetwork,
+  { holders, ref, onFailure }: BlobSource,
+  progress: Progress,
+  options: SignalOption,
+): AsyncGenerator<VerifiedPiece, void> {
   const failures: HolderFailure[] = [];
   const useless = new Set<PeerId>();
   for (let pass = 0; pass < PASSES_MAX; pass++) {
     for (const peer of holders) {
       if (useless.has(peer)) continue;
       try {
-        while (progress.done < pieces.length) {
+        do {
           yield* piecesFrom({ network, peer, ref }, progress, options);
-        }
+        } while (progress.done < progress.pieces.length);
         return;
       } catch (cause) {
         throwIfAborted(options.signal);
         if (!(cause instanceof KadreError) || cause.code === 'STOPPED') throw cause;
         failures.push({ peer, code: cause.code });
+        onFailure?.({ peer, code: cause.code });
         // Only a peer that could not be reached may do better a moment later.
         if (cause.code !== 'PEER_UNREACHABLE') useless.add(peer);
       }
     }
   }
-  if (progress.done < pieces.length) throw unavailable(ref, failures);
+  if (progress.done === progress.pieces.length && progress.hashes !== undefined) return;
+  throw unavailable(ref, failures);
 }
 
 /** What outlives a change of holder: how many pieces came, and the verified leaf hashes. */

@@ -5,7 +5,8 @@
 import { concatBytes } from '../base/bytes.ts';
 import { KadreError } from '../base/errors.ts';
 import { DIGEST_BYTES, type PeerId } from '../base/ids.ts';
-import type { BlobStore, Network, SignalOption } from '../base/ports.ts';
+import type { BlobRef, BlobStore, Network, SignalOption } from '../base/ports.ts';
+import { chunksOver } from './chunks.ts';
 import {
   type BlobRequest,
   decodeBlobRequest,
@@ -23,8 +24,21 @@ import { LEAF_BYTES } from './tree.ts';
 
 export interface ServeBlobsComponents {
   readonly network: Pick<Network, 'handle' | 'penalise'>;
-  readonly store: Pick<BlobStore, 'size' | 'read' | 'leaves'>;
+  readonly store: Pick<BlobStore, 'size' | 'part' | 'read' | 'leaves'>;
+  /**
+   * Asked for chunks that are not here, at most `PROVIDED_CHUNKS_MAX`: gets them into the store if
+   * this node wants them anyway and owes them to that peer. Never throws; may take a while.
+   */
+  readonly provide?: (from: PeerId, wanted: WantedChunks) => Promise<void>;
 }
+
+export interface WantedChunks {
+  readonly ref: BlobRef;
+  readonly chunks: readonly number[];
+}
+
+/** Who wants more at once than this is better off with a holder that has it. */
+const PROVIDED_CHUNKS_MAX = 4;
 
 /** Answers blob requests until the returned function is called. */
 export function serveBlobs(components: ServeBlobsComponents): () => void {
@@ -61,17 +75,21 @@ async function* answer(
     components.network.penalise(from, request.penalty, `blob-request-${request.reason}`);
     throw new KadreError({ code: 'PEER_REFUSED' }, `malformed blob request: ${request.reason}`);
   }
-  if (request.value.kind === 'leaves') yield* leaves(components, request.value, options);
+  if (request.value.kind === 'leaves') yield* leaves(components, from, request.value, options);
   else yield* small(components, request.value, options);
 }
 
+type LeavesRequest = Extract<BlobRequest, { kind: 'leaves' }>;
+
 async function* leaves(
-  { store }: ServeBlobsComponents,
-  request: Extract<BlobRequest, { kind: 'leaves' }>,
+  components: ServeBlobsComponents,
+  from: PeerId,
+  request: LeavesRequest,
   { signal }: SignalOption,
 ): AsyncGenerator<Uint8Array> {
+  const { store } = components;
   const { root, bytes } = request;
-  const hashes = (await store.size(root)) === bytes ? await store.leaves(root) : undefined;
+  const hashes = (await holds(components, from, request)) ? await store.leaves(root) : undefined;
   if (hashes === undefined) {
     yield NOT_HELD;
     return;
@@ -93,6 +111,30 @@ async function* leaves(
     if (ready !== undefined) yield stillHeld(await ready);
   }
   if (ahead !== undefined) yield stillHeld(await ahead);
+}
+
+/** Whether all that is asked for is here, perhaps because it was just fetched. */
+async function holds(
+  { store, provide }: ServeBlobsComponents,
+  from: PeerId,
+  { root, bytes, runs }: LeavesRequest,
+): Promise<boolean> {
+  const chunks = new Set<number>();
+  for (const { first, count } of unflattenRuns(runs)) {
+    const range = { offset: first * LEAF_BYTES, length: count * LEAF_BYTES };
+    for (const chunk of chunksOver(range)) chunks.add(chunk);
+  }
+  const missing = (): number[] | undefined => {
+    const part = store.part(root);
+    if (part !== undefined && part.bytes !== bytes) return undefined;
+    return [...chunks].filter((chunk) => part?.has(chunk) !== true);
+  };
+  const wanted = missing();
+  if (wanted === undefined) return false;
+  if (wanted.length > 0 && wanted.length <= PROVIDED_CHUNKS_MAX) {
+    await provide?.(from, { ref: { root, bytes }, chunks: wanted });
+  }
+  return store.part(root) !== undefined && missing()?.length === 0;
 }
 
 function stillHeld(piece: Uint8Array | undefined): Uint8Array {

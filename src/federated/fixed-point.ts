@@ -54,9 +54,15 @@ export function toFixed(x: number, fractionBits: number): number {
   return roundHalfEven(scaled) + 0;
 }
 
-/** binary32 of an element: one rounding, ties to even. */
-export function toFloat32(value: number, fractionBits: number): number {
-  return Math.fround(value / 2 ** fractionBits);
+/**
+ * binary32 of elements: one rounding each, ties to even. A loop: `Float32Array.from` takes a
+ * hundred times as long.
+ */
+export function toFloats(values: Int32Array, fractionBits: number): Float32Array {
+  const step = 2 ** -fractionBits;
+  const floats = new Float32Array(values.length);
+  for (let k = 0; k < values.length; k++) floats[k] = values[k]! * step;
+  return floats;
 }
 
 /** One value per element; absent ones of a sparse update are zero. A dense one is not copied. */

@@ -1,4 +1,5 @@
 /** Arrays as users hold them: a typed array and a shape; the dtype follows from the array type. */
+import type { ContentSource } from '../base/ports.ts';
 import type { ArraySpec, Dtype } from './contract.ts';
 
 export type TypedArray =
@@ -16,6 +17,17 @@ export interface NdArray {
   readonly data: TypedArray;
   readonly shape: readonly number[];
 }
+
+/** An array whose bytes are read when they are needed, and need not fit into memory. */
+export interface SourceArray {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** C order, little-endian. */
+  readonly source: ContentSource;
+}
+
+/** An array as an input of a job. */
+export type InputArray = NdArray | SourceArray;
 
 const CONSTRUCTORS = {
   '<f4': Float32Array,
@@ -54,4 +66,10 @@ export function arrayOfBytes(spec: Pick<ArraySpec, 'dtype' | 'shape'>, bytes: Ui
     data: new arrayType(buffer as ArrayBuffer, byteOffset, byteLength / unit),
     shape: spec.shape,
   };
+}
+
+/** The whole of it, in memory. Errors: INPUT_CHANGED. */
+export async function inMemory(array: InputArray): Promise<NdArray> {
+  if (!('source' in array)) return array;
+  return arrayOfBytes(array, await array.source.read(0, array.source.bytes));
 }

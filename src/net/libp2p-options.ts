@@ -86,8 +86,8 @@ export function libp2pOptions(
         streamOptions: {
           initialStreamWindowSize: 512 * KIB,
           maxStreamWindowSize: 2048 * KIB,
-          // A paused stream buffers one whole window: this must not be below it.
-          maxReadBufferLength: 4096 * KIB,
+          // A paused stream was seen to buffer two whole windows and a little more.
+          maxReadBufferLength: 6144 * KIB,
         },
       }),
     ],

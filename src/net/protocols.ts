@@ -9,6 +9,7 @@ export const PROTOCOL_NAMES: readonly ProtocolName[] = [
   'consensus',
   'blob',
   'train',
+  'average',
 ];
 
 /** Of all application protocols: they change together. */
@@ -43,7 +44,7 @@ const MIB = 1024 * KIB;
 
 /**
  * Why these: an advert batch; a plan or record of 8 MiB with its envelope; a blob piece of 256 KiB;
- * a training's plan, whose schema may have 4 MiB.
+ * a training's plan, whose schema may have 4 MiB; 65,536 sums of 8 bytes.
  */
 export const PROTOCOL_LIMITS: Readonly<Record<ProtocolName, ProtocolLimits>> = {
   advert: { bodyBytesMax: MIB },
@@ -51,6 +52,7 @@ export const PROTOCOL_LIMITS: Readonly<Record<ProtocolName, ProtocolLimits>> = {
   consensus: { bodyBytesMax: 9 * MIB },
   blob: { bodyBytesMax: MIB },
   train: { bodyBytesMax: 5 * MIB },
+  average: { bodyBytesMax: MIB },
 };
 
 /** Requests of one peer and protocol that may be in flight, at each end. */

@@ -27,6 +27,7 @@ import { AdvertBook } from '../swarm/advert-book.ts';
 import type { AdvertFacts } from '../swarm/own-advert.ts';
 import { OwnAdvert } from '../swarm/own-advert.ts';
 import { Advertiser } from './advertiser.ts';
+import { Averager } from './averaging/averager.ts';
 import { BlobRetention } from './blob-retention.ts';
 import { CadreService } from './cadre-service.ts';
 import { EndedPlans } from './ended-plans.ts';
@@ -71,7 +72,7 @@ export interface OfferInit {
   readonly lastSequence: number;
   /** Called with each new sequence number, to be stored. */
   readonly onSequence: (sequence: number) => void;
-  /** Bytes of inputs that one plan may make a worker hold; at most 2 GiB, the default. */
+  /** Bytes of inputs that a shard may make a worker hold in memory; at most 2 GiB, the default. */
   readonly inputBytesMax?: number;
   /** Devices and kernels; roles, addresses and load are added here. */
   readonly facts: () => Pick<AdvertFacts, 'devices' | 'kernels'>;
@@ -85,6 +86,7 @@ export interface RoleSet {
   readonly cadre: CadreService | undefined;
   readonly advertiser: Advertiser | undefined;
   readonly trainings: TrainingDesk;
+  readonly averager: Averager;
   /** Closed, nothing new is taken on. */
   readonly gate: WorkGate;
   /** In start order. */
@@ -131,16 +133,18 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     gate,
   });
   const trainings = new TrainingDesk(ports);
+  const averager = new Averager(ports);
   const keepMs = offer === undefined ? CLIENT_KEEPS_MS : RESULTS_KEPT_MS;
   const retention = retain(ports, keepMs, { requester, holder, worker, cadre });
   const services = [
-    blobService(network, blobs),
+    blobService(network, blobs, worker),
     retention,
     worker,
     cadre,
     requester,
     protocol,
     trainings,
+    averager,
     advertiser,
   ];
   return {
@@ -151,6 +155,7 @@ export function composeRoles(ports: RolePorts, init: RolesInit): RoleSet {
     cadre,
     advertiser,
     trainings,
+    averager,
     gate,
     services: services.filter((service) => service !== undefined),
   };
@@ -245,12 +250,15 @@ function retain(
   return new BlobRetention({ ...ports, forget, needed }, { keepMs, sweepMs: keepMs / 24 });
 }
 
-function blobService(network: Network, store: BlobStore): Service {
+function blobService(network: Network, store: BlobStore, worker: Worker | undefined): Service {
   let stop: (() => void) | undefined;
   return {
     name: 'blobs',
     start: async () => {
-      stop = serveBlobs({ network, store });
+      stop = serveBlobs({
+        ...{ network, store },
+        provide: async (from, wanted) => worker?.provide(from, wanted),
+      });
     },
     stop: async () => stop?.(),
   };

@@ -4,10 +4,13 @@
  * quotas (job.md section 4.7), and says how much is still missing.
  */
 import { toHex } from '../base/bytes.ts';
-import type { Digest, PeerId } from '../base/ids.ts';
+import type { Digest } from '../base/ids.ts';
 import type { BlobRef, BlobStore, Clock, Logger, Network } from '../base/ports.ts';
 import { accept, type Checked, refuse } from '../base/verdict.ts';
+import { ChunkPuller } from '../blob/chunk-puller.ts';
+import { chunkCount } from '../blob/chunks.ts';
 import { fetchBlob } from '../blob/fetch.ts';
+import { LEAF_BYTES } from '../blob/tree.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { arrayBytes } from '../kernel/contract.ts';
 import { holdersOf } from './input-holders.ts';
@@ -106,24 +109,34 @@ export class InputHolder {
     for (const { refs } of this.#plans.values()) for (const { root } of refs) yield root;
   }
 
-  /** One input after the other: at most one is in memory. */
+  /** One input after the other: of one a few chunks are in memory. */
   async #pull(plan: OpenPlan, held: Held): Promise<void> {
-    const { network, blobs, log } = this.#components;
+    const { blobs, log } = this.#components;
     const { signal } = held.stopping;
-    const holders: readonly PeerId[] = holdersOf(network, plan);
     for (const ref of held.refs) {
       const key = toHex(ref.root);
       if (held.present.has(key)) continue;
       try {
-        if ((await blobs.size(ref.root)) !== ref.bytes) {
-          await blobs.put(await fetchBlob(network, { holders, ref }, { signal }));
-        }
+        if ((await blobs.size(ref.root)) !== ref.bytes) await this.#fetch(plan, ref, signal);
         held.present.add(key);
       } catch (cause) {
         if (signal.aborted) return;
         log.log('info', 'input-not-held', { root: key, cause: String(cause) });
       }
     }
+  }
+
+  /** What came before a restart is there still. */
+  async #fetch(plan: OpenPlan, ref: BlobRef, signal: AbortSignal): Promise<void> {
+    const { network, blobs } = this.#components;
+    if (ref.bytes <= LEAF_BYTES) {
+      const holders = holdersOf(network, plan);
+      await blobs.put(await fetchBlob(network, { holders, ref }, { signal }));
+      return;
+    }
+    const init = { ref, holdersOf: async () => holdersOf(network, plan), signal };
+    const chunks = Array.from({ length: chunkCount(ref.bytes) }, (_, index) => index);
+    await new ChunkPuller(this.#components, init).pull(chunks);
   }
 }
 

@@ -5,7 +5,8 @@
  */
 import { asKadreError, assert, KadreError } from '../base/errors.ts';
 import { type NodeId, peerIdOf } from '../base/ids.ts';
-import type { Logger, Network, SignalOption } from '../base/ports.ts';
+import type { Clock, Logger, Network, SignalOption } from '../base/ports.ts';
+import { sleep } from '../base/signals.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type Plan, type PlanPackage, planIdOf, seedOf } from '../job/plan.ts';
 import { jobIdOf, type SignedJobSpec } from '../job/spec.ts';
@@ -22,6 +23,7 @@ export interface MakePlanComponents {
   readonly book: AdvertBook;
   readonly plans: PlanCache;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 export interface MakePlanInit {
@@ -29,6 +31,8 @@ export interface MakePlanInit {
   readonly waitPeersMs: number;
   /** 0 at first; one more for every plan of this job that came to nothing. */
   readonly instance: number;
+  /** Members are full: told before each wait, with what they answered. */
+  readonly onFull?: ((reasons: readonly string[]) => void) | undefined;
 }
 
 export interface MadePlan {
@@ -37,7 +41,16 @@ export interface MadePlan {
   readonly skippedReasons: readonly string[];
 }
 
+interface Frozen {
+  readonly draft: PlanPackage;
+  readonly order: readonly NodeId[];
+}
+
 const CONVENE_TIMEOUT_MS = 3_000;
+/** A job waits so long for members with room, or as long as it may take at all. */
+const QUEUED_MS_MAX = 600_000;
+const PAUSE_MS_MIN = 50;
+const PAUSE_MS_MAX = 1_000;
 /** Rosters tried when whole windows do not answer. */
 const ROSTERS_MAX = 3;
 
@@ -50,12 +63,17 @@ export async function makePlan(
   for (let attempt = 1; ; attempt++) {
     const { draft, order } = await freeze(components, init, options);
     try {
-      const convened = await seat(components, draft, order, options);
+      const convened = await seatWhenRoom(
+        components,
+        { draft, order, onFull: init.onFull },
+        options,
+      );
       const plan = open(components, { ...draft, ...convened.package });
       return { plan, skipped: convened.package.skipped, skippedReasons: convened.reasons };
     } catch (cause) {
       const error = asKadreError(cause, 'CADRE_REFUSED', 'no cadre');
-      if (error.code !== 'CADRE_REFUSED' || attempt >= ROSTERS_MAX) throw error;
+      const isLast = attempt >= ROSTERS_MAX || isFull(error);
+      if (error.code !== 'CADRE_REFUSED' || isLast) throw error;
       components.log.log('info', 'cadre-not-seated', { attempt, message: error.message });
       await forgetSilent(components, order.slice(0, windowOf(init.job.spec.policy.cadre)));
     }
@@ -67,7 +85,7 @@ async function freeze(
   { scout, network }: MakePlanComponents,
   { job, waitPeersMs, instance }: MakePlanInit,
   options: SignalOption,
-): Promise<{ draft: PlanPackage; order: readonly NodeId[] }> {
+): Promise<Frozen> {
   const { policy, kernel, requires } = job.spec;
   const wanted = {
     kernel,
@@ -95,6 +113,37 @@ async function freeze(
     draft: { job, plan, roster: adverts, skipped: [], cadre: [], requesterAddresses },
     order,
   };
+}
+
+/**
+ * Waits while those who would sit have no room. The plan stays what it is, so that members which
+ * agreed already keep their one seat for it and spend no other.
+ */
+async function seatWhenRoom(
+  components: MakePlanComponents,
+  { draft, order, onFull }: Pick<MakePlanInit, 'onFull'> & Frozen,
+  options: SignalOption,
+): ReturnType<typeof seat> {
+  const { clock } = components;
+  const { deadlineMs } = draft.job.spec.policy;
+  const waitMs = deadlineMs === 0 ? QUEUED_MS_MAX : Math.min(QUEUED_MS_MAX, deadlineMs);
+  const untilMs = clock.monotonicMs() + waitMs;
+  for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(PAUSE_MS_MAX, 2 * pauseMs)) {
+    try {
+      return await seat(components, draft, order, options);
+    } catch (cause) {
+      if (!isFull(cause) || clock.monotonicMs() + pauseMs > untilMs) throw cause;
+      onFull?.((cause as KadreError).data.reasons as readonly string[]);
+      await sleep(clock, pauseMs, options);
+    }
+  }
+}
+
+/** Every candidate that did not take a seat has too many plans, of this requester or in all. */
+function isFull(cause: unknown): boolean {
+  if (!(cause instanceof KadreError) || cause.code !== 'CADRE_REFUSED') return false;
+  const reasons = (cause.data.reasons ?? []) as readonly string[];
+  return reasons.length > 0 && reasons.every((reason) => /: (busy|over-limits)$/.test(reason));
 }
 
 async function seat(

@@ -43,6 +43,8 @@ export type RequesterEvent =
       readonly members: readonly PeerId[];
       readonly skipped: readonly number[];
     }
+  /** Those who would sit in the cadre have too many plans: the job waits, and asks again. */
+  | { readonly type: 'queued'; readonly reasons: readonly string[] }
   | { readonly type: 'claimed'; readonly peer: PeerId; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: PeerId; readonly reason: string }
   /** Enough others hold every input: the job goes on if its requester leaves. */

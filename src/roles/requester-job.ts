@@ -74,6 +74,7 @@ export class RequesterJob {
   #start: JobStart;
   #hasEnded = false;
   #hasLeft = false;
+  #isQueued = false;
   readonly #kernelMs = new Map<PeerId, number>();
   readonly #marks = { startMs: 0, announcedMs: 0, computedMs: 0, outcomeMs: 0, collectedMs: 0 };
   #plan: OpenPlan | undefined;
@@ -201,6 +202,11 @@ export class RequesterJob {
     await this.#giveUp(new KadreError({ code: 'JOB_CANCELLED' }, 'cancelled by the requester'));
   }
 
+  /** Ends it like `cancel`; `run` rejects with this reason. */
+  async fail(reason: KadreError): Promise<void> {
+    if (!this.#hasEnded && !this.#cancelled.signal.aborted) await this.#giveUp(reason);
+  }
+
   /** Nobody goes on with it; `run` rejects with the reason. */
   async #giveUp(reason: KadreError): Promise<void> {
     const { signer, clock } = this.#components;
@@ -299,11 +305,20 @@ export class RequesterJob {
       return start.plan;
     }
     const { instance } = start;
-    const made = await makePlan(this.#components, { ...this.#init, instance }, { signal });
+    const onFull = (reasons: readonly string[]) => this.#queued(reasons);
+    const init = { ...this.#init, instance, onFull };
+    const made = await makePlan(this.#components, init, { signal });
     this.#emitPlanned(made);
     await this.#record({ plan: made.plan.package, instance });
     this.#plan = made.plan;
     return made.plan;
+  }
+
+  /** Told once, however long it waits. */
+  #queued(reasons: readonly string[]): void {
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.events.push({ type: 'queued', reasons });
   }
 
   /** The cadre is open; a detached job also needs its inputs elsewhere. */

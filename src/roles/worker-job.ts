@@ -16,6 +16,7 @@ import type {
   Timer,
 } from '../base/ports.ts';
 import type { Checked } from '../base/verdict.ts';
+import type { WantedChunks } from '../blob/serve.ts';
 import type { EpochLink } from '../certificate/epochs.ts';
 import type { Executor, ShardResult } from '../compute/executor.ts';
 import { buildRefusal, encodeRecord } from '../job/build-record.ts';
@@ -26,6 +27,7 @@ import type { WorkerStep } from '../job/why.ts';
 import type { AssignedRecord, SealedRecord, WorkLog, WorkStore } from '../store/work-store.ts';
 import { ClosedVotes } from './closed-votes.ts';
 import { InputCache } from './input-cache.ts';
+import { InputRoom } from './input-room.ts';
 import { encodeMessage } from './job-messages.ts';
 import { JudgeList, sendRecord } from './judges.ts';
 import type { KnownResults, PlanResults, ShardRoots } from './known-results.ts';
@@ -56,6 +58,8 @@ const RESEND_MS = 3_000;
 /** After a restart: who must reveal soon does not wait long for a judge it could not reach. */
 const RESEND_MS_MIN = 500;
 const RESEND_MS_MAX = 60_000;
+/** What the shards of a chunk read together, unless it is a single one: all of it is in memory. */
+const CHUNK_INPUT_BYTES = 256 * 2 ** 20;
 /** Shards sealed in one record at most, whatever they cost. */
 const CHUNK_SHARDS_MAX = 16_384;
 /** Bytes of one reveal; consensus carries payloads of up to 1 MiB. */
@@ -88,7 +92,7 @@ export class WorkerJob {
     this.#log = log;
     const { planId, outputsPerShard } = plan;
     this.#sealed = new SealedWork(components, { planId, outputsPerShard });
-    this.#inputs = new InputCache(components, plan);
+    this.#inputs = new InputCache(components, plan, this.#stopping.signal);
     this.judges = new JudgeList(plan);
     this.#votes = new ClosedVotes(this.judges.believed, plan.spec.shards);
     this.#known = components.known.of(plan, this.#speed);
@@ -252,6 +256,11 @@ export class WorkerJob {
     this.#components.log.log('error', 'work-not-logged', { cause: String(cause) });
   }
 
+  /** Gets chunks of an input into the store, for a worker that asks this one first. */
+  async provide(from: PeerId, { ref, chunks }: WantedChunks): Promise<void> {
+    await this.#inputs.provide(from, ref, chunks);
+  }
+
   /** Roots of outputs that judges and requester may still ask for. */
   roots(): Iterable<Digest> {
     return this.#sealed.roots();
@@ -284,12 +293,14 @@ export class WorkerJob {
     const wave = this.#queue[0]!.wave;
     const shards: number[] = [];
     let estimatedMs = 0;
+    const room = new InputRoom(this.#plan, CHUNK_INPUT_BYTES);
     const revealBytes = 4 + SALT_BYTES + 32 * this.#plan.outputsPerShard;
     const shardsMax = Math.min(CHUNK_SHARDS_MAX, Math.floor(REVEAL_BYTES_MAX / revealBytes));
     while (shards.length < shardsMax && this.#queue[0]?.wave === wave) {
       const { shard } = this.#queue[0];
       estimatedMs += (kernel.cost(spec.shards, shard).operations / this.#speed) * 1000;
-      if (shards.length > 0 && estimatedMs > CHUNK_MS) break;
+      const isTooMuch = !room.fits(shard) || estimatedMs > CHUNK_MS;
+      if (shards.length > 0 && isTooMuch) break;
       shards.push(shard);
       this.#queue.shift();
     }
@@ -322,6 +333,7 @@ export class WorkerJob {
       this.#current = undefined;
       if (this.ended) return;
       const { code, message } = asKadreError(cause, 'KERNEL_FAILED', 'shards could not be run');
+      if (code === 'DISK_FAILED' || code === 'OVERLOADED') reason = 'over-limits';
       this.#components.log.log('warn', 'shards-failed', { code, message, reason });
       this.refuse(wave, shards, reason, message);
     }

@@ -7,6 +7,7 @@ import { toHex } from '../base/bytes.ts';
 import { asKadreError, type KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Timer } from '../base/ports.ts';
+import type { WantedChunks } from '../blob/serve.ts';
 import type { EpochLink } from '../certificate/epochs.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
@@ -30,7 +31,7 @@ export interface WorkerInit {
   /** Live plans at once, and of one requester (job.md section 4.7). */
   readonly plansMax: number;
   readonly plansPerRequesterMax: number;
-  /** Input bytes that one plan may make this worker hold. */
+  /** Input bytes that a shard may make this worker hold in memory; a plan's lie on disk. */
   readonly inputBytesMax: number;
   /** A plan is forgotten this long after its last assignment even if nobody ends it. */
   readonly planLifetimeMs: number;
@@ -154,6 +155,15 @@ export class Worker {
     return plan !== undefined && from === peerIdOf(plan.spec.requester) ? plan : undefined;
   }
 
+  /** Of the plans that are live here: those that read this blob say whether they owe it. */
+  async provide(from: PeerId, wanted: WantedChunks): Promise<void> {
+    const root = toHex(wanted.ref.root);
+    const readers = [...this.#plans.values()].filter(({ plan }) =>
+      plan.spec.inputs.some((input) => toHex(input.root) === root),
+    );
+    await Promise.all(readers.map(({ job }) => job.provide(from, wanted)));
+  }
+
   /** Roots of outputs of live plans. */
   *roots(): Generator<Digest> {
     for (const { job } of this.#plans.values()) yield* job.roots();
@@ -245,9 +255,14 @@ export class Worker {
     if (ofRequester >= plansPerRequesterMax) {
       return { refused: 'over-limits', detail: `${plansPerRequesterMax} plans of one requester` };
     }
-    const bytes = plan.spec.inputs.length === 0 ? 0 : inputBytesOf(plan, shards);
-    return bytes > inputBytesMax
-      ? { refused: 'over-limits', detail: `${bytes} input bytes` }
+    if (plan.spec.inputs.length === 0) return undefined;
+    const { diskBytes, memoryBytes } = inputBytesOf(plan, shards);
+    const { bytesMax } = this.#components.blobs.usage;
+    if (memoryBytes > inputBytesMax) {
+      return { refused: 'over-limits', detail: `${memoryBytes} input bytes of one shard` };
+    }
+    return diskBytes > bytesMax
+      ? { refused: 'over-limits', detail: `${diskBytes} input bytes, and a store of ${bytesMax}` }
       : undefined;
   }
 
@@ -269,12 +284,20 @@ export class Worker {
   }
 }
 
-function inputBytesOf(plan: OpenPlan, shards: readonly number[]): number {
-  const reads = new Map<string, number>();
+/** What the shards need of their inputs: on disk over time, and in memory at once. */
+function inputBytesOf(
+  plan: OpenPlan,
+  shards: readonly number[],
+): { diskBytes: number; memoryBytes: number } {
+  const reach = new Map<string, number>();
+  let memoryBytes = 0;
   for (const shard of shards) {
+    let shardBytes = 0;
     for (const { input, offset, length } of plan.kernel.reads(plan.spec.shards, shard)) {
-      reads.set(input, Math.max(reads.get(input) ?? 0, offset + length));
+      reach.set(input, Math.max(reach.get(input) ?? 0, offset + length));
+      shardBytes += length;
     }
+    memoryBytes = Math.max(memoryBytes, shardBytes);
   }
-  return [...reads.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return { diskBytes: [...reach.values()].reduce((sum, bytes) => sum + bytes, 0), memoryBytes };
 }

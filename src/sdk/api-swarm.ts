@@ -11,12 +11,13 @@ import { blobRoot } from '../blob/tree.ts';
 import type { Reuse } from '../job/reuse.ts';
 import { computationIdOf } from '../job/spec.ts';
 import type { Dtype } from '../kernel/contract.ts';
-import { bytesOfArray } from '../kernel/nd-array.ts';
+import { bytesOfArray, type InputArray, inMemory, type NdArray } from '../kernel/nd-array.ts';
 import { kernelDigest } from '../kernel/registry.ts';
 import type { ClientEvent } from '../roles/training/client.ts';
 import { isSameRequirement } from '../swarm/requirement.ts';
 import { ApiClient } from './api-client.ts';
 import { ApiJob, type ApiJobInit, type Expected, expectedOfSpec } from './api-job.ts';
+import type { Averaged } from './average.ts';
 import { checkWork, requirementOf, specOfArray } from './check-work.ts';
 import { jobIdPrefix } from './find-job.ts';
 import { mapJobs } from './map-jobs.ts';
@@ -59,7 +60,7 @@ class ApiSwarm implements Swarm {
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
     const { signal, ...policy } = options;
     const requires = requirementOf(options.requires);
-    const inputs = work.inputs ?? {};
+    const inputs = await inMemoryAll(work.inputs ?? {});
     const specs = Object.entries(inputs).map(([name, array]) => specOfArray(name, array));
     const { resolved, kernel: known } = checkWork(kernel, work, policy);
     const call = { signal: this.#signal(signal) };
@@ -143,6 +144,10 @@ class ApiSwarm implements Swarm {
     return (await this.#client.json<{ jobs: JobInfo[] }>('jobs', call)).jobs;
   }
 
+  async average(): Promise<Averaged> {
+    throw notThroughApi();
+  }
+
   async train(): Promise<Training> {
     throw notThroughApi();
   }
@@ -213,4 +218,13 @@ function isSameWork(a: Expected, b: Expected): boolean {
 function notThroughApi(): KadreError {
   const advice = 'connect with `network` or `bootstrap` instead of `api`';
   return new KadreError({ code: 'USAGE', advice }, 'an API cannot carry a training');
+}
+
+/** A node takes a blob as the body of one request. Errors: INPUT_CHANGED. */
+async function inMemoryAll(
+  inputs: Readonly<Record<string, InputArray>>,
+): Promise<Record<string, NdArray>> {
+  const arrays: Record<string, NdArray> = {};
+  for (const [name, array] of Object.entries(inputs)) arrays[name] = await inMemory(array);
+  return arrays;
 }

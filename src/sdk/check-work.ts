@@ -8,7 +8,7 @@ import { type ResolvedSpec, resolveJob, unknownKernel } from '../job/build-spec.
 import { checkWaitPeers, derivePolicy, type PolicyChoice } from '../job/policy.ts';
 import type { InputRef } from '../job/spec.ts';
 import { type ArraySpec, arrayBytes, type Kernel, type Parameters } from '../kernel/contract.ts';
-import { dtypeOf, type NdArray } from '../kernel/nd-array.ts';
+import { dtypeOf, type InputArray } from '../kernel/nd-array.ts';
 import { findKernel } from '../kernel/registry.ts';
 import { parseRequirement, type Requirement } from '../swarm/requirement.ts';
 import type { Work } from './types.ts';
@@ -53,7 +53,14 @@ export function requireKernel(id: string): Kernel {
 }
 
 /** What an array is, apart from its bytes. Errors: BAD_INPUT. */
-export function specOfArray(name: string, array: NdArray): ArraySpec {
+export function specOfArray(name: string, array: InputArray): ArraySpec {
+  if ('source' in array) {
+    const { dtype, shape, source } = array;
+    const spec: ArraySpec = { name, dtype, shape };
+    if (arrayBytes(spec) === source.bytes) return spec;
+    const message = `input \`${name}\`: shape [${shape}] does not fit ${source.bytes} bytes`;
+    throw new KadreError({ code: 'BAD_INPUT' }, message);
+  }
   const dtype = dtypeOf(array.data);
   if (dtype === undefined) {
     const type = array.data?.constructor?.name ?? typeof array.data;

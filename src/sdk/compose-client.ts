@@ -10,6 +10,7 @@ import { silentLogger, systemClock, systemRandom } from '../crypto/node/system-p
 import { createHost } from '../net/host.ts';
 import { composeRoles } from '../roles/compose-roles.ts';
 import { MemoryJobStore } from '../store/job-store.ts';
+import { LinkedBlobs } from '../store/linked-blobs.ts';
 import { MemoryBlobStore } from '../store/memory-blob-store.ts';
 import type { NetworkFile } from '../swarm/network-file.ts';
 import { EmbeddedSwarm } from './embedded-swarm.ts';
@@ -45,7 +46,8 @@ export async function composeClient(init: ClientInit): Promise<Swarm> {
     { clock: systemClock, random: systemRandom, logger: log },
     { seed, networkId: file.id, membership, listen, bootstrap, server: listen.length > 0 },
   );
-  const blobs = new MemoryBlobStore();
+  const store = new MemoryBlobStore();
+  const blobs = new LinkedBlobs({ store, clock: systemClock });
   const { network, directory } = host;
   const ports = {
     network,
@@ -68,5 +70,8 @@ export async function composeClient(init: ClientInit): Promise<Swarm> {
   };
   const executor = new OneOffRunner({ clock: systemClock, logger: log });
   const { id: networkId, policy, members } = file;
-  return new EmbeddedSwarm({ ...ports, roles, executor, close }, { networkId, policy, members });
+  return new EmbeddedSwarm(
+    { ...ports, links: blobs, roles, executor, close },
+    { networkId, policy, members },
+  );
 }

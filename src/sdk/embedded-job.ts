@@ -2,9 +2,9 @@
  * A job whose requester lives in this process: what an embedded client, or a node that submits for
  * its own user, hands out.
  */
-import { toHex } from '../base/bytes.ts';
+import { equalBytes, toHex } from '../base/bytes.ts';
 import { type ErrorJson, KadreError } from '../base/errors.ts';
-import { peerIdOf } from '../base/ids.ts';
+import { type Digest, peerIdOf } from '../base/ids.ts';
 import type { SignalOption } from '../base/ports.ts';
 import { abortable, anySignal, throwIfAborted } from '../base/signals.ts';
 import { blobRoot } from '../blob/tree.ts';
@@ -96,6 +96,17 @@ export class EmbeddedJob implements JobHandle {
     if (job === undefined) return;
     await job.cancel();
     await job.ended;
+  }
+
+  /** Whether it runs here and has this blob among its inputs. */
+  reads(root: Digest): boolean {
+    const inputs = this.#running()?.spec.inputs ?? [];
+    return inputs.some((input) => equalBytes(input.root, root));
+  }
+
+  /** As `cancel`, but the job has failed, for this reason. */
+  async fail(reason: KadreError): Promise<void> {
+    await this.#running()?.fail(reason);
   }
 
   /** What the swarm does with it when it closes: a detached job goes on. */

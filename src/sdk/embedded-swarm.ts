@@ -6,6 +6,7 @@
 import { KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type {
+  BlobRef,
   BlobStore,
   Clock,
   Directory,
@@ -23,15 +24,17 @@ import type { Reuse, WantedWork } from '../job/reuse.ts';
 import type { InputRef, SignedJobSpec } from '../job/spec.ts';
 import type { ArraySpec, ResolvedKernel } from '../kernel/contract.ts';
 import { describeKernel } from '../kernel/describe.ts';
-import { bytesOfArray, type NdArray } from '../kernel/nd-array.ts';
+import { bytesOfArray, type InputArray, inMemory } from '../kernel/nd-array.ts';
 import { KERNELS } from '../kernel/registry.ts';
 import type { RoleSet } from '../roles/compose-roles.ts';
 import type { StartedJob } from '../roles/requester.ts';
 import type { ClientEvent } from '../roles/training/client.ts';
 import { jobIdText } from '../store/job-store.ts';
+import type { LinkedBlobs } from '../store/linked-blobs.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { NetworkPolicy } from '../swarm/network-file.ts';
 import { offersFor, type Requirement } from '../swarm/requirement.ts';
+import { type Averaged, type AverageOptions, averageWith } from './average.ts';
 import { EmbeddedJob, type EmbeddedJobInit } from './embedded-job.ts';
 import { jobIdPrefix, matchJobId } from './find-job.ts';
 import { jobInfo } from './job-info.ts';
@@ -70,7 +73,9 @@ export interface EmbeddedSwarmComponents {
   readonly random: Random;
   readonly clock: Clock;
   readonly blobs: BlobStore;
-  readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester' | 'trainings'>;
+  /** Where inputs that stay in files are offered from; without it they are read into `blobs`. */
+  readonly links?: Pick<LinkedBlobs, 'link' | 'onChanged'>;
+  readonly roles: Pick<RoleSet, 'scout' | 'book' | 'requester' | 'trainings' | 'averager'>;
   /** Runs shards that are checked here. */
   readonly executor: Pick<Executor, 'run'>;
   /** Ends what was started for this swarm; nothing for a node's own. */
@@ -108,6 +113,8 @@ export class EmbeddedSwarm implements Swarm {
     this.#init = init;
     this.peerId = components.network.self;
     this.#openedMs = components.clock.monotonicMs();
+    const { links } = components;
+    if (links !== undefined) links.onChanged = (root, error) => this.#inputChanged(root, error);
   }
 
   async submit(kernel: string, work: Work, options: SubmitOptions = {}): Promise<JobHandle> {
@@ -268,6 +275,13 @@ export class EmbeddedSwarm implements Swarm {
     return startTraining(components, this.#init.networkId, { ...options, signal });
   }
 
+  async average(values: Float32Array, options: AverageOptions): Promise<Averaged> {
+    const signal = anySignal(options.signal, this.#closed.signal);
+    throwIfAborted(signal);
+    const { network, roles } = this.#components;
+    return averageWith({ network, averager: roles.averager }, values, { ...options, signal });
+  }
+
   join(id: string, options: JoinOptions): AsyncGenerator<ClientEvent, void, undefined> {
     const signal = anySignal(options.signal, this.#closed.signal);
     return joinTraining(this.#components, id, { ...options, signal });
@@ -333,14 +347,28 @@ export class EmbeddedSwarm implements Swarm {
   /** Each input once in the store that peers fetch from. */
   async #storeInputs(
     specs: readonly ArraySpec[],
-    arrays: Readonly<Record<string, NdArray>>,
+    arrays: Readonly<Record<string, InputArray>>,
   ): Promise<InputRef[]> {
     return Promise.all(
       specs.map(async (spec) => {
-        const { root } = await this.#components.blobs.put(bytesOfArray(arrays[spec.name]!));
+        const { root } = await this.#storeInput(arrays[spec.name]!);
         return { ...spec, shape: [...spec.shape], root };
       }),
     );
+  }
+
+  /** What is linked is never copied; without links, as at a node, it is read whole. */
+  async #storeInput(array: InputArray): Promise<BlobRef> {
+    const { blobs, links } = this.#components;
+    if (links !== undefined && 'source' in array) return links.link(array.source);
+    return blobs.put(bytesOfArray(await inMemory(array)));
+  }
+
+  /** Nobody can read the rest of this input: jobs that need it fail for that reason. */
+  #inputChanged(root: Digest, error: KadreError): void {
+    for (const job of this.#jobs.values()) {
+      if (job.reads(root)) void job.fail(error);
+    }
   }
 }
 

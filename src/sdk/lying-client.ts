@@ -4,7 +4,7 @@
  */
 import { attackOf } from '../federated/attack/attack.ts';
 import type { Examples } from '../federated/model/model.ts';
-import type { LocalTraining } from '../roles/training/client.ts';
+import { type LocalTraining, updateOf } from '../roles/training/client.ts';
 
 export const LYING_WAYS = [
   'label-flip',
@@ -29,7 +29,7 @@ export function turnedLabels(way: LyingWay, rows: Examples): Examples {
 export function lying(way: LyingWay, train: LocalTraining): LocalTraining {
   const { update, weight } = attackOf(way);
   return async (model, context) => {
-    const honest = await train(model, context);
+    const honest = updateOf(await train(model, context), model.length);
     const view = { own: honest.delta, honest: [honest.delta], faulty: 1, round: context.round };
     const claimed = honest.weight ?? 1;
     return {

@@ -8,8 +8,9 @@ import type { SignalOption } from '../base/ports.ts';
 import type { Reuse } from '../job/reuse.ts';
 import type { JobStage, WhyReport } from '../job/why.ts';
 import type { Dtype, Parameters } from '../kernel/contract.ts';
-import type { NdArray } from '../kernel/nd-array.ts';
+import type { InputArray, NdArray } from '../kernel/nd-array.ts';
 import type { ClientEvent } from '../roles/training/client.ts';
+import type { Averaged, AverageOptions } from './average.ts';
 import type {
   JoinOptions,
   Training,
@@ -36,7 +37,8 @@ export interface ConnectOptions extends SignalOption {
 }
 
 export interface Work {
-  readonly inputs?: Readonly<Record<string, NdArray>>;
+  /** In memory, or from files (`openArrayFile`). */
+  readonly inputs?: Readonly<Record<string, InputArray>>;
   readonly parameters?: Parameters;
   /** Default: a count that keeps every worker busy, within the kernel's maximum. */
   readonly shards?: number;
@@ -92,6 +94,8 @@ export type JobEvent =
       readonly members: readonly string[];
       readonly skipped: readonly number[];
     }
+  /** Those who would sit in the cadre have too many plans: the job waits, and asks again. */
+  | { readonly type: 'queued'; readonly reasons: readonly string[] }
   | { readonly type: 'claimed'; readonly peer: string; readonly shards: number }
   | { readonly type: 'refused'; readonly peer: string; readonly reason: string }
   /** Enough others hold every input: the job goes on if its requester leaves. */
@@ -293,6 +297,14 @@ export interface Swarm extends AsyncDisposable {
    * for await (const { round, accuracy } of training) console.log(round, accuracy);
    */
   train(options: TrainOptions): Promise<Training>;
+  /**
+   * The weighted mean of a tensor over a group of peers who trust each other, the same bits at
+   * each. All call it with the same options but `weight`. Not through an API.
+   *
+   * @example
+   * const { values } = await swarm.average(mine, { session: 'step 7', members, codec: 'q8' });
+   */
+  average(values: Float32Array, options: AverageOptions): Promise<Averaged>;
   /**
    * Takes part in a training until it ends. Data stays here; leaving the loop leaves the training.
    */

@@ -34,6 +34,7 @@ export const TAGS = {
   ruleTrace: 'kadre/rule-trace/1',
   training: 'kadre/training/1',
   round: 'kadre/round/1',
+  averaging: 'kadre/averaging/1',
   // signatures of a node's identity key
   signAdvert: 'kadre/sign/advert/1',
   signJobSpec: 'kadre/sign/job-spec/1',

@@ -1,7 +1,7 @@
 /** `npm run bench -- NAME [flags]`: runs one benchmark of this folder; without a name lists all. */
 import { readdirSync } from 'node:fs';
 
-const OTHERS = new Set(['main', 'lab-swarm', 'consensus-member']);
+const OTHERS = new Set(['main', 'lab-swarm', 'consensus-member', 'averaging-member']);
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3))

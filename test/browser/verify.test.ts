@@ -14,11 +14,14 @@ import { after, before, type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { transform } from 'esbuild';
 import { bundleVerifier } from '../../scripts/bundle-verifier.ts';
+import { toHex } from '../../src/base/bytes.ts';
+import { verifyChain } from '../../src/verify.ts';
 import type { Answer, VectorFile } from '../support/certificate/vector-file.ts';
+import { makeChain } from '../support/chain-factory.ts';
 import { findChromium, openPage } from '../support/chromium.ts';
 import { DROP_PAGE, VECTORS_PAGE } from '../support/verifier-pages.ts';
 
-const MODULE_BYTES_MAX = 160_000;
+const MODULE_BYTES_MAX = 230_000;
 const PATIENCE_MS = 50_000;
 
 const vectorFile = new URL('../vectors/certificate.json', import.meta.url);
@@ -38,9 +41,28 @@ test('the bundle is one module without imports, and small', () => {
   assert.ok(bundle.module.length <= MODULE_BYTES_MAX, `${bundle.module.length} bytes`);
 });
 
+test('the bundle judges a chain of rounds as the sources do, and every spoilt byte', async () => {
+  const url = `data:text/javascript;base64,${Buffer.from(bundle.module).toString('base64')}`;
+  const bundled = (await import(url)) as typeof import('../../src/verify.ts');
+  const { encoded, states } = chain;
+  const asked = { state: states.at(-1)!, training: toHex(chain.training.id) };
+  const verdict = bundled.verifyChain(encoded, asked);
+  assert.ok(verdict.valid);
+  assert.deepEqual(verdict, verifyChain(encoded, asked));
+  assert.ok(bundled.isChain(encoded) && !bundled.isChain(plainOf(vectors.good[0]!)));
+  for (let at = 0; at < encoded.length; at += 97) {
+    const spoilt = encoded.slice();
+    spoilt[at]! ^= 1;
+    const refused = bundled.verifyChain(spoilt, asked);
+    assert.equal(refused.valid, false, `byte ${at}`);
+    assert.deepEqual(refused, verifyChain(spoilt, asked));
+  }
+});
+
 const plainOf = (entry: object): Buffer =>
   Buffer.from((entry as { base64: string }).base64, 'base64');
 
+const chain = makeChain({ count: 3 });
 const goneWrong = vectors.bad.find(({ name }) => name === 'a digest exchanged')!;
 const reader = await transform(readFileSync(readerFile, 'utf8'), { loader: 'ts' });
 const FILES: Readonly<Record<string, readonly [type: string, content: string | Uint8Array]>> = {
@@ -52,6 +74,7 @@ const FILES: Readonly<Record<string, readonly [type: string, content: string | U
   '/certificate.json': ['application/json', readFileSync(vectorFile)],
   '/good.kadre': ['application/octet-stream', plainOf(vectors.good[0]!)],
   '/bad.kadre': ['application/octet-stream', plainOf(goneWrong)],
+  '/chain.kadre': ['application/octet-stream', chain.encoded],
 };
 
 let report = Promise.withResolvers<unknown>();
@@ -104,7 +127,7 @@ async function sameAnswers(t: TestContext): Promise<void> {
 }
 
 async function judgesFiles(): Promise<void> {
-  const [good, bad] = (await reportOf('drop.html')) as { state: string; text: string }[];
+  const [good, bad, rounds] = (await reportOf('drop.html')) as { state: string; text: string }[];
   assert.deepEqual(
     [good?.state, good?.text],
     [
@@ -112,6 +135,8 @@ async function judgesFiles(): Promise<void> {
       'Valid and self-consistent: noop@1, 2 shards, 1 of 1 cadre members signed, receipts checked',
     ],
   );
+  const trained = 'Valid and self-consistent: 3 of 3 rounds of a model, updates of 3 clients';
+  assert.deepEqual([rounds?.state, rounds?.text], ['valid', trained]);
   assert.deepEqual([bad?.state, bad?.text], ['invalid', `Not valid: ${goneWrong.reason}`]);
 }
 

@@ -19,6 +19,7 @@ async function open(init: FakeNodeInit): Promise<Swarm> {
     job: (id, options) => swarm.job(id, options),
     retry: (id, options) => swarm.retry(id, options),
     jobs: (options) => swarm.jobs(options),
+    average: (values, options) => swarm.average(values, options),
     train: (options) => swarm.train(options),
     join: (id, options) => swarm.join(id, options),
     training: (id, options) => swarm.training(id, options),

@@ -80,6 +80,14 @@ const EXAMPLES: readonly Shown[] = [
     ],
   },
   { name: 'own-test', prints: [/^ℹ pass 1$/m, /^ℹ fail 0$/m] },
+  {
+    name: 'train-own-model',
+    prints: [
+      /^round 0: 3 parties, (?:-?\d\.\d\d ?){3}$/m,
+      /^round 7: 3 parties, 0\.5\d (?:2\.0\d|1\.9\d) -1\.(?:4[5-9]|5[0-5])$/m,
+      /^valid: 8 rounds, each agreed on by 2 workers$/m,
+    ],
+  },
   // Black and Scholes say 9.122 and 11.019.
   {
     name: 'option-price',

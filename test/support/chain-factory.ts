@@ -44,6 +44,8 @@ export interface ChainBends {
 export interface ChainRecipe extends Partial<PlanWishes> {
   readonly count?: number;
   readonly senders?: number;
+  /** Of the model; even. */
+  readonly columns?: number;
   /** Of the plan; certificates are made in `NETWORK`. */
   readonly network?: string;
   readonly bend?: ChainBends;
@@ -62,15 +64,19 @@ export interface MadeChain {
 
 export const clientNamed = (i: number): Signer => namedSigner(`chain client ${i}`);
 
-export function makeTraining(wishes: Partial<PlanWishes> = {}, network = NETWORK) {
+export function makeTraining(
+  wishes: Partial<PlanWishes> = {},
+  network = NETWORK,
+  columns = COLUMNS,
+) {
   const facts = {
     network,
     coordinator: namedSigner('chain/requester').nodeId,
     model: '',
-    tensors: [{ name: 'w', shape: [2, COLUMNS / 2] }],
+    tensors: [{ name: 'w', shape: [2, columns / 2] }],
     features: 0,
     classes: 0,
-    initial: Float32Array.from({ length: COLUMNS }, (_, k) => k / 8),
+    initial: Float32Array.from({ length: columns }, (_, k) => (k % 800) / 8),
     spread: { mean: 0, deviation: 1 },
     nonce: new Uint8Array(16).fill(7),
   };
@@ -79,8 +85,8 @@ export function makeTraining(wishes: Partial<PlanWishes> = {}, network = NETWORK
 }
 
 export function makeChain(recipe: ChainRecipe = {}): MadeChain {
-  const { count = 2, senders = 3, bend = {}, network, ...wishes } = recipe;
-  const { training, state: first } = makeTraining(wishes, network);
+  const { count = 2, senders = 3, bend = {}, network, columns, ...wishes } = recipe;
+  const { training, state: first } = makeTraining(wishes, network, columns);
   const records: RoundRecord[] = [];
   const states: Int32Array[] = [];
   const updates: Uint8Array[] = [];
@@ -107,9 +113,10 @@ interface Place {
 function makeRound({ training, head, state }: Place, senders: number, bend: ChainBends) {
   const { plan, id } = training;
   const { place, codec, context } = machineOf(training, head);
+  const { elements } = context.schema;
   const sent = Array.from({ length: senders }, (_, i) => {
     const signer = clientNamed(i);
-    const values = Float32Array.from({ length: COLUMNS }, (_, k) => Math.sin(1 + i + k));
+    const values = Float32Array.from({ length: elements }, (_, k) => Math.sin(1 + i + k));
     const ditherKey = sha256(u32(i));
     const container = codec.encode(values, { ...context, ditherKey });
     const [bytes, root] = [container.length, blobRoot(container)];
@@ -131,7 +138,7 @@ function makeRound({ training, head, state }: Place, senders: number, bend: Chai
     parameters: { ...parameters },
     inputs: {
       schema: bytes(plan.schema),
-      state: { data: state, shape: [state.length / COLUMNS, COLUMNS] },
+      state: { data: state, shape: [state.length / elements, elements] },
       statements: bytes(statements),
       updates: bytes(updates),
     },

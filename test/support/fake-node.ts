@@ -13,6 +13,7 @@ import { quorumOf } from '../../src/consensus/seats.ts';
 import { computationIdOf, jobIdOf } from '../../src/job/spec.ts';
 import { completeRow } from '../../src/job/why.ts';
 import { describeKernel } from '../../src/kernel/describe.ts';
+import type { NdArray } from '../../src/kernel/nd-array.ts';
 import { dtypeOf } from '../../src/kernel/nd-array.ts';
 import { KERNELS } from '../../src/kernel/registry.ts';
 import { checkWork } from '../../src/sdk/check-work.ts';
@@ -79,6 +80,7 @@ export function makeFakeNode(init: FakeNodeInit = {}): FakeNode {
       handles.set(handle.id, handle);
       return handle;
     },
+    average: async () => assert.fail('no averaging at a fake node'),
     train: async () => assert.fail('no training at a fake node'),
     training: async () => assert.fail('no training at a fake node'),
     join: () => assert.fail('no training at a fake node'),
@@ -155,7 +157,8 @@ function makeJob(
     nodes: 10,
     kernel,
     parameters: resolved.parameters,
-    inputs: work.inputs ?? {},
+    // Files this small are read whole.
+    inputs: (work.inputs ?? {}) as Record<string, NdArray>,
     shards: work.shards ?? 1,
     cadre: options.cadre || 4,
     replicas: options.replicas ?? 3,

@@ -48,5 +48,8 @@ export const DROP_PAGE = `<!doctype html><iframe src="./verify.html"></iframe>
       input.files = files;
       input.dispatchEvent(new Event('change'));
     });
+    await give('chain.kadre', (dataTransfer) => {
+      world.dispatchEvent(new world.DragEvent('drop', { dataTransfer }));
+    });
     await fetch('./report', { method: 'POST', body: JSON.stringify(seen) });
 `)}</script>`;

@@ -112,7 +112,16 @@ const DEVICE = {
 
 export class VirtualSwarm {
   readonly clock = new VirtualClock();
-  readonly hub = new SimHub({ clock: this.clock });
+  /** Bytes that each peer has sent, of every kind and protocol. */
+  readonly sentBytes = new Map<PeerId, number>();
+  readonly hub = new SimHub({
+    clock: this.clock,
+    observer: {
+      sent: ({ from, bytes }) => {
+        this.sentBytes.set(from, (this.sentBytes.get(from) ?? 0) + bytes.length);
+      },
+    },
+  });
   readonly directory = new SimDirectory();
   readonly nodes: VirtualNode[] = [];
   readonly client: EmbeddedSwarm;

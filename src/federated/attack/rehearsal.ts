@@ -7,7 +7,7 @@ import { assert } from '../../base/errors.ts';
 import { ChaChaWords } from '../../crypto/portable/chacha20.ts';
 import { sha256 } from '../../crypto/portable/hash.ts';
 import { makeSchema } from '../codec/schema.ts';
-import { toFixed, toFloat32 } from '../fixed-point.ts';
+import { toFixed, toFloats } from '../fixed-point.ts';
 import type { Examples, Model } from '../model/model.ts';
 import { type LocalResult, pick, type TrainingOptions, trainLocal } from '../model/train-local.ts';
 import { advance, initialState, type ModelState, type Optimiser } from '../optimiser/optimiser.ts';
@@ -68,8 +68,7 @@ export class Rehearsal {
 
   /** The model as floats. */
   get parameters(): Float32Array {
-    const { fractionBits } = this.#init;
-    return Float32Array.from(this.#state.model, (value) => toFloat32(value, fractionBits));
+    return toFloats(this.#state.model, this.#init.fractionBits);
   }
 
   /** Rounds whose rule had too few updates. */

@@ -4,7 +4,7 @@
  */
 import { assert } from '../../base/errors.ts';
 import { STATE_ROWS } from '../../kernel/fed-aggregate.ts';
-import { toFixed, toFloat32 } from '../fixed-point.ts';
+import { toFixed, toFloats } from '../fixed-point.ts';
 import { initialState, type ModelState, type Optimiser } from '../optimiser/optimiser.ts';
 
 const HALF_WORD = 2 ** 26;
@@ -79,5 +79,5 @@ export function modelOfState(
   elements: number,
   fractionBits: number,
 ): Float32Array {
-  return Float32Array.from(packed.subarray(0, elements), (v) => toFloat32(v, fractionBits));
+  return toFloats(packed.subarray(0, elements), fractionBits);
 }

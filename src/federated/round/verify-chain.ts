@@ -102,12 +102,20 @@ function checkExpected(chain: OpenChain, options: VerifyChainOptions): Refusal |
   }
   if (model === undefined) return undefined;
   if (state === undefined) {
-    return refuse('state-needed', 'reject', 'a model is checked against the state it comes from');
+    return refuse('state-needed', 'reject', 'a model is checked with the state that it is of');
   }
   const { elements, fractionBits } = training.first.context.schema;
-  const expected = modelOfState(state, elements, fractionBits);
-  const isSame = model.length === elements && expected.every((value, i) => value === model[i]);
+  const isSame = isSameBits(model, modelOfState(state, elements, fractionBits));
   return isSame ? undefined : refuse('output-mismatch', 'reject', 'model: not of this state');
+}
+
+/** A zero and a negative zero are two models. */
+function isSameBits(a: Float32Array, b: Float32Array): boolean {
+  if (a.length !== b.length) return false;
+  const left = new Uint32Array(a.buffer, a.byteOffset, a.length);
+  const right = new Uint32Array(b.buffer, b.byteOffset, b.length);
+  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+  return true;
 }
 
 function verdictOf(chain: OpenChain, anchor: Anchor, options: VerifyChainOptions): ValidChain {

@@ -10,7 +10,7 @@ import { sleep, throwIfAborted } from '../../base/signals.ts';
 import { fetchRanges } from '../../blob/fetch.ts';
 import { parseCodec } from '../../federated/codec/codec-spec.ts';
 import { compress, type FeedbackMemory, freshMemory } from '../../federated/feedback.ts';
-import { toFloat32 } from '../../federated/fixed-point.ts';
+import { toFloats } from '../../federated/fixed-point.ts';
 import { rowsOfState } from '../../federated/round/round-state.ts';
 import { signStatement } from '../../federated/round/statement.ts';
 import {
@@ -53,8 +53,14 @@ export interface LocalUpdate {
   readonly loss?: number;
 }
 
-/** Trains the given parameters on data that stays here. */
-export type LocalTraining = (model: Float32Array, context: LocalContext) => Promise<LocalUpdate>;
+/**
+ * Trains the given parameters, which are its own copy, on data that stays here: what they changed
+ * by, or that and how much it counts.
+ */
+export type LocalTraining = (
+  model: Float32Array,
+  context: LocalContext,
+) => Promise<Float32Array | LocalUpdate>;
 
 export interface TrainingClientInit {
   /** 32 bytes. */
@@ -189,14 +195,15 @@ export class TrainingClient {
     } catch (cause) {
       return lost(cause);
     }
-    const trained = await train(model, { round, plan: training.plan, signal: options.signal });
-    const { context, place } = machineOf(training, open);
+    const context = { round, plan: training.plan, signal: options.signal };
+    const trained = updateOf(await train(model, context), model.length);
+    const { context: roundContext, place } = machineOf(training, open);
     const spec = parseCodec(training.plan.codec);
     const previous = memory.previous === undefined ? {} : { previous: memory.previous };
     const message = compress(trained.delta, memory.feedback, {
       spec,
       codec: training.first.codec,
-      context: { ...context, ditherKey: this.#components.random.bytes(32), ...previous },
+      context: { ...roundContext, ditherKey: this.#components.random.bytes(32), ...previous },
     });
     memory.next = message.memory;
     memory.previous = message.bytes;
@@ -223,7 +230,7 @@ export class TrainingClient {
     const row = [{ offset: 0, length: 4 * elements }];
     const [content] = await fetchRanges(this.#components.network, source, row, options);
     const fixed = new Int32Array(content!.buffer, content!.byteOffset, elements);
-    return Float32Array.from(fixed, (value) => toFloat32(value, fractionBits));
+    return toFloats(fixed, fractionBits);
   }
 
   /** An error is an answer here: coordinators come back. */
@@ -247,6 +254,20 @@ export class TrainingClient {
       throw cause;
     }
   }
+}
+
+/** Errors: BAD_UPDATE for what is no update: it comes from a function that users write. */
+export function updateOf(trained: unknown, length: number): LocalUpdate {
+  const update = trained instanceof Float32Array ? { delta: trained } : (trained as LocalUpdate);
+  const { delta, weight = 1 } = update ?? {};
+  const problem =
+    delta instanceof Float32Array && delta.length === length
+      ? weight > 0 && Number.isFinite(weight)
+        ? undefined
+        : `a weight is more than 0, not ${weight}`
+      : `train returns a Float32Array of ${length} changes, or { delta, weight, loss }`;
+  if (problem === undefined) return update;
+  throw new KadreError({ code: 'BAD_UPDATE' }, problem);
 }
 
 function freshFor({ plan, first }: OpenTraining): Memory {

@@ -2,6 +2,7 @@
  * Every decoder of the repository, once. `findDecoders` says which there are; each is fuzzed here,
  * is reached only through one that is, or is listed with the reason why nobody hostile can feed it.
  */
+import { averagingDecoders } from './averaging-decoders.ts';
 import type { Decoder } from './decoder.ts';
 import { federatedDecoders } from './federated-decoders.ts';
 import { localDecoders } from './local-decoders.ts';
@@ -22,6 +23,7 @@ export function allDecoders(): Decoder[] {
     ...userDecoders(),
     ...federatedDecoders(),
     ...trainingDecoders(),
+    ...averagingDecoders(),
   ];
 }
 
@@ -99,6 +101,8 @@ export const NOT_HOSTILE: Readonly<Record<string, string>> = {
   'sim/wire-reader.ts: readFields': 'watches nodes simulated in this very process',
   'sim/wire-reader.ts: readSigned': 'watches nodes simulated in this very process',
   'sim/wire-reader.ts: shardsAt': 'watches nodes simulated in this very process',
+  'sdk/array-file.ts: openArrayFile':
+    'takes the name of a file; its header is read by parseNpyHeader',
   'sdk/read-submission.ts: readSubmission': "the caller's own submission, of typed values",
   'sdk/api-client.ts: ApiClient': "the user's own node; outputs and certificate are verified after",
 };

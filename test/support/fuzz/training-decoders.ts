@@ -1,13 +1,17 @@
 /** Decoders of trainings: plans, statements, chains, and what coordinators and clients say. */
 import { equalBytes } from '../../../src/base/bytes.ts';
+import { loadAddon } from '../../../src/compute/addon.ts';
 import { sampleRound } from '../../../src/compute/kernels/fed-aggregate.ts';
+import { nativeRounds } from '../../../src/compute/native-rounds.ts';
 import {
   aggregateRound,
   decodeTensors,
   encodeTensors,
   type RoundParameters,
+  roundMachine,
 } from '../../../src/federated/round/aggregate-round.ts';
 import { openChain } from '../../../src/federated/round/check-chain.ts';
+import { REFERENCE_ROUND_KERNELS } from '../../../src/federated/round/round-kernels.ts';
 import { decodeStatements, encodeStatements } from '../../../src/federated/round/statement.ts';
 import { machineOf, openTraining } from '../../../src/federated/round/training-plan.ts';
 import { RoundDesk } from '../../../src/roles/training/round-desk.ts';
@@ -61,6 +65,10 @@ function planDecoders(): Decoder[] {
   ];
 }
 
+/** Where there is one: what it says of hostile bytes must be what the reference says. */
+const addon = await loadAddon().catch(() => undefined);
+const native = addon && nativeRounds(addon, { threads: 1 });
+
 function statementDecoders(): Decoder[] {
   const { parameters, inputs } = sampleRound({ codec: 'q8', rule: 'mean', clients: 3, columns: 9 });
   const [schema, state, statements, updates] = inputs.map(({ segments }) => segments[0]!.bytes) as [
@@ -73,14 +81,26 @@ function statementDecoders(): Decoder[] {
   const { training, records } = makeChain({ count: 1 });
   const head = { round: 0, parent: training.id };
   const machine = machineOf(training, head);
+  const sample = roundMachine(parameters as unknown as RoundParameters, schema);
+  if (!sample.ok) throw new Error(sample.reason);
+  const { codec, context } = sample.value;
   return [
     {
-      covers: ['federated/round/aggregate-round.ts: readUpdates'],
+      covers: [
+        'federated/round/round-kernels.ts: REFERENCE_ROUND_KERNELS',
+        'compute/native-rounds.ts: nativeRounds',
+      ],
       form: 'bytes',
-      seeds: [updates],
+      // All of a round's, and one alone, which the addon judges too.
+      seeds: [updates, updates.slice(0, updates.length / 3)],
       share: 0.1,
       decode: (input) => {
         const round = { schema, state: words, statements, updates: input };
+        const verdicts = [REFERENCE_ROUND_KERNELS, native].map((kernels) => {
+          const opened = kernels?.openUpdates([input], codec, context);
+          return opened?.ok === false ? opened.reason : 'accepted';
+        });
+        if (native !== undefined && verdicts[0] !== verdicts[1]) throw new Error(`${verdicts}`);
         return outcomeOf(aggregateRound(parameters as unknown as RoundParameters, round));
       },
     },

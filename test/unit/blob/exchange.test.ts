@@ -14,7 +14,7 @@ import { MemoryBlobStore } from '../../../src/store/memory-blob-store.ts';
 import { blob } from '../../conformance/blob-store.ts';
 import { startLab } from '../../support/lab.ts';
 
-type Reader = Pick<BlobStore, 'size' | 'read' | 'leaves'>;
+type Reader = Pick<BlobStore, 'size' | 'part' | 'read' | 'leaves'>;
 
 /** A hub, a fetching peer, and holders of the given stores. */
 function world(...stores: Reader[]) {
@@ -47,6 +47,7 @@ function bent(store: Reader, change: Partial<Reader>): Reader {
   return {
     size: (root) => store.size(root),
     read: (root, offset, length) => store.read(root, offset, length),
+    part: (root) => store.part(root),
     leaves: (root) => store.leaves(root),
     ...change,
   };

@@ -11,7 +11,7 @@ import {
   type SparseUpdate,
   toDense,
   toFixed,
-  toFloat32,
+  toFloats,
   WEIGHT_TOTAL_MAX,
 } from '../../../src/federated/fixed-point.ts';
 
@@ -57,7 +57,8 @@ test('floats become elements: nearest, clamped, never -0', () => {
   assert.equal(toFixed(1e30, 24), ELEMENT_MAX);
   assert.equal(toFixed(-1e30, 24), -ELEMENT_MAX);
   assert.ok(Object.is(toFixed(-(2 ** -30), 24), 0));
-  assert.equal(toFloat32(2 ** 24 + 1, 24), 1);
+  const even = Int32Array.of(2 ** 24 + 1, 2 ** 24 + 3, -ELEMENT_MAX, 0);
+  assert.deepEqual([...toFloats(even, 24)], [1, 1 + 2 ** -22, -128, 0]);
 });
 
 const sparse: SparseUpdate = {

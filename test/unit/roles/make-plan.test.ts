@@ -19,7 +19,8 @@ function planner(swarm: VirtualSwarm, choice: PolicyChoice = {}) {
   const { scout, book } = roles;
   const checkAdvert = book.check.bind(book);
   const plans = new PlanCache({ network: NETWORK, checkAdvert });
-  const components = { network, scout, book, plans, log: silentLogger };
+  const { clock } = swarm;
+  const components = { network, scout, book, plans, clock, log: silentLogger };
   const job = buildSpec(
     {
       kernelId: 'noop@1',
@@ -32,8 +33,10 @@ function planner(swarm: VirtualSwarm, choice: PolicyChoice = {}) {
     },
     signer,
   );
-  const make = () =>
-    swarm.run(makePlan(components, { job, waitPeersMs: WAIT_MS, instance: 0 }, {}));
+  const make = (onFull?: (reasons: readonly string[]) => void) => {
+    const init = { job, waitPeersMs: WAIT_MS, instance: 0, onFull };
+    return swarm.run(makePlan(components, init, {}));
+  };
   return { make, components, book };
 }
 
@@ -91,6 +94,42 @@ test('a window that lives and refuses is not tried for ever', async () => {
   await byRank(swarm);
   for (const node of swarm.nodes) silence(node);
   await assert.rejects(planner(swarm).make(), { code: 'CADRE_REFUSED' });
+});
+
+/** Every node of the swarm refuses seats until then. */
+function fillUntil(swarm: VirtualSwarm, untilMs: number): void {
+  for (const { network } of swarm.nodes) {
+    const handler = network.handlerOf('job')!;
+    const { request } = handler;
+    Object.assign(network.handlerOf('job')!, {
+      request: async (...asked: Parameters<NonNullable<typeof request>>) => {
+        const isFull = swarm.clock.monotonicMs() < untilMs;
+        const isSeat = Buffer.from(asked[1]).includes('convene');
+        return isFull && isSeat ? refusedAnswer('over-limits') : request!.call(handler, ...asked);
+      },
+    });
+  }
+}
+
+test('members without room are waited for, not given up', async () => {
+  const swarm = await VirtualSwarm.start(10);
+  const startMs = swarm.clock.monotonicMs();
+  fillUntil(swarm, startMs + 30_000);
+  const heard: (readonly string[])[] = [];
+  const { plan, skipped } = await planner(swarm).make((reasons) => heard.push(reasons));
+  assert.deepEqual([plan.seats.length, skipped], [4, []]);
+  assert.ok(heard.length > 5 && heard.length < 60, `${heard.length} questions`);
+  assert.ok(heard[0]!.every((reason) => reason.endsWith('over-limits')));
+  assert.ok(swarm.clock.monotonicMs() - startMs < 32_000);
+});
+
+test('who never has room is refused in the end, by name', async () => {
+  const swarm = await VirtualSwarm.start(10);
+  const startMs = swarm.clock.monotonicMs();
+  fillUntil(swarm, Number.POSITIVE_INFINITY);
+  const refused = { code: 'CADRE_REFUSED', message: /over-limits/ };
+  await assert.rejects(planner(swarm, { deadlineMs: 60_000 }).make(), refused);
+  assert.ok(swarm.clock.monotonicMs() - startMs >= 55_000);
 });
 
 test('too few peers are too few, and said to be', async () => {

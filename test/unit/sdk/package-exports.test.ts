@@ -17,11 +17,19 @@ test('the package gives exactly the public names', () => {
   assert.deepEqual(namesOf('kadre'), [
     'ERROR_CODES',
     'KadreError',
+    'combineTree',
     'connect',
     'estimatePrice',
     'foldPartials',
+    'openArrayFile',
+    'runGraph',
   ]);
-  assert.deepEqual(namesOf('kadre/verify'), ['openCertificate', 'verify']);
+  assert.deepEqual(namesOf('kadre/verify'), [
+    'isChain',
+    'openCertificate',
+    'verify',
+    'verifyChain',
+  ]);
   assert.deepEqual(namesOf('kadre/sim'), ['SCENARIOS', 'runSeed', 'testSwarm']);
 });
 

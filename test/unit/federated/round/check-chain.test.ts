@@ -133,6 +133,12 @@ test('what the caller knows from elsewhere must fit', () => {
   assert.equal(reason({ model: new Float32Array(COLUMNS) }), 'STATE_NEEDED');
   assert.equal(reason({ state: last, model: new Float32Array(COLUMNS) }), 'OUTPUT_MISMATCH');
   assert.equal(reason({ state: last }), 'VALID');
+  const model = modelOfState(last, COLUMNS, 24);
+  assert.equal(reason({ state: last, model }), 'VALID');
+  assert.equal(reason({ state: last, model: model.subarray(1) }), 'OUTPUT_MISMATCH');
+  const spoilt = model.slice();
+  new Uint32Array(spoilt.buffer)[COLUMNS - 1]! ^= 1;
+  assert.equal(reason({ state: last, model: spoilt }), 'OUTPUT_MISMATCH');
 });
 
 test('a replay gives the same bits, or says what is wrong', async () => {

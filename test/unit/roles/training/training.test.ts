@@ -6,7 +6,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Examples } from '../../../../src/federated/model/model.ts';
 import { openChain } from '../../../../src/federated/round/check-chain.ts';
-import type { ClientEvent, LocalTraining } from '../../../../src/roles/training/client.ts';
+import {
+  type ClientEvent,
+  type LocalTraining,
+  updateOf,
+} from '../../../../src/roles/training/client.ts';
 import type { TrainedRound, TrainOptions } from '../../../../src/sdk/train.ts';
 import { VirtualSwarm } from '../../../support/virtual-swarm.ts';
 
@@ -92,6 +96,38 @@ test('updates larger than their share are sent small, and what is left over is n
   assert.ok(openChain(chain).ok);
 });
 
+test('of a large model 250 times less is sent up, whatever a client sends counted', async () => {
+  const elements = 300_000;
+  const wave =
+    (client: number): LocalTraining =>
+    async (at) =>
+      at.map((_, k) => Math.sin(k * k + client) * Math.exp((k % 1000) / -200));
+  const swarm = await VirtualSwarm.start(4);
+  const training = await swarm.client.train({
+    ...{ clients: 2, rounds: 2, aggregator: 'mean', codec: 'topk:keep=1%,values=2' },
+    ...{ replicas: 2, agree: 2, cadre: 1 },
+    model: {
+      tensors: [{ name: 'w', shape: [500, 600] }],
+      initial: new Float32Array(elements),
+    },
+  });
+  const guests = [await swarm.guest(20), await swarm.guest(21)];
+  const joined = guests.map(async (guest, i) => {
+    for await (const _ of swarm.swarmOf(guest).join(training.id, { train: wave(i) }));
+  });
+  let up = 0;
+  const collect = (async () => {
+    for await (const { bytes } of training) up += bytes.up;
+  })();
+  await swarm.run(Promise.all([collect, ...joined]));
+  const sent = guests.map(({ signer }) => swarm.sentBytes.get(signer.peerId)!);
+  const all = sent.reduce((sum, bytes) => sum + bytes);
+  const dense = 4 * elements * 2 * guests.length;
+  assert.ok(up < all && all < 1.1 * up, `reported ${up}, sent ${all}`);
+  assert.ok(dense / all >= 250, `${dense / all}`);
+  await swarm.stop();
+});
+
 test('a client may train whatever way it likes, on a model of its own', async () => {
   const tensors = [{ name: 'w', shape: [4] }];
   const model = { tensors, initial: new Float32Array(4) };
@@ -99,12 +135,25 @@ test('a client may train whatever way it likes, on a model of its own', async ()
     (target: number): LocalTraining =>
     async (at) => ({ delta: at.map((value) => target - value), weight: 2 });
   const { data: _, ...rest } = OPTIONS;
-  const { rounds } = await run([towards(1), towards(2), towards(3)], { ...rest, model });
+  // A change alone counts once, the others twice: their mean is the same.
+  const alone: LocalTraining = async (at) => at.map((value) => 2 - value);
+  const { rounds } = await run([towards(1), alone, towards(3)], { ...rest, model });
   assert.deepEqual(
     [...rounds.at(-1)!.model].map((value) => Math.round(100 * value)),
     [200, 200, 200, 200],
   );
   assert.equal(rounds.at(-1)!.accuracy, undefined);
+});
+
+test('what a function returns is an update or BAD_UPDATE', () => {
+  const delta = Float32Array.of(1, 2);
+  assert.deepEqual(updateOf(delta, 2), { delta });
+  assert.deepEqual(updateOf({ delta, weight: 0.5, loss: 1 }, 2), { delta, weight: 0.5, loss: 1 });
+  const wrong = [undefined, null, [1, 2], new Float64Array(2), { delta: [1, 2] }, {}];
+  const short = [Float32Array.of(1), { delta, weight: 0 }, { delta, weight: Number.NaN }];
+  for (const returned of [...wrong, ...short, { delta, weight: Infinity }]) {
+    assert.throws(() => updateOf(returned, 2), { code: 'BAD_UPDATE' });
+  }
 });
 
 test('a client that cannot write its update down fails, and the others go on', async () => {
