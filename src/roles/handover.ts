@@ -15,7 +15,6 @@ import {
   type EpochLink,
   followEpochs,
 } from '../certificate/epochs.ts';
-import { SNAPSHOT_BYTES_MAX } from '../consensus/messages.ts';
 import { sameRoots } from '../consensus/roots.ts';
 import { type Cadre, standInProblem, wasSeated } from '../job/cadre.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
@@ -81,6 +80,8 @@ export async function openHandover(
 }
 
 const TIMEOUT_MS = 5_000;
+/** For all of it: whoever drips must not keep us from the others. */
+const WHOLE_MS = 60_000;
 
 /** The answer to one question for it. */
 export function handoverAnswer({ links, history }: StoredHandover, offset: number): Uint8Array {
@@ -89,9 +90,9 @@ export function handoverAnswer({ links, history }: StoredHandover, offset: numbe
   return encodeMessage({ t: 'handover', links: [...shown], total: history.length, bytes });
 }
 
-/** From one member. Errors: PEER_MISBEHAVED, and whatever a request fails with. */
+/** From one member. Errors: PEER_MISBEHAVED, TIMEOUT, and whatever a request fails with. */
 export async function fetchHandover(
-  network: Network,
+  { network, clock }: { readonly network: Network; readonly clock: Clock },
   peer: PeerId,
   planId: Digest,
   { signal }: SignalOption,
@@ -99,20 +100,20 @@ export async function fetchHandover(
   const parts: Uint8Array[] = [];
   let links: readonly EpochLink[] = [];
   let total = 1;
+  const deadlineMs = clock.monotonicMs() + WHOLE_MS;
   for (let offset = 0; offset < total; ) {
+    if (clock.monotonicMs() > deadlineMs)
+      throw new KadreError({ code: 'TIMEOUT', peer }, 'handover');
     const body = encodeMessage({ t: 'handover', planId, offset });
     const bytes = await network.request(peer, 'job', body, { timeoutMs: TIMEOUT_MS, signal });
     const answer = decodeMessage(bytes, jobAnswerShape);
     if (!answer.ok || answer.value.t !== 'handover') throw misbehaved(peer, 'no handover');
     const { value } = answer;
-    const isFirst = offset === 0;
+    if (offset === 0) ({ links, total } = value);
     // Another total: it has come to a later epoch meanwhile, and is asked anew next time.
-    if (value.bytes.length === 0 || (!isFirst && value.total !== total)) {
+    const wanted = Math.min(HANDOVER_CHUNK_BYTES, total - offset);
+    if (value.total !== total || value.bytes.length !== wanted) {
       throw misbehaved(peer, 'a handover in pieces that do not fit');
-    }
-    if (isFirst) {
-      links = value.links;
-      total = Math.min(value.total, SNAPSHOT_BYTES_MAX);
     }
     parts.push(value.bytes);
     offset += value.bytes.length;

@@ -165,6 +165,9 @@ export class MemberEpochs {
     const { epoch, seats } = next.cadre;
     const before = this.#at;
     const held = before.driver.pending;
+    // A log that was put back may be of an epoch before one that our key has signed in: only who was
+    // cleared, or began with a new key, knows that it has not. Others ask what was seen of them.
+    const keyIsNew = before.driver.signing === 'active';
     await before.driver.stop();
     await before.log.wal.close();
     if (this.#isStopped) return;
@@ -178,7 +181,7 @@ export class MemberEpochs {
     }
     const log = await nextLog({ links: next.links, history: next.history });
     const { links, history, cadre, start } = next;
-    this.#at = this.#run({ cadre, start, log, keyIsNew: true }, { links, history });
+    this.#at = this.#run({ cadre, start, log, keyIsNew }, { links, history });
     if (this.#isStopped) {
       await log.wal.close();
       return;
@@ -218,7 +221,7 @@ export class MemberEpochs {
     const { plan } = this.#init;
     const { signal } = this.#stopping;
     this.#isAsking = true;
-    fetchHandover(network, peer, plan.planId, { signal })
+    fetchHandover(this.#components, peer, plan.planId, { signal })
       .then((fetched) => openHandover(plan, fetched, clock))
       .then((opened) => {
         if (opened.ok) this.#change(opened.value);

@@ -66,7 +66,7 @@ export async function joinSeat(
   const { planId, keySeed, requester, early, standIn } = draft;
   if (standIn === undefined) return undefined;
   const { plan, detached } = standIn;
-  const fetched = await fetchHandover(network, from, planId, {});
+  const fetched = await fetchHandover({ network, clock }, from, planId, {});
   const opened = await openHandover(plan, fetched, clock);
   if (!opened.ok) {
     network.penalise(from, opened.penalty, opened.reason);

@@ -141,3 +141,25 @@ test('nobody is blamed while nothing happens, nor for a restart', async () => {
   assert.deepEqual(verdict.cadre.standIns, []);
   assert.deepEqual(begunEpochs(begun), []);
 });
+
+test('a log put back from an epoch ago signs nothing in this one until others have spoken', async () => {
+  const begun = await begin(5);
+  const { world, members, lines } = begun;
+  const [gone, rolledBack] = members as [SimNode, SimNode];
+  await world.clock.advance(25_000);
+  const name = `${toHex(begun.job.job!.plan!.planId)}.wal`;
+  const before = rolledBack.disk.synced(name).slice();
+  assert.ok(before.length > 0);
+  gone.crash();
+  await untilEpoch(begun, 1);
+  await world.clock.advance(15_000);
+  rolledBack.crash();
+  rolledBack.disk.restore(name, before);
+  lines.length = 0;
+  await world.clock.run(rolledBack.start());
+  await world.clock.advance(5_000);
+  const starts = lines
+    .filter(({ node, line }) => node === rolledBack.index && line.event === 'consensus.start')
+    .map(({ line }) => line.fields.signing);
+  assert.deepEqual(starts, ['probation', 'probation'], 'in the epoch of its log, and in the next');
+});

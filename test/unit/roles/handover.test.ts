@@ -2,13 +2,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { peerIdOf } from '../../../src/base/ids.ts';
+import type { Network } from '../../../src/base/ports.ts';
+import { sleep } from '../../../src/base/signals.ts';
 import type { EpochLink } from '../../../src/certificate/epochs.ts';
-import { openHandover, openLinks } from '../../../src/roles/handover.ts';
+import { SNAPSHOT_BYTES_MAX } from '../../../src/consensus/messages.ts';
+import {
+  fetchHandover,
+  handoverAnswer,
+  openHandover,
+  openLinks,
+} from '../../../src/roles/handover.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  HANDOVER_CHUNK_BYTES,
+  jobRequestShape,
+} from '../../../src/roles/job-messages.ts';
 import { JudgeList } from '../../../src/roles/judges.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 import type { StoredHandover } from '../../../src/store/plan-store.ts';
 import { certify, firstEpoch, giveAway, recertified, standInFor } from '../../support/epochs.ts';
-import { digestOf, makeJob, workOf } from '../../support/job-factory.ts';
+import { digestOf, makeJob, unwrap, workOf } from '../../support/job-factory.ts';
 
 const job = makeJob({ nodes: 8, shards: 2, policy: { replicas: 2, cadre: 4 } });
 const { plan } = job;
@@ -87,4 +101,44 @@ test('judges change by proof alone, and only from a judge', () => {
   assert.deepEqual(again.ok && again.value, []);
   const forged = judges.adopt(stays!, [once.links[0]!, once.links[0]!]);
   assert.equal(!forged.ok && forged.reason, 'seated-before');
+});
+
+/** Fetches from a peer that answers so; the bytes asked for so far are given. */
+async function fetchFrom(answer: (offset: number) => Uint8Array | Promise<Uint8Array>) {
+  const clock = new VirtualClock();
+  const asked: number[] = [];
+  const network = {
+    request: async (_: string, __: string, body: Uint8Array) => {
+      const request = unwrap(decodeMessage(body, jobRequestShape));
+      assert.ok(request.t === 'handover');
+      asked.push(request.offset);
+      await sleep(clock, 4_000);
+      return answer(request.offset);
+    },
+  } as unknown as Network;
+  const fetching = fetchHandover({ network, clock }, 'peer', plan.planId, {});
+  const end = clock.run(fetching).then(
+    (fetched) => fetched,
+    (error: { code: string }) => error.code,
+  );
+  return { end: await end, asked };
+}
+
+test('a handover comes in whole pieces, or from somebody else', async () => {
+  const long = { links: once.links, history: new Uint8Array(1_200_000).fill(7) };
+  const whole = await fetchFrom((offset) => handoverAnswer(long, offset));
+  assert.deepEqual(whole.end, long);
+  assert.deepEqual(whole.asked, [0, HANDOVER_CHUNK_BYTES, 2 * HANDOVER_CHUNK_BYTES]);
+  const piece = (bytes: number, total: number) =>
+    encodeMessage({ t: 'handover', links: [], total, bytes: new Uint8Array(bytes) });
+  // A byte at a time would take for ever; so would nothing.
+  for (const bytes of [0, 1]) {
+    const dripped = await fetchFrom(() => piece(bytes, 1_200_000));
+    assert.deepEqual([dripped.end, dripped.asked.length], ['PEER_MISBEHAVED', 1]);
+  }
+  const grown = await fetchFrom((offset) => piece(HANDOVER_CHUNK_BYTES, 2_000_000 + offset));
+  assert.deepEqual([grown.end, grown.asked.length], ['PEER_MISBEHAVED', 2]);
+  const slow = await fetchFrom(() => piece(HANDOVER_CHUNK_BYTES, SNAPSHOT_BYTES_MAX));
+  assert.equal(slow.end, 'TIMEOUT');
+  assert.ok(slow.asked.length < 20);
 });
