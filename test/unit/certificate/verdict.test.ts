@@ -125,6 +125,8 @@ test('overlap is said where a seat could also work', async () => {
   const large = makeCertificate({ ...recipe, nodes: 3 });
   assert.equal((await valid(small.bytes)).overlap, true);
   assert.equal((await valid(large.bytes)).overlap, false);
+  const changed = await valid(makeCertificate({ ...recipe, nodes: 3, standIns: [0] }).bytes);
+  assert.deepEqual([changed.overlap, changed.cadre.standIns.length], [true, 1]);
   const apart = makeCertificate({
     ...recipe,
     nodes: 2,

@@ -1,7 +1,12 @@
 /** Who gives a seat away, to whom, and what it ends: rule 10 and "Epochs" of ledger.md. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildDeadline, buildReplace, encodeRecord } from '../../../src/job/build-record.ts';
+import {
+  buildDeadline,
+  buildOverdue,
+  buildReplace,
+  encodeRecord,
+} from '../../../src/job/build-record.ts';
 import { checkRecord } from '../../../src/job/ledger/check-record.ts';
 import type { LedgerRecord } from '../../../src/job/records.ts';
 import { ledgerApplication } from '../../../src/roles/ledger-application.ts';
@@ -115,6 +120,23 @@ test('what the former member of a seat said as a mark counts no more', () => {
   assert.equal(one.value.state.ledger.failure, undefined, 'one seat of now has marked');
   const two = execute(job, { ...next, state: one.value.state }, [deadline(next, 2)]);
   assert.equal(two.ok && two.value.state.ledger.failure?.code, 'DEADLINE_PASSED');
+});
+
+test('a worker is overdue by the marks of those who sit now', () => {
+  const scope = { planId: job.plan.planId, wave: 0, shards: [0] };
+  const worker = job.plan.nodes[job.plan.workers[job.plan.placement.firstWave(0)[0]!]!]!;
+  const mark = (epoch: TestEpoch, seat: number) =>
+    buildOverdue({ seat, signer: epoch.keys[seat] }, scope, { worker, phase: 'seal' });
+  const next = giveAway(job, begun, 2, [mark(begun, 2)]);
+  const one = execute(job, next, [mark(next, 0)]);
+  assert.ok(one.ok);
+  assert.deepEqual(one.value.state.ledger.retries, []);
+  const two = execute(job, { ...next, state: one.value.state }, [mark(next, 2)]);
+  assert.ok(two.ok);
+  assert.deepEqual(
+    two.value.state.ledger.retries.map(({ reason }) => reason),
+    ['overdue'],
+  );
 });
 
 test('marks are checked with the keys that seats have in their epoch', () => {

@@ -26,3 +26,12 @@ test('a shard that the job does not have is passed over', () => {
   const votes = new ClosedVotes(1, 8);
   assert.deepEqual(votes.add('a', 0, [7, 8, 1_000_000]), [7]);
 });
+
+test('who is no judge any more has had no say, except in what was believed by then', () => {
+  const votes = new ClosedVotes(2, 8);
+  votes.add('a', 0, [1, 2]);
+  assert.deepEqual(votes.add('b', 0, [2]), [2]);
+  votes.forget('a');
+  assert.deepEqual(votes.add('c', 0, [1, 2]), [], 'of shard 1 the first to speak');
+  assert.deepEqual(votes.add('b', 0, [1]), [1]);
+});
