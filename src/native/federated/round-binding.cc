@@ -71,6 +71,20 @@ class Vectors {
   kadre_basis basis_;
 };
 
+/* What every loop over vectors is told first: (variant, threads, elements, vectors). */
+struct Order {
+  explicit Order(Arguments &arguments)
+      : rounds(arguments.variant().rounds),
+        threads((uint32_t)arguments.integer(1, THREADS_MAX)),
+        elements(arguments.integer(1, ELEMENTS_MAX)),
+        vectors(arguments, elements) {}
+
+  const kadre_rounds *const rounds;
+  const uint32_t threads;
+  const uint64_t elements;
+  const Vectors vectors;
+};
+
 /* `work(range)` for pieces of 0..elements that fit the second-level cache several times. */
 template <typename Work>
 void in_ranges(uint32_t threads, uint64_t elements, const Work &work) {
@@ -115,16 +129,13 @@ Napi::Value hash_leaves(const Napi::CallbackInfo &info) {
 /* checkBlocks(variant, threads, elements, vectors): of each null, or why it is not one. */
 Napi::Value check_blocks(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_rounds *rounds = arguments.variant().rounds;
-  const uint32_t threads = (uint32_t)arguments.integer(1, THREADS_MAX);
-  const uint64_t elements = arguments.integer(1, ELEMENTS_MAX);
-  const Vectors vectors(arguments, elements);
+  const Order order(arguments);
   if (arguments.failed()) return info.Env().Undefined();
-  const kadre_basis *basis = vectors.basis();
+  const kadre_basis *basis = order.vectors.basis();
   std::vector<const char *> problems(basis->count);
-  in_parallel(threads, basis->count, [&](uint64_t i) {
+  in_parallel(order.threads, basis->count, [&](uint64_t i) {
     const kadre_vector &vector = basis->vectors[i];
-    problems[i] = vector.dense != nullptr ? nullptr : rounds->check_blocks(&vector);
+    problems[i] = vector.dense != nullptr ? nullptr : order.rounds->check_blocks(&vector);
   });
   const Napi::Env env = info.Env();
   Napi::Array list = Napi::Array::New(env, problems.size());
@@ -137,19 +148,17 @@ Napi::Value check_blocks(const Napi::CallbackInfo &info) {
 /* gram(variant, threads, elements, vectors, words): two words per block and pair. */
 Napi::Value gram(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_rounds *rounds = arguments.variant().rounds;
-  const uint32_t threads = (uint32_t)arguments.integer(1, THREADS_MAX);
-  const uint64_t elements = arguments.integer(1, ELEMENTS_MAX);
-  const Vectors vectors(arguments, elements);
+  const Order order(arguments);
   uint64_t words;
   uint64_t *out = arguments.array<uint64_t>(napi_biguint64_array, &words);
-  const kadre_basis *basis = vectors.basis();
-  const uint64_t blocks = (elements + KADRE_GRAM_BLOCK - 1) / KADRE_GRAM_BLOCK;
+  const kadre_basis *basis = order.vectors.basis();
+  const uint64_t blocks = (order.elements + KADRE_GRAM_BLOCK - 1) / KADRE_GRAM_BLOCK;
   const uint64_t per_block = (uint64_t)basis->count * (basis->count + 1);
   arguments.require(words == blocks * per_block, "sums have the wrong length");
   if (arguments.failed()) return info.Env().Undefined();
-  in_parallel(threads, blocks,
-              [&](uint64_t block) { rounds->gram_block(basis, block, out + block * per_block); });
+  in_parallel(order.threads, blocks, [&](uint64_t block) {
+    order.rounds->gram_block(basis, block, out + block * per_block);
+  });
   return info.Env().Undefined();
 }
 
@@ -182,34 +191,28 @@ bool is_pick(uint32_t pick, uint32_t parameter, uint32_t rows) {
 /* mix(variant, threads, elements, vectors, total, row, out) */
 Napi::Value mix(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_rounds *rounds = arguments.variant().rounds;
-  const uint32_t threads = (uint32_t)arguments.integer(1, THREADS_MAX);
-  const uint64_t elements = arguments.integer(1, ELEMENTS_MAX);
-  const Vectors vectors(arguments, elements);
+  const Order order(arguments);
   if (arguments.failed()) return info.Env().Undefined();
-  const kadre_basis *basis = vectors.basis();
+  const kadre_basis *basis = order.vectors.basis();
   const uint32_t total = (uint32_t)arguments.integer(1, SHARES_MAX);
   const std::vector<uint32_t> shares = read_shares(arguments, basis->count, total);
   uint64_t room;
   int32_t *out = arguments.array<int32_t>(napi_int32_array, &room);
   arguments.require(shares.size() == basis->count, "one row is needed");
-  arguments.require(room == elements, "out has the wrong length");
+  arguments.require(room == order.elements, "out has the wrong length");
   if (arguments.failed()) return info.Env().Undefined();
   const kadre_rows rows = {1, shares.data(), total, 0, 0};
-  in_ranges(threads, elements,
-            [&](kadre_range range) { rounds->mix(basis, &rows, range, out); });
+  in_ranges(order.threads, order.elements,
+            [&](kadre_range range) { order.rounds->mix(basis, &rows, range, out); });
   return info.Env().Undefined();
 }
 
 /* sort(variant, threads, elements, vectors, total, rows, pick, parameter, out) */
 Napi::Value sort(const Napi::CallbackInfo &info) {
   Arguments arguments(info);
-  const kadre_rounds *rounds = arguments.variant().rounds;
-  const uint32_t threads = (uint32_t)arguments.integer(1, THREADS_MAX);
-  const uint64_t elements = arguments.integer(1, ELEMENTS_MAX);
-  const Vectors vectors(arguments, elements);
+  const Order order(arguments);
   if (arguments.failed()) return info.Env().Undefined();
-  const kadre_basis *basis = vectors.basis();
+  const kadre_basis *basis = order.vectors.basis();
   const uint32_t total = (uint32_t)arguments.integer(1, SHARES_MAX);
   const std::vector<uint32_t> shares = read_shares(arguments, basis->count, total);
   const uint32_t pick = (uint32_t)arguments.integer(0, 2);
@@ -218,11 +221,11 @@ Napi::Value sort(const Napi::CallbackInfo &info) {
   int32_t *out = arguments.array<int32_t>(napi_int32_array, &room);
   const uint32_t count = (uint32_t)(shares.size() / basis->count);
   arguments.require(is_pick(pick, parameter, count), "no such pick");
-  arguments.require(room == elements, "out has the wrong length");
+  arguments.require(room == order.elements, "out has the wrong length");
   if (arguments.failed()) return info.Env().Undefined();
   const kadre_rows rows = {count, shares.data(), total, pick, parameter};
-  in_ranges(threads, elements,
-            [&](kadre_range range) { rounds->sort(basis, &rows, range, out); });
+  in_ranges(order.threads, order.elements,
+            [&](kadre_range range) { order.rounds->sort(basis, &rows, range, out); });
   return info.Env().Undefined();
 }
 
