@@ -165,8 +165,8 @@ export class MemberEpochs {
     const { epoch, seats } = next.cadre;
     const before = this.#at;
     const held = before.driver.pending;
-    // A log that was put back may be of an epoch before one that our key has signed in: only who was
-    // cleared, or began with a new key, knows that it has not. Others ask what was seen of them.
+    // A log that was put back may be of an epoch before one that our key has signed in: only
+    // who was cleared, or began with a new key, knows better. Others ask what was seen of them.
     const keyIsNew = before.driver.signing === 'active';
     await before.driver.stop();
     await before.log.wal.close();
