@@ -7,7 +7,7 @@ import type { Logger, Network } from '../base/ports.ts';
 import type { EpochLink } from '../certificate/epochs.ts';
 import type { LedgerEvent } from '../job/ledger/events.ts';
 import type { LedgerState } from '../job/ledger/ledger-state.ts';
-import { closedSetsOf } from '../job/ledger/read-ledger.ts';
+import { type Awaited, awaitedOf, closedSetsOf } from '../job/ledger/read-ledger.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { packShards } from '../job/shard-list.ts';
 import { decodeMessage, encodeMessage, type JobNotice, jobAnswerShape } from './job-messages.ts';
@@ -49,13 +49,25 @@ export class Announcer {
     this.#requester = peerIdOf(plan.spec.requester);
   }
 
-  /** What earlier blocks decided, for whoever was not there when they became final. */
+  /**
+   * What earlier blocks decided, for whoever was not there when they became final. Workers that are
+   * to reveal hear it now: they believe f + 1, and those who were there may be no more than f.
+   */
   resume(ledger: LedgerState): void {
+    this.#closed.clear();
     for (const { worker, wave, shards } of closedSetsOf(this.#plan, ledger)) {
       const known = this.#closed.get(worker) ?? [];
       this.#closed.set(worker, [...known, { wave, shards }]);
     }
     this.#accepted = ledger.acceptedCount;
+    for (const late of awaitedOf(this.#plan, ledger)) {
+      if (late.phase === 'reveal') this.remind(late);
+    }
+  }
+
+  /** To one worker what it may reveal, once more. */
+  remind({ worker, wave, shards }: Pick<Awaited, 'worker' | 'wave' | 'shards'>): void {
+    this.#sendClosed(worker, wave, shards);
   }
 
   /** How the cadre of now came to be, for whoever asks. */

@@ -89,6 +89,7 @@ export class CadreMember {
         ...components,
         onOverdue: (late) => this.#markOverdue(late),
         assign: (late) => this.#announcer.assign(late),
+        remind: (late) => this.#announcer.remind(late),
         onDeadline: () => this.#mark(buildDeadline(this.#marker, plan.planId)),
       },
       plan,
@@ -135,8 +136,10 @@ export class CadreMember {
     const { plan, seat, first, nextLog, onReplaced } = this.#init;
     const { log } = this.#components;
     const { handover } = first;
-    if (handover !== undefined) this.#announcer.resume(handover.start.state.ledger);
-    if (handover !== undefined) this.#announcer.know(handover.links);
+    if (handover !== undefined) {
+      this.#announcer.know(handover.links);
+      this.#announcer.resume(handover.start.state.ledger);
+    }
     return new MemberEpochs(this.#components, {
       ...{ plan, first, nextLog, onReplaced },
       self: (handover?.cadre ?? plan).seats[seat]!.node,
@@ -235,7 +238,8 @@ export class CadreMember {
   /** A block is final, in order of height. */
   committed(commit: Commit<JobState>): void {
     const { ledger, events } = commit.state;
-    this.#announcer.announce(events);
+    if (commit.jumped !== undefined) this.#announcer.resume(ledger);
+    else this.#announcer.announce(events);
     this.#epochs.committed(commit);
     if (!isFinal(ledger)) this.#watch.update(awaitedOf(this.plan, ledger));
     else if (!this.#ended) this.#end(commit, ledger);
@@ -270,7 +274,8 @@ export class CadreMember {
     this.#announcer.tellCadre(this.#epochs.links);
     const { ledger } = this.#driver.finalState;
     const { seats } = this.#epochs.cadre;
-    this.#watch.update(awaitedOf(this.plan, ledger));
+    this.#announcer.resume(ledger);
+    this.#watch.restart(awaitedOf(this.plan, ledger));
     for (const { bytes } of held) {
       const checked = checkRecord(this.plan, bytes, seats);
       if (checked.ok) this.#driver.submit(payloadOf(checked.value, bytes));

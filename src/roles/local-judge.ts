@@ -64,6 +64,7 @@ export class LocalJudge {
         ...components,
         onOverdue: (late) => this.#markOverdue(late),
         assign: (late) => this.#announcer.assign(late),
+        remind: (late) => this.#announcer.remind(late),
         onDeadline: () => this.#feed(encodeRecord(buildDeadline(MARKER, plan.planId)).bytes),
       },
       plan,

@@ -15,6 +15,8 @@ export interface OverdueComponents {
   readonly clock: Clock;
   /** Tells a worker again what is awaited of it; false, or a throw, when it does not take it. */
   readonly assign: (late: Awaited) => Promise<boolean>;
+  /** Tells a worker again what it may reveal: half its time is over. */
+  readonly remind: (late: Awaited) => void;
   /** This judge holds these workers to be late. */
   readonly onOverdue: (late: Awaited) => void;
   /** The job's own deadline passed. */
@@ -31,7 +33,7 @@ const FIRST_LOOK_MS = 2_000;
 
 interface Waiting {
   readonly awaited: Awaited;
-  readonly timer: Timer;
+  timer: Timer;
 }
 
 export class OverdueWatch {
@@ -71,6 +73,17 @@ export class OverdueWatch {
     this.#unlisten?.();
     this.#deadline?.cancel();
     this.#firstLook?.cancel();
+    this.#cancelAll();
+  }
+
+  /** The ledger stood still meanwhile, and nobody was late for that: all have their time again. */
+  restart(awaited: readonly Awaited[]): void {
+    this.#cancelAll();
+    this.#marked.clear();
+    this.update(awaited);
+  }
+
+  #cancelAll(): void {
     for (const waiting of this.#waiting.values()) for (const { timer } of waiting) timer.cancel();
     this.#waiting.clear();
   }
@@ -126,21 +139,40 @@ export class OverdueWatch {
     const covered = new Set(waiting.flatMap(({ awaited }) => awaited.shards));
     const shards = entry.shards.filter((shard) => !covered.has(shard));
     if (shards.length === 0) return;
-    const { sealMs, revealMs } = this.#plan.policy;
     const awaited = { ...entry, shards };
-    const timer = this.#components.clock.setTimer(entry.phase === 'seal' ? sealMs : revealMs, () =>
-      this.#expire(awaited),
-    );
-    this.#waiting.set(key, [...waiting, { awaited, timer }]);
+    const timing = entry.phase === 'seal' ? this.#timeSeal(awaited) : this.#timeReveal(awaited);
+    this.#waiting.set(key, [...waiting, timing]);
+  }
+
+  #timeSeal(awaited: Awaited): Waiting {
+    const { clock } = this.#components;
+    const timer = clock.setTimer(this.#plan.policy.sealMs, () => this.#expire(awaited));
+    return { awaited, timer };
+  }
+
+  /** Whoever does not hear that it may reveal is not withholding: it is told once more. */
+  #timeReveal(awaited: Awaited): Waiting {
+    const { clock, remind } = this.#components;
+    const { revealMs } = this.#plan.policy;
+    const beforeMs = Math.floor(revealMs / 2);
+    const timer = clock.setTimer(beforeMs, () => {
+      const still = this.#stillAwaited(awaited);
+      if (still.shards.length > 0) remind(still);
+      waiting.timer = clock.setTimer(revealMs - beforeMs, () => this.#expire(awaited));
+    });
+    const waiting: Waiting = { awaited, timer };
+    return waiting;
   }
 
   /** What is still awaited of these shards is late. */
   #expire(due: Awaited): void {
-    if (this.#stopped) return;
+    if (!this.#stopped) this.#mark(this.#stillAwaited(due));
+  }
+
+  #stillAwaited(due: Awaited): Awaited {
     const now = this.#awaited.find((entry) => keyOf(entry) === keyOf(due));
-    if (now === undefined) return;
     const dueShards = new Set(due.shards);
-    this.#mark({ ...due, shards: now.shards.filter((shard) => dueShards.has(shard)) });
+    return { ...due, shards: now?.shards.filter((shard) => dueShards.has(shard)) ?? [] };
   }
 
   /** Hands over what was not handed over before. */

@@ -102,10 +102,14 @@ export function codeOf(object: JsonObject): unknown {
   return (object.error as { code?: unknown } | undefined)?.code;
 }
 
-export async function within<T>(work: Promise<T>, what: string): Promise<T> {
+export async function within<T>(
+  work: Promise<T>,
+  what: string,
+  deadlineMs = DEADLINE_MS,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), DEADLINE_MS);
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), deadlineMs);
   });
   try {
     return await Promise.race([work, late]);

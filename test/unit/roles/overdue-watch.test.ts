@@ -21,6 +21,7 @@ function watching() {
   const worker = hub.join(job.identity(0).peerId);
   const log: string[] = [];
   const assigned: (readonly number[])[] = [];
+  const reminders: string[] = [];
   const probes = { count: 0, isAlive: true, isSilent: false, isNew: false, takes: true };
   worker.handle('job', {
     request: async () => {
@@ -39,13 +40,14 @@ function watching() {
         assigned.push(shards);
         return probes.takes;
       },
+      remind: ({ phase, shards }) => reminders.push(`${phase} ${shards}`),
       onOverdue: ({ phase, shards }) => log.push(`${phase} ${shards}`),
       onDeadline: () => log.push('deadline'),
     },
     job.plan,
   );
   watch.start();
-  return { clock, watch, log, probes, network, worker, assigned };
+  return { clock, watch, log, probes, network, worker, assigned, reminders };
 }
 
 test('whoever has not sealed in time is late, with what is still awaited only', async () => {
@@ -77,6 +79,42 @@ test('reveals have their own, shorter time', async () => {
   assert.deepEqual(log, ['reveal 0,1']);
   await clock.advance(20_000);
   assert.deepEqual(log, ['reveal 0,1'], 'a mark is made once');
+});
+
+test('half of the time to reveal over, the worker is told once more that it may', async () => {
+  const { clock, watch, log, reminders } = watching();
+  watch.update([REVEAL]);
+  await clock.advance(1_999);
+  watch.update([{ ...REVEAL, shards: [1] }]);
+  assert.deepEqual(reminders, []);
+  await clock.advance(1);
+  assert.deepEqual([reminders, log], [['reveal 1'], []]);
+  await clock.advance(20_000);
+  assert.deepEqual([reminders, log], [['reveal 1'], ['reveal 1']]);
+});
+
+test('whoever revealed in time is not reminded', async () => {
+  const { clock, watch, log, reminders } = watching();
+  watch.update([REVEAL]);
+  watch.update([]);
+  await clock.advance(20_000);
+  assert.deepEqual([reminders, log], [[], []]);
+});
+
+test('after a standstill everybody has the whole time again, whoever was marked too', async () => {
+  const { clock, watch, log } = watching();
+  watch.update([REVEAL, { ...SEAL, wave: 1 }]);
+  await clock.advance(4_000);
+  assert.deepEqual(log, ['reveal 0,1']);
+  watch.restart([REVEAL, { ...SEAL, wave: 1 }]);
+  await clock.advance(3_999);
+  assert.deepEqual(log, ['reveal 0,1']);
+  await clock.advance(1);
+  assert.deepEqual(log, ['reveal 0,1', 'reveal 0,1']);
+  await clock.advance(5_999);
+  assert.equal(log.length, 2, 'its first time would be over long since');
+  await clock.advance(1);
+  assert.deepEqual(log.slice(2), ['seal 0,1,2']);
 });
 
 test('a suspect that answers is not late; one that does not is, at once', async () => {
