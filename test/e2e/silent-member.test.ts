@@ -65,7 +65,11 @@ test('a job outlives two members of a cadre that tolerates one', async () => {
   assert.deepEqual(await next('replaced'), { type: 'replaced', peer: first });
   const second = kill(convened.members[1]);
   const { certificate, outputs, summary } = await within(job.result(), 'the result', RESULT_MS);
-  assert.deepEqual(summary.disputes, []);
+  // A node of a small swarm has both roles: what the dead had sealed nobody else can open.
+  for (const { kind, peer } of summary.disputes) {
+    assert.equal(kind, 'withheld');
+    assert.ok(peer === first || peer === second, `${peer} lives and is accused`);
+  }
   const verdict = await verify(certificate!, { outputs, jobId: job.id });
   assert.ok(verdict.valid, JSON.stringify(verdict));
   const { signers, standIns } = verdict.cadre;
