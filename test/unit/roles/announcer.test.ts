@@ -13,7 +13,7 @@ import { LedgerRun } from '../../support/ledger-run.ts';
 const SHARDS = 3;
 const policy = { cadre: 4, replicas: 2, quorum: 2 };
 
-/** A ledger whose first shard is revealed by one of two workers, and the others' sets are closed. */
+/** A ledger with its first shard revealed by one of two workers, and the other sets closed. */
 function closedSets() {
   const run = new LedgerRun(makeJob({ nodes: 9, shards: SHARDS, policy }));
   const { job } = run;
