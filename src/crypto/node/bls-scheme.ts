@@ -128,8 +128,6 @@ export class BlsScheme implements SignatureScheme {
 
   #spawn(): Worker {
     const worker = new Worker(WORKER);
-    // A node that has nothing else to do may end.
-    worker.unref();
     worker.on('message', (answers: readonly boolean[]) => {
       assert(this.#running !== undefined, 'an answer is to a question');
       this.#running(answers);
@@ -139,6 +137,8 @@ export class BlsScheme implements SignatureScheme {
       if (this.#worker === worker) this.#worker = undefined;
       this.#giveUp();
     });
+    // A node that has nothing else to do may end. Last, because a listener takes hold of it again.
+    worker.unref();
     return worker;
   }
 
