@@ -4,6 +4,7 @@
  * this node lack. Consensus decisions are all in `step`; there are none here.
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
+import { EarlyMessages } from '../base/early-messages.ts';
 import { asKadreError, KadreError } from '../base/errors.ts';
 import type { Timer } from '../base/ports.ts';
 import { SignatureCache } from '../crypto/portable/signature-cache.ts';
@@ -41,7 +42,7 @@ import { knowsFault } from './witness.ts';
 export type { ConsensusDriver, DriverComponents, DriverInit } from './driver-interface.ts';
 
 /** Inputs kept until the log was read. */
-const EARLY_MAX = 1024;
+const EARLY_INPUTS_MAX = 1_024;
 const SIGNATURES_CACHED_MAX = 16_384;
 
 export function createDriver<S>(
@@ -68,8 +69,8 @@ class Driver<S> implements ConsensusDriver<S> {
   readonly #timers = new Map<TimerName, Timer>();
   readonly #listeners = new Set<(commit: Commit<S>) => void>();
   readonly #inputs: Input[] = [];
-  /** Messages that came before the log was read; bounded. */
-  #early: { readonly from: number; readonly bytes: Uint8Array }[] = [];
+  /** Messages that came before the log was read. */
+  readonly #early = new EarlyMessages<this>();
   #isStepping = false;
   #state: ReplicaState<S>;
   /** The last delivered commit's state: what is durable, unlike the replica's own. */
@@ -186,7 +187,7 @@ class Driver<S> implements ConsensusDriver<S> {
   }
 
   get occupancy(): Occupancy {
-    const own = { earlyMessages: this.#early.length };
+    const own = { earlyMessages: this.#early.count };
     return Object.assign(own, occupancyOf(this.#state), ...this.#fillable.map((p) => p.occupancy));
   }
 
@@ -219,7 +220,7 @@ class Driver<S> implements ConsensusDriver<S> {
     for (const commit of recovered.commits) this.#deliver(commit);
     this.#inputs.unshift({ kind: 'start' });
     this.#drain();
-    for (const { from, bytes } of this.#early.splice(0)) this.receive(from, bytes);
+    this.#early.deliverTo(this);
     this.#probation.begin();
   }
 
@@ -252,7 +253,7 @@ class Driver<S> implements ConsensusDriver<S> {
   receive(from: number, bytes: Uint8Array): void {
     if (this.#phase === 'stopped' || !this.#others.includes(from)) return;
     if (this.#phase === 'new') {
-      if (this.#early.length < EARLY_MAX) this.#early.push({ from, bytes: new Uint8Array(bytes) });
+      this.#early.keep(bytes, (driver, kept) => driver.receive(from, kept));
       return;
     }
     this.#inbox.receive(from, bytes);
@@ -300,7 +301,7 @@ class Driver<S> implements ConsensusDriver<S> {
   /** Feeds the replica, one input after the other, also when an effect brings the next. */
   #take(input: Input): void {
     if (this.#phase === 'stopped') return;
-    if (this.#phase === 'new' && this.#inputs.length >= EARLY_MAX) return;
+    if (this.#phase === 'new' && this.#inputs.length >= EARLY_INPUTS_MAX) return;
     this.#inputs.push(input);
     if (this.#phase === 'running') this.#drain();
   }

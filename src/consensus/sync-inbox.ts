@@ -19,8 +19,10 @@ import type { SyncServer } from './sync-server.ts';
 import type { SyncSnapshots } from './sync-snapshots.ts';
 import { markVerified, type Verified, type Vote } from './types.ts';
 
-/** Messages of one member that may be under verification at once; more are dropped. */
-const INFLIGHT_PER_SEAT_MAX = 256;
+/** Messages of one member that are under verification at once at most; more are dropped. */
+export const INFLIGHT_PER_SEAT_MAX = 256;
+/** Their bytes: what a member may draw of another at once (sync-server.ts). */
+export const INFLIGHT_BYTES_PER_SEAT_MAX = 32 << 20;
 /** One unproven question of a member is answered in this time. */
 const ANSWER_PACE_MS = 50;
 
@@ -46,7 +48,8 @@ export interface InboxComponents<S> {
 
 export class Inbox<S> {
   readonly #world: InboxComponents<S>;
-  readonly #inflight = new Map<number, number>();
+  /** By seat: messages that are being judged, and their bytes. */
+  readonly #inflight = new Map<number, { readonly count: number; readonly bytes: number }>();
   /** When a seat was last answered without having proved anything. */
   readonly #answeredMs = new Map<string, number>();
 
@@ -55,14 +58,12 @@ export class Inbox<S> {
   }
 
   get occupancy(): Occupancy {
-    const inflight = [...this.#inflight.values()].reduce((sum, count) => sum + count, 0);
+    const inflight = [...this.#inflight.values()].reduce((sum, { count }) => sum + count, 0);
     return { inflight };
   }
 
   receive(from: number, bytes: Uint8Array): void {
-    const inflight = this.#inflight.get(from) ?? 0;
-    if (inflight >= INFLIGHT_PER_SEAT_MAX) return;
-    this.#inflight.set(from, inflight + 1);
+    if (!this.#enter(from, bytes.length)) return;
     this.#admit(from, bytes)
       .then((refusal) => {
         if (refusal !== undefined && refusal.penalty !== 'ignore') {
@@ -70,7 +71,21 @@ export class Inbox<S> {
         }
       })
       .catch((cause: unknown) => this.#world.onFailed(cause))
-      .finally(() => this.#inflight.set(from, this.#inflight.get(from)! - 1));
+      .finally(() => this.#leave(from, bytes.length));
+  }
+
+  /** False when a seat has as much under way as it may. */
+  #enter(from: number, length: number): boolean {
+    const { count, bytes } = this.#inflight.get(from) ?? { count: 0, bytes: 0 };
+    if (count >= INFLIGHT_PER_SEAT_MAX) return false;
+    if (bytes + length > INFLIGHT_BYTES_PER_SEAT_MAX) return false;
+    this.#inflight.set(from, { count: count + 1, bytes: bytes + length });
+    return true;
+  }
+
+  #leave(from: number, length: number): void {
+    const { count, bytes } = this.#inflight.get(from)!;
+    this.#inflight.set(from, { count: count - 1, bytes: bytes - length });
   }
 
   /** Decodes and judges one message; the refusal is the sender's. */

@@ -19,6 +19,7 @@ import type {
   RequestOptions,
   SignalOption,
 } from '../base/ports.ts';
+import { RecentMap } from '../base/recent.ts';
 import type { Penalty } from '../base/verdict.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import { bulkAnswer } from './bulk-stream.ts';
@@ -84,7 +85,7 @@ export class Libp2pNetwork implements Network {
   readonly #loopback: Loopback;
   readonly #relayedBulk: PeerBudgets;
   readonly #pace: Pace;
-  readonly #otherVersions = new Map<PeerId, number>();
+  readonly #otherVersions = new RecentMap<PeerId, number>(OTHER_VERSIONS_MAX);
   #stopped = false;
 
   constructor(components: Libp2pNetworkComponents, init: Libp2pNetworkInit) {
@@ -215,7 +216,7 @@ export class Libp2pNetwork implements Network {
 
   /** Peers of this network that speak other versions, the one heard of longest ago first. */
   otherVersions(): OtherVersion[] {
-    return Array.from(this.#otherVersions, ([peer, version]) => ({ peer, version }));
+    return Array.from(this.#otherVersions.entries(), ([peer, version]) => ({ peer, version }));
   }
 
   connectedPeers(): PeerId[] {
@@ -356,9 +357,7 @@ export class Libp2pNetwork implements Network {
   }
 
   #noteVersion({ peer, version }: OtherVersion): void {
-    const held = this.#otherVersions;
-    if (held.size >= OTHER_VERSIONS_MAX) held.delete(held.keys().next().value!);
-    held.set(peer, version);
+    this.#otherVersions.set(peer, version);
     const [own, isNewer] = [PROTOCOL_VERSION, version > PROTOCOL_VERSION];
     const facts = { peer, version, own, advice: isNewer ? 'upgrade this node' : 'it is older' };
     this.#components.logger.log(isNewer ? 'warn' : 'info', 'peer-version', facts);

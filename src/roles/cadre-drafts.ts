@@ -4,6 +4,7 @@
  * signed for, and forgotten after a while.
  */
 import { toHex } from '../base/bytes.ts';
+import { EarlyMessages } from '../base/early-messages.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Network, Signer, Timer } from '../base/ports.ts';
 import type { Refusal } from '../base/verdict.ts';
@@ -12,7 +13,7 @@ import { standInsLeft } from '../job/cadre.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import { type CadreEntry, cadreEntryBody, type PlanPackage } from '../job/plan.ts';
 import { TAGS } from '../wire/tags.ts';
-import { EarlyMessages } from './early-messages.ts';
+import type { CadreMember } from './cadre-member.ts';
 import { openLinks } from './handover.ts';
 import { encodeMessage, type JobRequest, refusedAnswer } from './job-messages.ts';
 import type { PlanCache } from './plan-cache.ts';
@@ -24,7 +25,7 @@ export interface Draft {
   readonly keySeed: Uint8Array;
   readonly requester: PeerId;
   readonly expiry: Timer;
-  readonly early: EarlyMessages;
+  readonly early: EarlyMessages<CadreMember>;
   /** Present for a seat that has been somebody else's: the plan runs already. */
   readonly standIn: { readonly plan: OpenPlan; readonly detached: boolean } | undefined;
   /** A second draft meanwhile could lead to a second replica with the same key. */

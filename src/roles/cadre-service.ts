@@ -3,6 +3,7 @@
  * records and consensus messages to the plan they are for (steps 4, 5 and 10 of the life of a job).
  */
 import { equalBytes, toHex } from '../base/bytes.ts';
+import type { EarlyMessages } from '../base/early-messages.ts';
 import { asKadreError, type KadreError } from '../base/errors.ts';
 import type { Digest, PeerId } from '../base/ids.ts';
 import type {
@@ -24,7 +25,6 @@ import type { PlanStore, RecoveredPlan } from '../store/plan-store.ts';
 import { CadreDrafts, type Draft } from './cadre-drafts.ts';
 import { CADRE_DEFAULTS, type CadreServiceInit } from './cadre-limits.ts';
 import { CadreMember } from './cadre-member.ts';
-import type { EarlyMessages } from './early-messages.ts';
 import type { EndedPlans } from './ended-plans.ts';
 import { openEnvelope } from './envelope.ts';
 import { handoverAnswer } from './handover.ts';
@@ -57,7 +57,7 @@ interface Live {
   readonly member: CadreMember;
   readonly requester: PeerId;
   /** Emptied once the replica runs. */
-  early: EarlyMessages | undefined;
+  early: EarlyMessages<CadreMember> | undefined;
   ended: boolean;
   /** When it is forgotten: long after it began, or some time after it ended. */
   expiry: Timer;
@@ -182,7 +182,7 @@ export class CadreService {
     const early = live?.early ?? this.#drafts.get(key)?.early;
     if (early === undefined) return undefined;
     // A quick worker is ahead of the requester's `open`: kept, judged when the plan is.
-    early.keep(bytes, (member) => member.record(from, bytes));
+    early.keep(bytes, (member, kept) => member.record(from, kept));
     return { ok: true, value: undefined };
   }
 
@@ -403,14 +403,13 @@ export class CadreService {
     const { epoch, message } = envelope;
     const key = toHex(envelope.planId);
     const live = this.#live.get(key);
-    const deliver = (member: CadreMember) => member.consensus(from, epoch, message);
     const draft = live === undefined ? this.#drafts.get(key) : undefined;
     if (draft?.standIn !== undefined) {
       if (epoch > 0) this.#join(draft, from);
       return;
     }
     const early = live === undefined ? draft?.early : live.early;
-    if (early !== undefined) early.keep(message, deliver);
-    else if (live !== undefined) deliver(live.member);
+    if (early === undefined) live?.member.consensus(from, epoch, message);
+    else early.keep(message, (member, kept) => member.consensus(from, epoch, kept));
   }
 }

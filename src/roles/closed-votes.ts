@@ -28,6 +28,7 @@ export class ClosedVotes {
 
   /** Books one judge's statement; returns the shards that just became believed. */
   add(judge: PeerId, wave: number, shards: readonly number[]): number[] {
+    if (shards.length === 0) return [];
     let entry = this.#waves.get(wave);
     if (entry === undefined) {
       entry = { votes: new Uint8Array(this.#shardCount), seen: new Map() };

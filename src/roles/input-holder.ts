@@ -71,7 +71,7 @@ export class InputHolder {
   }
 
   /** Reserves room for a plan's inputs, and keeps those that are here. Reason: `over-limits`. */
-  take(plan: OpenPlan): Checked<Held> {
+  take(plan: Pick<OpenPlan, 'planId' | 'spec'>): Checked<Held> {
     const key = toHex(plan.planId);
     const known = this.#plans.get(key);
     if (known !== undefined) return accept(known);

@@ -6,6 +6,7 @@
 import { KadreError } from '../base/errors.ts';
 import { nodeIdOf, type PeerId } from '../base/ids.ts';
 import type { Clock, Directory, Logger, Network, SignalOption } from '../base/ports.ts';
+import { RecentMap } from '../base/recent.ts';
 import { anySignal, sleep, throwIfAborted } from '../base/signals.ts';
 import type { SignedAdvert } from '../swarm/advert.ts';
 import type { AdvertBook } from '../swarm/advert-book.ts';
@@ -38,6 +39,8 @@ export interface Wanted {
 
 /** A finished search answers for this long before the directory is asked again. */
 const SEARCH_FRESH_MS = 30_000;
+/** Searches remembered; one that is forgotten is made again. */
+const SEARCHES_MAX = 1_024;
 /** How long a search may go on after enough peers are known. */
 const SETTLE_MS = 1_500;
 const RETRY_MS = 200;
@@ -48,7 +51,7 @@ const ADVERT_TIMEOUT_MS = 3_000;
 
 export class Scout {
   readonly #components: ScoutComponents;
-  readonly #searchedAtMs = new Map<string, number>();
+  readonly #searchedAtMs = new RecentMap<string, number>(SEARCHES_MAX);
 
   constructor(components: ScoutComponents) {
     this.#components = components;

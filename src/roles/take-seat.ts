@@ -4,13 +4,14 @@
  * what a member begins from, or with why there is none.
  */
 import { equalBytes } from '../base/bytes.ts';
+import { EarlyMessages } from '../base/early-messages.ts';
 import { KadreError } from '../base/errors.ts';
 import { type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Clock, Network, Signer } from '../base/ports.ts';
 import type { OpenPlan } from '../job/open-plan.ts';
 import type { PlanStore, RecoveredPlan, StoredPlan } from '../store/plan-store.ts';
 import type { Draft } from './cadre-drafts.ts';
-import { EarlyMessages } from './early-messages.ts';
+import type { CadreMember } from './cadre-member.ts';
 import { fetchHandover, openHandover } from './handover.ts';
 import { type JobRequest, refusedAnswer } from './job-messages.ts';
 import type { MemberEpochsInit } from './member-epochs.ts';
@@ -32,7 +33,7 @@ export interface TakenSeat {
   readonly requester: PeerId;
   readonly stored: StoredPlan;
   readonly first: MemberEpochsInit['first'];
-  readonly early: EarlyMessages;
+  readonly early: EarlyMessages<CadreMember>;
 }
 
 /** The cadre is complete. A refusal as the answer's bytes when the seat in it is not ours. */
@@ -102,6 +103,6 @@ export async function resumeSeat(
   const requester = peerIdOf(plan.value.spec.requester);
   const planKey = keys.signer(stored.keySeed);
   const first = { log, keyIsNew: false, handover: opened?.value };
-  const early = new EarlyMessages();
+  const early = new EarlyMessages<CadreMember>();
   return { plan: plan.value, seat, planKey, requester, stored, first, early };
 }

@@ -218,7 +218,9 @@ export class WorkerJob {
   /** A judge says that seal sets are closed. */
   closed(judge: PeerId, wave: number, shards: readonly number[]): void {
     if (!this.judges.has(judge)) return;
-    const believed = this.#votes.add(judge, wave, shards);
+    // Of other shards and waves there is nothing to reveal, and a liar would fill memory with them.
+    const ours = shards.filter((shard) => this.#taken.has(`${wave}:${shard}`));
+    const believed = this.#votes.add(judge, wave, ours);
     if (believed.length === 0) return;
     if (!this.ended) this.#scheduleResend(RESEND_MS);
     void this.#reveal(wave, believed);

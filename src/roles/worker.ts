@@ -7,6 +7,7 @@ import { toHex } from '../base/bytes.ts';
 import { asKadreError, type KadreError } from '../base/errors.ts';
 import { type Digest, type PeerId, peerIdOf } from '../base/ids.ts';
 import type { Timer } from '../base/ports.ts';
+import { RecentSet } from '../base/recent.ts';
 import type { WantedChunks } from '../blob/serve.ts';
 import type { EpochLink } from '../certificate/epochs.ts';
 import { signTagged } from '../crypto/portable/signed.ts';
@@ -66,7 +67,7 @@ export class Worker {
   readonly #components: WorkerRoleComponents;
   readonly #init: WorkerInit;
   readonly #plans = new Map<string, LivePlan>();
-  readonly #ended = new Set<string>();
+  readonly #ended = new RecentSet<string>(ENDED_MAX);
   #draining = false;
   #plansTaken = 0;
 
@@ -193,7 +194,9 @@ export class Worker {
     }
     const shards = unpackShards(wanted.shards, plan.spec.shards);
     if (!shards.ok) return undefined;
+    // As many workers a shard can have, each of them in one wave at most.
     const reach = 2 * plan.policy.replicas + 1;
+    if (wanted.wave > reach) return undefined;
     const inReach = (shard: number) =>
       plan.placement.order(shard).slice(0, reach).includes(candidate);
     return shards.value.every(inReach) ? shards.value : undefined;
@@ -278,7 +281,6 @@ export class Worker {
     if (live === undefined) return;
     this.#plans.delete(key);
     this.#ended.add(key);
-    if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.values().next().value!);
     live.expiry.cancel();
     live.job.end();
   }

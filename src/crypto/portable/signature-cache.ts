@@ -3,6 +3,7 @@
  * costs no curve arithmetic. Only successes are kept; bounded, the oldest leaves first.
  */
 import { concatBytes, u64 } from '../../base/bytes.ts';
+import { RecentSet } from '../../base/recent.ts';
 import { sha256 } from './hash.ts';
 import type { SignatureScheme, SignedBy } from './signature-scheme.ts';
 
@@ -18,15 +19,14 @@ export interface KeyedJoined {
 
 export class SignatureCache {
   readonly #scheme: Pick<SignatureScheme, 'verify' | 'verifyJoined'>;
-  readonly #entriesMax: number;
-  readonly #held = new Set<string>();
+  readonly #held: RecentSet<string>;
 
   constructor(
     scheme: Pick<SignatureScheme, 'verify' | 'verifyJoined'>,
     init: { readonly entriesMax: number },
   ) {
     this.#scheme = scheme;
-    this.#entriesMax = init.entriesMax;
+    this.#held = new RecentSet(init.entriesMax);
   }
 
   get occupancy(): { readonly signaturesCached: number } {
@@ -41,7 +41,7 @@ export class SignatureCache {
 
   /** Takes a signature of our own, or one joined of checked ones, as checked. */
   trust(signature: KeyedSignature | KeyedJoined): void {
-    this.#add(nameOf(signature));
+    this.#held.add(nameOf(signature));
   }
 
   async #holds(entry: KeyedSignature | KeyedJoined): Promise<boolean> {
@@ -50,13 +50,8 @@ export class SignatureCache {
     const holds = await ('joined' in entry
       ? this.#scheme.verifyJoined(entry.signed, entry.joined)
       : this.#scheme.verify(entry.key, entry.message, entry.signature));
-    if (holds) this.#add(name);
+    if (holds) this.#held.add(name);
     return holds;
-  }
-
-  #add(name: string): void {
-    if (this.#held.size >= this.#entriesMax) this.#held.delete(this.#held.values().next().value!);
-    this.#held.add(name);
   }
 }
 

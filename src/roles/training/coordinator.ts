@@ -320,10 +320,7 @@ export class TrainingCoordinator {
 
   /** A client asks for work: at once when there is new, else within a while. */
   async #tell(from: PeerId, seen: Uint8Array): Promise<TrainAnswer> {
-    if (this.#isEnded) {
-      this.#told.add(from);
-      return { t: 'ended', rounds: this.#plan.rounds };
-    }
+    if (this.#isEnded) return this.#sayEnded(from);
     if (!this.#enrolment.add(from)) return refusedTrain('full', 'every seat is taken');
     this.#change();
     const endMs = this.#components.clock.monotonicMs() + POLL_MS;
@@ -336,11 +333,14 @@ export class TrainingCoordinator {
     }
   }
 
+  /** Strangers ask as well, and are not counted. */
+  #sayEnded(from: PeerId): TrainAnswer {
+    if (this.#enrolment.has(from)) this.#told.add(from);
+    return { t: 'ended', rounds: this.#plan.rounds };
+  }
+
   #news(from: PeerId, seen: Uint8Array): TrainAnswer | undefined {
-    if (this.#isEnded) {
-      this.#told.add(from);
-      return { t: 'ended', rounds: this.#plan.rounds };
-    }
+    if (this.#isEnded) return this.#sayEnded(from);
     const open = this.#open;
     if (open === undefined || equalBytes(open.ticket, seen)) return undefined;
     const { round, parent, state } = this.#head;

@@ -5,33 +5,42 @@
  */
 import type { SeatMachine } from './seat-machine.ts';
 
-/** Given the seats and the rounds that a quorum certified since the last final one. */
-type Bound = (seats: number, roundsToFinal: number) => number;
+/** n seats, and r rounds that a quorum has certified since the last final one. */
+interface StateBound {
+  readonly text: string;
+  of(n: number, r: number): number;
+}
 
-const BOUNDS: Readonly<Record<string, Bound>> = {
-  voteRounds: () => 32,
-  votesOfRound: (seats) => seats,
-  timeoutRounds: () => 4,
-  timeoutsOfRound: (seats) => seats,
-  commitRounds: () => 32,
-  commitVotesOfRound: (seats) => seats,
+const atMost = (max: number): StateBound => ({ text: max.toLocaleString('en'), of: () => max });
+const ofEachSeat = (max: number): StateBound => ({
+  text: max === 1 ? 'n' : `${max} n`,
+  of: (n) => max * n,
+});
+
+export const STATE_BOUNDS: Readonly<Record<string, StateBound>> = {
+  voteRounds: atMost(32),
+  votesOfRound: ofEachSeat(1),
+  timeoutRounds: atMost(4),
+  timeoutsOfRound: ofEachSeat(1),
+  commitRounds: atMost(32),
+  commitVotesOfRound: ofEachSeat(1),
   // Side branches are cut beyond 64; the certified branch is a quorum's doing.
-  blocks: (_, roundsToFinal) => 65 + roundsToFinal,
-  blocksWaiting: () => 64,
-  proposals: (seats) => seats,
-  payloads: () => 4_096,
-  evidence: () => 512,
-  witnessed: (seats) => seats - 1,
-  certifiedRounds: (_, roundsToFinal) => roundsToFinal,
-  earlyMessages: () => 1_024,
-  blockFetches: () => 64,
-  payloadFetches: () => 64,
-  inflight: (seats) => 256 * (seats - 1),
-  seen: (seats) => 3 * seats,
-  proposalsAwaited: () => 16,
-  signaturesCached: () => 16_384,
-  archivedBlocks: () => 1_536,
-  servedPeers: (seats) => seats,
+  blocks: { text: '65 + r', of: (_, r) => 65 + r },
+  blocksWaiting: atMost(64),
+  proposals: ofEachSeat(1),
+  payloads: atMost(4_096),
+  evidence: atMost(512),
+  witnessed: { text: 'n − 1', of: (n) => n - 1 },
+  certifiedRounds: { text: 'r', of: (_, r) => r },
+  earlyMessages: atMost(1_024),
+  blockFetches: atMost(64),
+  payloadFetches: atMost(64),
+  inflight: { text: '256 (n − 1)', of: (n) => 256 * (n - 1) },
+  seen: ofEachSeat(3),
+  proposalsAwaited: atMost(16),
+  signaturesCached: atMost(16_384),
+  archivedBlocks: atMost(1_536),
+  servedPeers: ofEachSeat(1),
 };
 
 export class BoundsWatch {
@@ -49,9 +58,9 @@ export class BoundsWatch {
     if (driver === undefined) return;
     const occupancy = driver.occupancy;
     const { roundsToFinal = 0 } = occupancy;
-    for (const [name, bound] of Object.entries(BOUNDS)) {
+    for (const [name, bound] of Object.entries(STATE_BOUNDS)) {
       const entries = occupancy[name];
-      const max = bound(this.#seats, roundsToFinal);
+      const max = bound.of(this.#seats, roundsToFinal);
       if (entries === undefined) this.#faults.push(`I7: nobody counts ${name}`);
       else if (entries > max) {
         this.#faults.push(`I7: machine ${index} holds ${entries} ${name}, more than ${max}`);
