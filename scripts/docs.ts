@@ -1,7 +1,7 @@
 /**
  * Writes the generated pages: the tables of error codes and metrics, the command line, the odds of
- * a bad cadre and of a wrong shard, the report of the public interface. CI runs it with `--check`,
- * which writes nothing and fails when a page is not current.
+ * a bad cadre and of a wrong shard, the bounds of memory, the report of the public interface. CI
+ * runs it with `--check`, which writes nothing and fails when a page is not current.
  *
  *   npm run docs
  */
@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { apiReport } from './docs/api-report.ts';
 import { badCadrePage } from './docs/bad-cadre.ts';
+import { boundsPage } from './docs/bounds-page.ts';
 import { cliPage } from './docs/cli-page.ts';
 import { errorTable } from './docs/error-table.ts';
 import { metricsTable } from './docs/metrics-table.ts';
@@ -25,6 +26,7 @@ const isCheck = process.argv.includes('--check');
 const pages: Page[] = [
   { file: 'docs/errors.md', content: errorTable() },
   { file: 'docs/bad-cadre.md', content: badCadrePage() },
+  { file: 'docs/bounds.md', content: boundsPage() },
   { file: 'docs/wrong-shard.md', content: wrongShardPage() },
   { file: 'docs/metrics.md', content: metricsTable() },
   { file: 'docs/cli.md', content: cliPage() },
