@@ -84,6 +84,7 @@ const START_OPTIONS: readonly OptionRow[] = [
   file('init', 'first parameters, as .safetensors; default: drawn'),
   file('out', 'where the model goes, as .safetensors'),
   file('chain', 'where the chain of certified rounds goes'),
+  file('report', 'where a picture of the training goes at its end, as .svg'),
   file('keep-updates', 'a folder for what `train replay` needs'),
   text('resume', 'ID', 'go on with a training of this data directory; its plan stands'),
   LISTEN_OPTION,

@@ -18,7 +18,7 @@ import type {
 import { blobRoot } from '../blob/tree.ts';
 import type { Tensor } from '../federated/codec/schema.ts';
 import { spreadOf } from '../federated/data/dataset.ts';
-import { accuracyOf, type Examples, type Model } from '../federated/model/model.ts';
+import { type Evaluation, type Examples, evaluate, type Model } from '../federated/model/model.ts';
 import { parseModel } from '../federated/model/model-text.ts';
 import { type ChainHead, firstHead, openChain } from '../federated/round/check-chain.ts';
 import { makePlan, type PlanWishes } from '../federated/round/make-plan.ts';
@@ -112,6 +112,8 @@ export interface TrainedRound {
   readonly updates: Uint8Array;
   /** Share of the coordinator's rows that the model has right; undefined without rows. */
   readonly accuracy: number | undefined;
+  /** Mean cross-entropy of the coordinator's rows, in nats; undefined without rows. */
+  readonly loss: number | undefined;
   readonly ms: { readonly collect: number; readonly aggregate: number };
 }
 
@@ -130,6 +132,7 @@ export interface Training extends AsyncDisposable {
   readonly tensors: readonly Tensor[];
   /** Of the model as it is now, on the coordinator's rows. */
   readonly accuracy: number | undefined;
+  readonly loss: number | undefined;
   /** The file that `verify` takes: plan and every round so far. */
   chain(): Uint8Array;
   [Symbol.asyncIterator](): AsyncGenerator<TrainedRound, void, undefined>;
@@ -216,6 +219,8 @@ class CoordinatedTraining implements Training {
   readonly #stopping = new AbortController();
   readonly #data: Dataset | undefined;
   #state: Int32Array;
+  /** Of the newest state that was asked about. */
+  #evaluated: { readonly state: Int32Array; readonly evaluation: Evaluation } | undefined;
 
   constructor(components: TrainingComponents, begun: Begun, options: TrainOptions) {
     const { training, state, records } = begun;
@@ -235,9 +240,21 @@ class CoordinatedTraining implements Training {
   }
 
   get accuracy(): number | undefined {
+    return this.#evaluation?.accuracy;
+  }
+
+  get loss(): number | undefined {
+    return this.#evaluation?.loss;
+  }
+
+  get #evaluation(): Evaluation | undefined {
     const { model } = this.#begun;
     if (model === undefined || this.#data === undefined) return undefined;
-    return accuracyOf(model, this.#parameters(), this.#data);
+    if (this.#evaluated?.state !== this.#state) {
+      const evaluation = evaluate(model, this.#parameters(), this.#data);
+      this.#evaluated = { state: this.#state, evaluation };
+    }
+    return this.#evaluated.evaluation;
   }
 
   chain(): Uint8Array {
@@ -284,6 +301,7 @@ class CoordinatedTraining implements Training {
       state,
       updates: round.joined,
       accuracy: this.accuracy,
+      loss: this.loss,
       ms,
     };
   }

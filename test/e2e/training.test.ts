@@ -92,7 +92,8 @@ test('five clients, one a liar, train a model that anyone can check', async () =
     '--aggregator',
     'centered-clip',
   ];
-  const files = ['--out', 'm.safetensors', '--chain', 'c.kadre', '--keep-updates', 'kept'];
+  const kept = ['--keep-updates', 'kept', '--report', 'course.svg'];
+  const files = ['--out', 'm.safetensors', '--chain', 'c.kadre', ...kept];
   const coordinator = start(...START, ...words, ...files);
   const id = await idOf(coordinator);
   const clients = [0, 1, 2, 3].map((i) => join(id, i));
@@ -110,6 +111,8 @@ test('five clients, one a liar, train a model that anyone can check', async () =
     { accuracy: number },
   ];
   assert.ok(last > 0.75 && last > first + 0.2, `${first} to ${last}`);
+  const picture = await readFile(place.path('course.svg'), 'utf8');
+  assert.ok(picture.includes(id) && picture.includes(`right: ${(100 * last).toFixed(2)} %`));
   for (const client of [...clients, liar]) {
     const { status: exit, lines: seen } = await ended(client, 'the end of train join');
     assert.equal(exit, 0);

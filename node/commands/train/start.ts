@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { utf8 } from '../../../src/base/bytes.ts';
 import { KadreError } from '../../../src/base/errors.ts';
 import { generateSeed } from '../../../src/crypto/node/keys.ts';
 import { sizeOf } from '../../../src/federated/codec/schema.ts';
@@ -19,7 +20,9 @@ import type { Arguments } from '../../cli/parse-arguments.ts';
 import { checkTarget } from '../../cli/resolve-node.ts';
 import { dataDirOf, loadConfiguration, networkOf } from '../../config.ts';
 import { Checkpoint, type SavedTraining, stateFile } from './checkpoint.ts';
+import { Course } from './course.ts';
 import { readBytes, readDataset } from './dataset-file.ts';
+import { trainingReport } from './training-report.ts';
 
 const LISTEN = ['/ip4/0.0.0.0/tcp/0'];
 
@@ -38,14 +41,16 @@ export const trainStart: Command = async (context) => {
   if (saved === undefined) await checkpoint.begin(identitySeed, training);
   await keepFirstState(given, training);
   announce(context, training, swarm.peerId);
+  const course = new Course(context.output.stderr, training);
   let last: TrainedRound | undefined;
   for await (const round of training) {
     await checkpoint.save(training, round.round + 1);
     await keepUpdates(given, round);
-    tellRound(context, round, training);
+    course.take(round, () => tellRound(context, round, training));
     last = round;
   }
   await writeResults(given, training, last);
+  await writeReport(given, training, course);
   tellEnd(context, training);
   return 0;
 };
@@ -141,10 +146,21 @@ async function writeResults(
   await writeFilesAtomic(files);
 }
 
+async function writeReport(given: Arguments, { id }: Training, course: Course): Promise<void> {
+  const file = given.text('report');
+  if (file === undefined) return;
+  const { measured, rounds } = course;
+  const [model, codec] = [given.text('model') ?? 'mlp', given.text('codec') ?? 'q8'];
+  const title = given.has('resume') ? 'Resumed training' : `Training of ${model} by ${codec}`;
+  const drawn = trainingReport({ id, title, measured, rounds });
+  await writeFilesAtomic([{ file, parts: [utf8(drawn)] }]);
+}
+
 function announce({ output }: CommandContext, training: Training, peerId: string): void {
   const { id, rounds, accuracy, tensors } = training;
   const parameters = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
-  const facts = { id, peerId, rounds, parameters, accuracy: accuracy ?? null };
+  const measured = { accuracy: accuracy ?? null, loss: training.loss ?? null };
+  const facts = { id, peerId, rounds, parameters, ...measured };
   output.result({ v: 1, event: 'ready', ...facts } as { v: 1 }, () => [
     `training ${id}`,
     `${parameters} parameters, ${rounds} rounds${percent(accuracy)}`,
@@ -156,8 +172,9 @@ const percent = (accuracy: number | undefined): string =>
   accuracy === undefined ? '' : `, ${(100 * accuracy).toFixed(1)} % right`;
 
 function tellRound({ output }: CommandContext, round: TrainedRound, { rounds }: Training): void {
-  const { clients, refused, bytes, jobId, accuracy, ms } = round;
-  const facts = { round: round.round, clients, refused, bytes, jobId, accuracy: accuracy ?? null };
+  const { clients, refused, bytes, jobId, accuracy, loss, ms } = round;
+  const measured = { accuracy: accuracy ?? null, loss: loss ?? null };
+  const facts = { round: round.round, clients, refused, bytes, jobId, ...measured };
   const rounded = { collect: Math.round(ms.collect), aggregate: Math.round(ms.aggregate) };
   output.result({ v: 1, event: 'round', ...facts, ms: rounded } as { v: 1 }, () => {
     const less = (bytes.dense / bytes.up).toFixed(1);
@@ -174,7 +191,9 @@ function tellRound({ output }: CommandContext, round: TrainedRound, { rounds }: 
 function tellEnd({ arguments: given, output }: CommandContext, training: Training): void {
   const { id, rounds, accuracy } = training;
   const [out = null, chain = null] = [given.text('out'), given.text('chain')];
-  const facts = { id, rounds, accuracy: accuracy ?? null, out, chain };
+  const report = given.text('report') ?? null;
+  const measured = { accuracy: accuracy ?? null, loss: training.loss ?? null };
+  const facts = { id, rounds, ...measured, out, chain, report };
   output.result({ v: 1, event: 'done', ...facts } as { v: 1 }, () => [
     `done: ${rounds} rounds certified${percent(accuracy)}`,
     ...(chain === null ? [] : [`check it: kadre verify ${chain}`]),

@@ -123,8 +123,15 @@ function softmaxLoss(scores: Float32Array, labels: Int32Array) {
   return { loss, upstream };
 }
 
-/** Share of examples whose highest score (the first of equal ones) is their label's. */
-export function accuracyOf(model: Model, parameters: Float32Array, examples: Examples): number {
+/** How well a model does on examples. */
+export interface Evaluation {
+  /** Mean cross-entropy, in nats. */
+  readonly loss: number;
+  /** Share of examples whose highest score (the first of equal ones) is their label's. */
+  readonly accuracy: number;
+}
+
+export function evaluate(model: Model, parameters: Float32Array, examples: Examples): Evaluation {
   const { features, labels } = examples;
   const scores = model.scores(parameters, features, labels.length);
   let right = 0;
@@ -132,5 +139,9 @@ export function accuracyOf(model: Model, parameters: Float32Array, examples: Exa
     const row = scores.subarray(i * model.classes, (i + 1) * model.classes);
     if (row.reduce((best, one, c) => (one > row[best]! ? c : best), 0) === label) right += 1;
   }
-  return right / labels.length;
+  return { loss: softmaxLoss(scores, labels).loss, accuracy: right / labels.length };
+}
+
+export function accuracyOf(model: Model, parameters: Float32Array, examples: Examples): number {
+  return evaluate(model, parameters, examples).accuracy;
 }
